@@ -1,0 +1,112 @@
+//! The code that puts, gets and deletes bytes in one kind of place.
+//!
+//! A [`Backend`] stores *places*: runs of bytes under a name that is never used twice. It knows nothing of
+//! objects, generations or checksums; the formats of what lies in a place are one level up:
+//!
+//! - [`object_file`]: one object (or a piece of one) in a place of its own, checksummed by block;
+//! - [`pack`]: many small objects appended to one place, written and synced together.
+//!
+//! Backends: [`posix`] (a directory), [`memory`] (for tests and scratch tiers). Every backend passes the
+//! conformance suite in `testing`.
+
+pub mod memory;
+pub mod object_file;
+pub mod pack;
+pub mod posix;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::file::Space;
+
+/// The name of a place within one tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlaceName {
+    /// The writer instance.
+    pub instance: u64,
+    /// The instance's count.
+    pub serial: u64,
+    /// Whether it holds many small objects.
+    pub packed: bool,
+}
+
+/// Where a read comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReadFrom {
+    /// Wherever the bytes are at hand, caches included.
+    Anywhere,
+    /// The medium itself, past the page cache where the kernel allows: for verification.
+    Medium,
+}
+
+/// What a backend can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Whether synced bytes survive the process and a power loss.
+    pub durable: bool,
+    /// Whether a place can be written at any offset, in any order.
+    pub random_write: bool,
+}
+
+/// One kind of place to put bytes. Callable from several threads.
+///
+/// After a failed call the place is as it was, or holds bytes that no one refers to.
+pub trait Backend: Send + Sync + Debug {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+    /// Checks that the root is there and ours. An error of kind `Offline` says how to bring it back.
+    fn check_root(&self) -> Result<()>;
+    /// Creates a place. Errors of kind `Exists` when the name was used before.
+    fn create(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>>;
+    /// Opens a place that is still being written, by this process or another, for more writing.
+    fn reopen(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>>;
+    /// Opens a place for reading. `None` when it is gone: whoever looked it up looks again.
+    fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>>;
+    /// Removes a place; one that is gone already is no error. Readers that have it open keep its bytes.
+    fn remove(&self, name: PlaceName) -> Result<()>;
+    /// The instances that have places here, and maybe some that have none left.
+    fn instances(&self) -> Result<Vec<u64>>;
+    /// Calls `visit` with every place of `instance` whose serial is at least `from_serial`, in batches that
+    /// fit in memory. Stops at the first error.
+    fn places(
+        &self,
+        instance: u64,
+        from_serial: u64,
+        visit: &mut dyn FnMut(PlaceName, u64) -> Result<()>,
+    ) -> Result<()>;
+    /// Removes what is left of an instance that will not write again: empty directories and the like.
+    fn forget_instance(&self, instance: u64) -> Result<()>;
+    /// Room below the root; `None` where that cannot be told.
+    fn space(&self) -> Result<Option<Space>>;
+}
+
+/// A place being written. Callable from several threads on ranges that do not overlap.
+pub trait PlaceWriter: Send + Sync + Debug {
+    /// Writes all of `bytes` at `offset`.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+    /// Makes the bytes and the place's name survive a power loss. Fails for ever once it failed.
+    fn sync(&self) -> Result<()>;
+    /// Cuts the place to `len` bytes.
+    fn truncate(&self, len: u64) -> Result<()>;
+    /// Reads back what was written, from wherever it is at hand.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
+    /// Length in bytes.
+    fn len(&self) -> Result<u64>;
+    /// Whether nothing was written.
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+}
+
+/// A place open for reading. It stays readable after the place is removed.
+pub trait PlaceReader: Send + Sync + Debug {
+    /// Reads up to `buffer.len()` bytes at `offset`; short only at the end of the place.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
+    /// Length in bytes.
+    fn len(&self) -> Result<u64>;
+    /// Whether it holds nothing.
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+}

@@ -1,0 +1,106 @@
+//! Checksums: what every byte that is returned was checked against.
+//!
+//! - a *block digest* is the XXH3-128 of one block of an object;
+//! - the *root digest* of a content hashes its length and its block digests in order, so that several
+//!   writers (ranks) can each compute their part of it ([`RootHasher`]);
+//! - a [`Digest`] is `algorithm:value` over the whole content, as many as were asked for or supplied.
+
+mod digest;
+
+pub use digest::{Algorithm, Digest, DigestSet};
+
+use twox_hash::xxhash3_128::Hasher as Xxh3;
+
+/// XXH3-128 of one block, little-endian.
+pub type BlockDigest = [u8; 16];
+
+/// Hash of a content's length and block digests.
+pub type RootDigest = [u8; 16];
+
+/// The XXH3-128 of `bytes`, little-endian.
+pub fn block_digest(bytes: &[u8]) -> BlockDigest {
+    Xxh3::oneshot(bytes).to_le_bytes()
+}
+
+/// XXH3-64 of `bytes`, seeded with `seed`: the checksum of headers, records and index pages.
+pub(crate) fn checksum(seed: u64, bytes: &[u8]) -> u64 {
+    twox_hash::xxhash3_64::Hasher::oneshot_with_seed(seed, bytes)
+}
+
+/// Computes the digest of one block from pieces of any length.
+pub(crate) struct BlockHasher(Xxh3);
+
+impl BlockHasher {
+    pub(crate) fn new() -> Self {
+        Self(Xxh3::new())
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    pub(crate) fn finish(&self) -> BlockDigest {
+        self.0.finish_128().to_le_bytes()
+    }
+}
+
+/// Computes a root digest: the length first, then every block's digest in order.
+pub struct RootHasher(Xxh3);
+
+impl std::fmt::Debug for RootHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RootHasher")
+    }
+}
+
+impl RootHasher {
+    /// Begins the root of a content of `size` bytes.
+    pub fn new(size: u64) -> Self {
+        let mut hasher = Xxh3::new();
+        hasher.write(&size.to_le_bytes());
+        Self(hasher)
+    }
+
+    /// Adds the digest of the next block.
+    pub fn push(&mut self, block: &BlockDigest) {
+        self.0.write(block);
+    }
+
+    /// The root.
+    pub fn finish(&self) -> RootDigest {
+        self.0.finish_128().to_le_bytes()
+    }
+
+    /// The root of a content of at most one block.
+    pub fn of_one_block(size: u64, block: &BlockDigest) -> RootDigest {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&size.to_le_bytes());
+        bytes[8..].copy_from_slice(block);
+        let used = if size == 0 { 8 } else { 24 };
+        Xxh3::oneshot(&bytes[..used]).to_le_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_one_block_is_the_general_root() {
+        let block = block_digest(b"payload");
+        let mut general = RootHasher::new(7);
+        general.push(&block);
+        assert_eq!(general.finish(), RootHasher::of_one_block(7, &block));
+        assert_eq!(RootHasher::new(0).finish(), RootHasher::of_one_block(0, &block_digest(b"")));
+    }
+
+    #[test]
+    fn a_block_digest_does_not_depend_on_how_the_bytes_came() {
+        let bytes: Vec<u8> = (0..100_000u32).map(|i| (i * 7) as u8).collect();
+        let mut hasher = BlockHasher::new();
+        for piece in bytes.chunks(777) {
+            hasher.write(piece);
+        }
+        assert_eq!(hasher.finish(), block_digest(&bytes));
+    }
+}
