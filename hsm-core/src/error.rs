@@ -266,16 +266,19 @@ impl Error {
             Self::Exists { .. } => Kind::Exists,
             Self::Conflict { .. } => Kind::Conflict,
             Self::LastCopy { .. } | Self::ReadOnly { .. } | Self::TierReadOnly { .. } => Kind::Refused,
-            Self::Corrupt { .. } | Self::StoreDamaged { .. } => Kind::Corrupt,
+            Self::Corrupt { .. } | Self::StoreDamaged { .. } | Self::Index { damaged: true, .. } => {
+                Kind::Corrupt
+            }
             Self::DigestMismatch { .. } | Self::Invalid { .. } | Self::NotAStore { .. } => Kind::Invalid,
-            Self::TierFull { .. } => Kind::Full,
             Self::TierOffline { .. } => Kind::Offline,
             Self::Busy { .. } => Kind::Busy,
             Self::Forked | Self::Closed { .. } => Kind::Closed,
             Self::Cancelled { .. } => Kind::Cancelled,
             Self::SecondImage | Self::NewerFormat { .. } | Self::Unsupported { .. } => Kind::Unsupported,
-            Self::Io { io_kind: io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, .. } => Kind::Full,
-            Self::Index { damaged: true, .. } => Kind::Corrupt,
+            Self::TierFull { .. }
+            | Self::Io { io_kind: io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, .. } => {
+                Kind::Full
+            }
             Self::Io { .. } | Self::Index { .. } => Kind::Io,
         }
     }

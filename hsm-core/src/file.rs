@@ -15,7 +15,7 @@
 //!
 //! What it does not do: buffer, retry errors, or know any format.
 
-mod memory;
+pub(crate) mod memory;
 mod os;
 
 use std::fmt::Debug;
@@ -138,19 +138,6 @@ pub trait File: Send + Sync + Debug {
     fn try_lock(&self, range: Range<u64>, exclusive: bool) -> io::Result<bool>;
     /// Drops this open file's locks in a range.
     fn unlock(&self, range: Range<u64>) -> io::Result<()>;
-}
-
-/// Reads exactly `buffer.len()` bytes at `offset`.
-///
-/// # Errors
-///
-/// `UnexpectedEof` when the file ends before; else what the file said.
-pub(crate) fn read_exact_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    if file.read_at(buffer, offset)? == buffer.len() {
-        Ok(())
-    } else {
-        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than expected"))
-    }
 }
 
 /// Writes a small file so that it is there whole or not at all: beside itself, synced, renamed, and the

@@ -27,8 +27,31 @@ pub(crate) fn checksum(seed: u64, bytes: &[u8]) -> u64 {
     twox_hash::xxhash3_64::Hasher::oneshot_with_seed(seed, bytes)
 }
 
+/// Computes a [`checksum`] from pieces of any length.
+pub(crate) struct ChecksumHasher(twox_hash::xxhash3_64::Hasher);
+
+impl ChecksumHasher {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(twox_hash::xxhash3_64::Hasher::with_seed(seed))
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        std::hash::Hasher::write(&mut self.0, bytes);
+    }
+
+    pub(crate) fn finish(&self) -> u64 {
+        std::hash::Hasher::finish(&self.0)
+    }
+}
+
 /// Computes the digest of one block from pieces of any length.
 pub(crate) struct BlockHasher(Xxh3);
+
+impl std::fmt::Debug for BlockHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BlockHasher")
+    }
+}
 
 impl BlockHasher {
     pub(crate) fn new() -> Self {

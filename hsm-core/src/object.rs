@@ -7,11 +7,13 @@
 
 mod id;
 mod limits;
+mod tier_config;
 
 use std::collections::BTreeMap;
 
 pub use id::{DatasetId, IdGenerator, ObjectId};
 pub use limits::*;
+pub use tier_config::{Access, BackendKind, TierConfig, TierState};
 
 use crate::clock::TimeNs;
 use crate::integrity::{Digest, RootDigest};

@@ -22,7 +22,7 @@ pub enum Algorithm {
     Adler32 = 4,
     /// CRC-32C (Castagnoli).
     Crc32c = 5,
-    /// BLAKE2b with 512 bits, without a key.
+    /// `BLAKE2b` with 512 bits, without a key.
     Blake2b = 6,
     /// BLAKE3 with 256 bits.
     Blake3 = 7,
@@ -80,9 +80,7 @@ impl FromStr for Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
             Error::invalid(
                 "digest algorithm",
-                format!(
-                    "{text:?}; known are xxh3, sha256, sha512, md5, adler32, crc32c, blake2b and blake3"
-                ),
+                format!("{text:?}; known are xxh3, sha256, sha512, md5, adler32, crc32c, blake2b and blake3"),
             )
         })
     }

@@ -65,7 +65,10 @@ pub fn check_attributes(attributes: &super::Attributes) -> Result<()> {
         total += name.len() + value.len();
     }
     if total > ATTRIBUTES_LENGTH_MAX {
-        return Err(Error::invalid("attributes", format!("{total} bytes; the most is {ATTRIBUTES_LENGTH_MAX}")));
+        return Err(Error::invalid(
+            "attributes",
+            format!("{total} bytes; the most is {ATTRIBUTES_LENGTH_MAX}"),
+        ));
     }
     Ok(())
 }

@@ -1,0 +1,347 @@
+//! A simulated disk: counts what changes it, stops at any operation, and loses what was not synced.
+//!
+//! Four nouns:
+//!
+//! - an *operation* changes the disk; each is counted, logged under a label such as `write journal/1.seg`,
+//!   and can be the one at which the disk stops or fails;
+//! - *pending* is what was done and not yet synced; each pending change can be kept or lost on its own;
+//! - a [`CrashImage`] is the disk at one moment; it makes any number of restarted disks;
+//! - a [`Keep`] says which pending changes a power loss lets through.
+//!
+//! A file's sync makes its bytes and length durable, never its name; a directory's sync its names, never the
+//! files' bytes. What has no durable name below the root is lost with everything in it, however synced.
+//!
+//! What it does not do: time, or reads that fail unless told to ([`SimDisk::fail_reads`]).
+
+mod crash;
+mod open_file;
+mod random;
+mod storage;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+
+pub use self::crash::{CrashImage, Keep, PendingStep, Tear};
+use self::open_file::SimFile;
+use self::storage::Storage;
+use crate::file::memory::is_writable;
+use crate::file::memory::tree::{NameChange, Opening};
+use crate::file::{Disk, File, FileKind, Metadata, Mode, ProcessIdentity, Space};
+
+/// The simulated disk. A clone is another handle of the same disk and process.
+#[derive(Clone)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+    process: ProcessIdentity,
+}
+
+impl fmt::Debug for SimDisk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SimDisk").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+impl Default for SimDisk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Everything about a disk: what it stores, and what the test asked of it.
+#[derive(Debug)]
+struct State {
+    storage: Storage,
+    log: Vec<Arc<str>>,
+    stop: Option<Stop>,
+    stopped: bool,
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug)]
+struct Stop {
+    /// Operations that still happen whole.
+    after: u64,
+    torn: bool,
+}
+
+type Predicate = Box<dyn Fn(&str) -> bool + Send>;
+
+struct Failure {
+    kind: io::ErrorKind,
+    once: bool,
+    reads: bool,
+    matches: Predicate,
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Failure({:?}, once: {})", self.kind, self.once)
+    }
+}
+
+/// How much of an operation may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Admitted {
+    Whole,
+    /// A write: its first half, then the disk stops.
+    Torn,
+}
+
+fn simulated_crash() -> io::Error {
+    io::Error::other("simulated crash")
+}
+
+/// `verb path`, the path without its leading slash.
+fn label(verb: &str, path: &Path) -> String {
+    format!("{verb} {}", path.strip_prefix("/").unwrap_or(path).display())
+}
+
+impl State {
+    /// Fails once the disk has stopped: asked before anything that changes nothing.
+    fn check_running(&self) -> io::Result<()> {
+        if self.stopped { Err(simulated_crash()) } else { Ok(()) }
+    }
+
+    /// Counts an operation that is about to happen, and decides whether it does.
+    fn admit(&mut self, label: &str) -> io::Result<Admitted> {
+        self.check_running()?;
+        match &mut self.stop {
+            Some(Stop { after: 0, torn }) => {
+                self.stopped = true;
+                if !*torn || !label.starts_with("write ") {
+                    return Err(simulated_crash());
+                }
+                self.log.push(label.into());
+                return Ok(Admitted::Torn);
+            }
+            Some(stop) => stop.after -= 1,
+            None => {}
+        }
+        self.log.push(label.into());
+        self.inject(label, false)?;
+        Ok(Admitted::Whole)
+    }
+
+    fn inject(&mut self, label: &str, reads: bool) -> io::Result<()> {
+        let due = |failure: &Failure| failure.reads == reads && (failure.matches)(label);
+        let Some(position) = self.failures.iter().position(due) else { return Ok(()) };
+        let kind = self.failures[position].kind;
+        if self.failures[position].once {
+            self.failures.remove(position);
+        }
+        Err(io::Error::new(kind, format!("injected failure of {label:?}")))
+    }
+
+    /// Admits and applies changes of names.
+    fn change_names(&mut self, label: &str, changes: Vec<NameChange>) -> io::Result<()> {
+        self.admit(label)?;
+        self.storage.change_names(label, changes);
+        Ok(())
+    }
+}
+
+impl SimDisk {
+    /// An empty disk with the root directory `/`, everything durable.
+    pub fn new() -> Self {
+        Self::over(Storage::new())
+    }
+
+    fn over(storage: Storage) -> Self {
+        let process = storage.process();
+        let state = State { storage, log: Vec::new(), stop: None, stopped: false, failures: Vec::new() };
+        Self { state: Arc::new(Mutex::new(state)), process }
+    }
+
+    fn running(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.state.lock();
+        state.check_running()?;
+        Ok(state)
+    }
+
+    /// The same disk as another process of the same boot sees it.
+    #[must_use]
+    pub fn another_process(&self) -> Self {
+        let mut state = self.state.lock();
+        state.storage.start_process();
+        Self { state: Arc::clone(&self.state), process: state.storage.process() }
+    }
+
+    /// Lets `operations` more operations happen. The one after them does not, and from then on everything on
+    /// this disk fails with "simulated crash". `stop_at(n)` thus stops before what would become entry `n` of
+    /// the log of [`labels`](Self::labels), counted from now.
+    pub fn stop_at(&self, operations: u64) {
+        self.state.lock().stop = Some(Stop { after: operations, torn: false });
+    }
+
+    /// Like [`stop_at`](Self::stop_at), but if the operation that stops is a write its first half happens.
+    pub fn stop_within(&self, operations: u64) {
+        self.state.lock().stop = Some(Stop { after: operations, torn: true });
+    }
+
+    /// Stops now.
+    pub fn stop(&self) {
+        self.state.lock().stopped = true;
+    }
+
+    /// Whether the disk has stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.state.lock().stopped
+    }
+
+    /// How many operations were attempted since this disk was made or restarted.
+    pub fn operations(&self) -> u64 {
+        self.state.lock().log.len() as u64
+    }
+
+    /// The labels of those operations, in their order: `create`, `write`, `set_len`, `allocate`, `sync`,
+    /// `mkdir`, `rename … -> …`, `unlink`, `rmdir`, `syncdir`, each followed by the path without its leading
+    /// slash (a file's is the one it was opened by).
+    pub fn labels(&self) -> Vec<String> {
+        self.state.lock().log.iter().map(ToString::to_string).collect()
+    }
+
+    /// The disk as it is now, from which restarted ones can be made. This one goes on unharmed.
+    pub fn crash(&self) -> CrashImage {
+        CrashImage::new(&self.state.lock().storage)
+    }
+
+    /// What a power loss could take away now; see [`CrashImage::pending`].
+    pub fn pending(&self) -> Vec<PendingStep> {
+        self.crash().pending()
+    }
+
+    /// Makes the medium hold a wrong byte: the one at `offset` of the only file whose path ends in
+    /// `path_suffix` is changed by `xor`. Reads see the right one until the disk is restarted in any way;
+    /// [`Mode::ReadMedium`] sees the wrong one at once. Writing the byte again mends it.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when none or several files have that suffix.
+    pub fn corrupt_medium(&self, path_suffix: &str, offset: u64, xor: u8) -> io::Result<()> {
+        self.state.lock().storage.corrupt(path_suffix, offset, xor)
+    }
+
+    /// Fails the next operation whose label satisfies `matches`, which then does not happen. A failed sync
+    /// fails for ever on that open file, and what it should have synced is not synced by a later one either.
+    pub fn fail_next(&self, kind: io::ErrorKind, matches: impl Fn(&str) -> bool + Send + 'static) {
+        self.add_failure(kind, true, false, Box::new(matches));
+    }
+
+    /// Fails every operation whose label satisfies `matches`, until [`clear_failures`](Self::clear_failures).
+    pub fn fail_every(&self, kind: io::ErrorKind, matches: impl Fn(&str) -> bool + Send + 'static) {
+        self.add_failure(kind, false, false, Box::new(matches));
+    }
+
+    /// Fails every read of bytes whose label, `read` and the path, satisfies `matches`, until
+    /// [`clear_failures`](Self::clear_failures).
+    pub fn fail_reads(&self, kind: io::ErrorKind, matches: impl Fn(&str) -> bool + Send + 'static) {
+        self.add_failure(kind, false, true, Box::new(matches));
+    }
+
+    /// Ends all injected failures. Syncs that failed stay failed.
+    pub fn clear_failures(&self) {
+        self.state.lock().failures.clear();
+    }
+
+    fn add_failure(&self, kind: io::ErrorKind, once: bool, reads: bool, matches: Predicate) {
+        self.state.lock().failures.push(Failure { kind, once, reads, matches });
+    }
+
+    /// Pretends that everything lies on a network file system of this kind.
+    pub fn set_network(&self, kind: Option<&'static str>) {
+        self.state.lock().storage.network = kind;
+    }
+
+    /// Limits the sum of the files' lengths; what exceeds it fails with `StorageFull`. Survives restarts.
+    pub fn set_capacity(&self, capacity_bytes: Option<u64>) {
+        self.state.lock().storage.cached.set_capacity(capacity_bytes);
+    }
+}
+
+impl Disk for SimDisk {
+    fn open(&self, path: &Path, mode: Mode) -> io::Result<Arc<dyn File>> {
+        let mut state = self.running()?;
+        let inode = match state.storage.cached.plan_open(path, mode)? {
+            Opening::Existing(inode) => inode,
+            Opening::New { directory, name } => {
+                let label = label("create", path);
+                state.admit(&label)?;
+                let inode = state.storage.new_file();
+                state.storage.change_names(&label, vec![NameChange::Link { directory, name, inode }]);
+                inode
+            }
+        };
+        let owner = state.storage.cached.open_handle(inode);
+        let medium = mode == Mode::ReadMedium;
+        Ok(Arc::new(SimFile::new(&self.state, path, inode, owner, is_writable(mode), medium)))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.running()?;
+        let (directory, name) = state.storage.cached.plan_create_dir(path)?;
+        let label = label("mkdir", path);
+        state.admit(&label)?;
+        let inode = state.storage.new_directory();
+        state.storage.change_names(&label, vec![NameChange::Link { directory, name, inode }]);
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.running()?;
+        let changes = state.storage.cached.plan_rename(from, to)?;
+        let to = to.strip_prefix("/").unwrap_or(to).display();
+        state.change_names(&format!("{} -> {to}", label("rename", from)), changes)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.running()?;
+        let change = state.storage.cached.plan_remove_file(path)?;
+        state.change_names(&label("unlink", path), vec![change])
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.running()?;
+        let change = state.storage.cached.plan_remove_dir(path)?;
+        state.change_names(&label("rmdir", path), vec![change])
+    }
+
+    /// A failed one may be repeated: its names stay pending until one succeeds.
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.running()?;
+        let directory = state.storage.cached.find_directory(path)?;
+        state.admit(&label("syncdir", path))?;
+        state.storage.sync_names(directory);
+        Ok(())
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<(String, FileKind)>> {
+        self.running()?.storage.cached.read_dir(path)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.running()?.storage.cached.metadata(path)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let state = self.running()?;
+        state.storage.cached.find(path)?;
+        Ok(state.storage.cached.space())
+    }
+
+    fn network_kind(&self, path: &Path) -> io::Result<Option<&'static str>> {
+        let state = self.running()?;
+        state.storage.cached.find(path)?;
+        Ok(state.storage.network)
+    }
+
+    fn process(&self) -> ProcessIdentity {
+        self.process
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! An open file of the simulated disk.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{Admitted, State, label, simulated_crash};
+use crate::file::File;
+use crate::file::memory::check_writable;
+use crate::file::memory::locks::Owner;
+use crate::file::memory::tree::Inode;
+
+#[derive(Debug)]
+pub(super) struct SimFile {
+    state: Arc<Mutex<State>>,
+    /// As it was when the file was opened: only labels use it.
+    path: PathBuf,
+    inode: Inode,
+    owner: Owner,
+    writable: bool,
+    medium: bool,
+    sync_failed: AtomicBool,
+}
+
+impl SimFile {
+    pub(super) fn new(
+        state: &Arc<Mutex<State>>,
+        path: &Path,
+        inode: Inode,
+        owner: Owner,
+        writable: bool,
+        medium: bool,
+    ) -> Self {
+        let sync_failed = AtomicBool::new(false);
+        let (state, path) = (Arc::clone(state), path.to_owned());
+        Self { state, path, inode, owner, writable, medium, sync_failed }
+    }
+
+    fn running(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.state.lock();
+        state.check_running()?;
+        Ok(state)
+    }
+
+    fn change_len(&self, verb: &str, len: u64) -> io::Result<()> {
+        check_writable(self.writable)?;
+        let mut state = self.running()?;
+        state.storage.cached.check_room(self.inode, Some(len))?;
+        let label = label(verb, &self.path);
+        state.admit(&label)?;
+        if verb == "set_len" || state.storage.cached.len(self.inode) < len {
+            state.storage.set_len(&label, self.inode, len);
+        }
+        Ok(())
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut state = self.running()?;
+        state.inject(&label("read", &self.path), true)?;
+        Ok(state.storage.read_at(self.inode, buffer, offset, self.medium))
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        check_writable(self.writable)?;
+        let mut state = self.running()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        state.storage.cached.check_room(self.inode, offset.checked_add(bytes.len() as u64))?;
+        let label = label("write", &self.path);
+        match state.admit(&label)? {
+            Admitted::Whole => {
+                state.storage.write_at(&label, self.inode, bytes, offset);
+                Ok(())
+            }
+            Admitted::Torn => {
+                state.storage.write_at(&label, self.inode, &bytes[..bytes.len() / 2], offset);
+                Err(simulated_crash())
+            }
+        }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.running()?;
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Err(io::Error::other("an earlier sync of this file failed; its bytes may be lost"));
+        }
+        if let Err(error) = state.admit(&label("sync", &self.path)) {
+            if !state.stopped {
+                self.sync_failed.store(true, Ordering::Release);
+                state.storage.fail_sync(self.inode);
+            }
+            return Err(error);
+        }
+        state.storage.sync_bytes(self.inode);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change_len("set_len", len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.running()?.storage.cached.len(self.inode))
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.change_len("allocate", len)
+    }
+
+    fn start_writeback(&self, _offset: u64, _len: u64) {}
+
+    fn try_lock(&self, range: Range<u64>, exclusive: bool) -> io::Result<bool> {
+        check_writable(self.writable || !exclusive)?;
+        self.running()?.storage.cached.try_lock(self.inode, self.owner, range, exclusive)
+    }
+
+    fn unlock(&self, range: Range<u64>) -> io::Result<()> {
+        self.running()?.storage.cached.unlock(self.inode, self.owner, &range)
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        self.state.lock().storage.cached.close_handle(self.inode, self.owner);
+    }
+}
