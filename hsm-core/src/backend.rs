@@ -14,10 +14,12 @@ pub mod object_file;
 pub mod pack;
 pub mod posix;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::Space;
 
 /// The name of a place within one tier.
@@ -29,6 +31,29 @@ pub struct PlaceName {
     pub serial: u64,
     /// Whether it holds many small objects.
     pub packed: bool,
+}
+
+impl PlaceName {
+    /// Where the place lies below the data directory of a root, by the format.
+    pub(crate) fn path(self) -> PathBuf {
+        let Self { instance, serial, packed } = self;
+        let suffix = if packed { "pack" } else { "obj" };
+        format!("{instance:016x}/{:016x}/{serial:016x}.{suffix}", serial / PLACES_PER_DIRECTORY).into()
+    }
+}
+
+impl fmt::Display for PlaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.path().display(), f)
+    }
+}
+
+/// How many serials share a directory, by the format.
+const PLACES_PER_DIRECTORY: u64 = 1024;
+
+/// What reopening a place that is no more answers.
+fn gone(name: PlaceName) -> Error {
+    Error::io("reopen", &name.path(), &io::ErrorKind::NotFound.into())
 }
 
 /// Where a read comes from.
@@ -65,6 +90,8 @@ pub trait Backend: Send + Sync + Debug {
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>>;
     /// Removes a place; one that is gone already is no error. Readers that have it open keep its bytes.
     fn remove(&self, name: PlaceName) -> Result<()>;
+    /// Makes removals survive a power loss.
+    fn sync_removals(&self, names: &[PlaceName]) -> Result<()>;
     /// The instances that have places here, and maybe some that have none left.
     fn instances(&self) -> Result<Vec<u64>>;
     /// Calls `visit` with every place of `instance` whose serial is at least `from_serial`, in batches that

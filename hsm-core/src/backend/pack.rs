@@ -1,1 +1,220 @@
-//! stub
+//! Many small objects in one place, written and synced together (`docs/format.md`, section 9.2).
+//!
+//! - a *record* is one object's data behind a header that says whose it is;
+//! - a [`PackWriter`] appends records for many threads, and one sync serves all who wait for it;
+//! - [`read_record`] returns one record's data after it was checked;
+//! - a [`Scanner`] walks a pack without the index, to where its valid records end.
+//!
+//! What it does not do: know which records are live, or when a pack is full.
+
+mod record;
+mod writer;
+
+/// How many bytes of a pack an object of `data_length` bytes takes.
+pub const fn record_len(data_length: u64) -> u64 {
+    RECORD_HEADER_LENGTH as u64 + data_length.next_multiple_of(8)
+}
+
+use super::{PlaceReader, PlaceWriter};
+use crate::clock::TimeNs;
+use crate::error::{Error, Result};
+use crate::integrity::{BlockDigest, RootDigest, RootHasher, block_digest, checksum};
+use crate::object::{Generation, ObjectId, Piece, Place};
+use crate::wire::{store_seed, write_head};
+use record::{RECORD_HEADER_LENGTH, RecordHeader, padded};
+pub use writer::{Appended, PackWriter};
+
+/// Largest data of a record, in bytes.
+pub const PACKED_LENGTH_MAX: usize = 1 << 20;
+
+/// Where the first record of a pack begins.
+pub const PACK_HEADER_LENGTH: u64 = 128;
+
+const MAGIC: [u8; 8] = *b"hsmpack1";
+
+/// Whose pack it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackIdentity {
+    /// The store.
+    pub store_id: [u8; 16],
+    /// Where the pack lies.
+    pub place: Place,
+}
+
+/// The header of a pack.
+fn encode_header(identity: &PackIdentity, created_ns: TimeNs) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(PACK_HEADER_LENGTH as usize);
+    write_head(&mut bytes, MAGIC, &identity.store_id);
+    let Place { tier, instance, serial } = identity.place;
+    let mut writer = crate::wire::Writer(&mut bytes);
+    writer.u8(tier).zeros(7).u64(instance).u64(serial).i64(created_ns).zeros(48);
+    let sum = checksum(store_seed(&identity.store_id), &bytes);
+    crate::wire::Writer(&mut bytes).u64(sum);
+    bytes
+}
+
+/// What the catalog says of a record.
+#[derive(Debug, Clone, Copy)]
+pub struct ExpectedRecord {
+    /// The store.
+    pub store_id: [u8; 16],
+    /// The object.
+    pub id: ObjectId,
+    /// The generation of its content, unless any will do.
+    pub generation: Option<Generation>,
+    /// The whole object: where its record begins, and the length of its data.
+    pub piece: Piece,
+    /// Root digest of the content.
+    pub root: RootDigest,
+}
+
+/// Reads the data of one record into `buffer`, with one read, and checks it. Returns the data within `buffer`.
+///
+/// # Errors
+///
+/// `Corrupt` when the record is torn, another one, or not what the catalog says.
+pub fn read_record<'a>(
+    place: &dyn PlaceReader,
+    expect: &ExpectedRecord,
+    buffer: &'a mut Vec<u8>,
+) -> Result<&'a [u8]> {
+    let corrupt = |detail: String| Error::Corrupt {
+        id: expect.id,
+        tier: expect.piece.place.tier,
+        offset: expect.piece.start,
+        detail,
+    };
+    let length = usize::try_from(expect.piece.length).unwrap_or(usize::MAX);
+    if length > PACKED_LENGTH_MAX {
+        return Err(corrupt(format!("{length} bytes are too many for a packed object")));
+    }
+    buffer.resize(RECORD_HEADER_LENGTH + length, 0);
+    if place.read_at(buffer, expect.piece.offset)? != buffer.len() {
+        buffer.clear();
+        return Err(corrupt("the pack ends before it".into()));
+    }
+    match check_record(expect, buffer) {
+        Ok(()) => Ok(&buffer[RECORD_HEADER_LENGTH..]),
+        Err(detail) => {
+            buffer.clear(); // Not a byte that failed its check, whatever the caller does with the error.
+            Err(corrupt(detail))
+        }
+    }
+}
+
+fn check_record(expect: &ExpectedRecord, bytes: &[u8]) -> Result<(), String> {
+    let (header, data) = bytes.split_at(RECORD_HEADER_LENGTH);
+    let Some(found) = RecordHeader::decode(header, store_seed(&expect.store_id)) else {
+        return Err("the header of its record does not match its checksum".into());
+    };
+    if found.id != expect.id {
+        return Err(format!("the record belongs to object {}", found.id));
+    }
+    if expect.generation.is_some_and(|generation| generation != found.generation) {
+        return Err(format!("the record holds generation {}", found.generation));
+    }
+    if found.length as usize != data.len() {
+        return Err(format!("length: expected {}, found {}", data.len(), found.length));
+    }
+    let digest = block_digest(data);
+    let (recorded, computed) = (u128::from_le_bytes(found.digest), u128::from_le_bytes(digest));
+    if recorded != computed {
+        return Err(format!("expected {recorded:032x}, found {computed:032x}"));
+    }
+    let root = RootHasher::of_one_block(data.len() as u64, &digest);
+    if root != expect.root {
+        let (expected, found) = (u128::from_le_bytes(expect.root), u128::from_le_bytes(root));
+        return Err(format!("root: expected {expected:032x}, found {found:032x}"));
+    }
+    Ok(())
+}
+
+/// A record that a [`Scanner`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scanned {
+    /// The object.
+    pub id: ObjectId,
+    /// The generation of its content.
+    pub generation: Generation,
+    /// When it was appended.
+    pub created_ns: TimeNs,
+    /// Where the record begins in the pack: what a [`Piece`] calls its offset.
+    pub offset: u64,
+    /// Length of the data in bytes.
+    pub length: u64,
+    /// Digest of the data.
+    pub digest: BlockDigest,
+}
+
+/// Walks the records of a pack from its start, data included, up to the first that is not valid.
+///
+/// An iterator of records; it ends where they end, or after an error of the place. Its memory is one record.
+#[derive(Debug)]
+pub struct Scanner<'a> {
+    place: &'a dyn PlaceReader,
+    seed: u64,
+    offset: u64,
+    buffer: Vec<u8>,
+    ended: bool,
+}
+
+impl<'a> Scanner<'a> {
+    /// Begins at the first record. A pack whose own header is not valid, or not this pack's, holds none.
+    pub fn new(place: &'a dyn PlaceReader, identity: &PackIdentity) -> Result<Self> {
+        let mut header = [0; PACK_HEADER_LENGTH as usize];
+        let read = place.read_at(&mut header, 0)?;
+        let created = i64::from_le_bytes(header[64..72].try_into().unwrap_or_default());
+        let ended = read != header.len() || header[..] != encode_header(identity, created);
+        let offset = if ended { 0 } else { PACK_HEADER_LENGTH };
+        Ok(Self { place, seed: store_seed(&identity.store_id), offset, buffer: Vec::new(), ended })
+    }
+
+    /// Where the records that were found end; after the iteration, where the valid part of the pack ends.
+    pub fn valid_end(&self) -> u64 {
+        self.offset
+    }
+
+    /// The data of the record found last.
+    pub fn data(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    fn advance(&mut self) -> Result<Option<Scanned>> {
+        let mut header = [0; RECORD_HEADER_LENGTH];
+        if self.place.read_at(&mut header, self.offset)? != header.len() {
+            return Ok(None);
+        }
+        let Some(found) = RecordHeader::decode(&header, self.seed) else { return Ok(None) };
+        let length = found.length as usize;
+        if length > PACKED_LENGTH_MAX {
+            return Ok(None);
+        }
+        self.buffer.resize(length, 0);
+        let data_at = self.offset + header.len() as u64;
+        if self.place.read_at(&mut self.buffer, data_at)? != length
+            || block_digest(&self.buffer) != found.digest
+        {
+            return Ok(None);
+        }
+        let RecordHeader { id, generation, created_ns, digest, .. } = found;
+        let offset = self.offset;
+        self.offset = data_at + padded(length) as u64;
+        Ok(Some(Scanned { id, generation, created_ns, offset, length: length as u64, digest }))
+    }
+}
+
+impl Iterator for Scanner<'_> {
+    type Item = Result<Scanned>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let found = self.advance().transpose();
+        if !matches!(found, Some(Ok(_))) {
+            self.ended = true;
+            self.buffer.clear();
+        }
+        found
+    }
+}

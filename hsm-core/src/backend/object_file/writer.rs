@@ -1,0 +1,154 @@
+//! Writes an object file from a stream of bytes.
+
+use std::sync::Arc;
+
+use super::{Table, Tail, write_end};
+use crate::backend::PlaceWriter;
+use crate::error::{Error, Result};
+use crate::integrity::{BlockDigest, BlockHasher, RootDigest, RootHasher, block_digest};
+
+/// Bytes that go to the place in one write, and the most that is buffered.
+const RUN_LENGTH: usize = 1 << 20;
+
+/// Writes an object file. Its memory is bounded by one run (1 MiB), and 16 bytes for every block.
+#[derive(Debug)]
+pub struct ObjectWriter {
+    place: Arc<dyn PlaceWriter>,
+    block_size: u64,
+    /// Bytes that were hashed but not written: less than a run.
+    run: Vec<u8>,
+    /// Bytes that were written.
+    written: u64,
+    /// The block that has begun and how much of it came; `None` on a block's edge.
+    block: Option<(BlockHasher, u64)>,
+    digests: Vec<BlockDigest>,
+    ended: bool,
+    table: Option<Table>,
+}
+
+impl ObjectWriter {
+    /// Begins an object file in an empty place.
+    pub fn new(place: Arc<dyn PlaceWriter>, block_shift: u8) -> Self {
+        Self {
+            place,
+            block_size: 1 << block_shift,
+            run: Vec::new(),
+            written: 0,
+            block: None,
+            digests: Vec::new(),
+            ended: false,
+            table: None,
+        }
+    }
+
+    /// Adds the next bytes of the data, however many.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+        if self.ended {
+            return Err(Error::invalid("write", "the data of this place has ended"));
+        }
+        while !bytes.is_empty() {
+            let (run, rest) = bytes.split_at(bytes.len().min(RUN_LENGTH - self.run.len()));
+            self.hash(run);
+            if run.len() == RUN_LENGTH {
+                // A whole run lies in the caller's memory: no need to copy it.
+                self.place.write_at(run, self.written)?;
+                self.written += RUN_LENGTH as u64;
+            } else {
+                self.run.extend_from_slice(run);
+                if self.run.len() == RUN_LENGTH {
+                    self.write_run()?;
+                }
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// How many bytes of data came.
+    pub fn length(&self) -> u64 {
+        self.written + self.run.len() as u64
+    }
+
+    /// Ends the data. Returns the root digest of a content that is exactly this data.
+    pub fn end_data(&mut self) -> Result<RootDigest> {
+        if !self.ended {
+            self.write_run()?;
+            if let Some((hasher, _)) = self.block.take() {
+                self.digests.push(hasher.finish());
+            }
+            self.run = Vec::new();
+            self.ended = true;
+        }
+        let mut root = RootHasher::new(self.length());
+        for digest in &self.digests {
+            root.push(digest);
+        }
+        Ok(root.finish())
+    }
+
+    /// The digests of the blocks so far; of all of them after [`end_data`](Self::end_data).
+    pub fn digests(&self) -> &[BlockDigest] {
+        &self.digests
+    }
+
+    /// Writes map, digests and tail. Returns the length of the file.
+    pub fn finish(&mut self, tail: &Tail, map: &[u8]) -> Result<u64> {
+        self.end_data()?;
+        self.check(tail)?;
+        let table = write_end(&*self.place, tail, map, self.digests.iter().copied())?;
+        self.table = Some(table);
+        self.place.len()
+    }
+
+    /// Writes the tail again, for a commit that is tried once more with another generation.
+    pub fn rewrite_tail(&self, tail: &Tail) -> Result<()> {
+        self.check(tail)?;
+        match &self.table {
+            Some(table) => table.write_tail(&*self.place, tail).map(drop),
+            None => Err(Error::invalid("tail", "the place was not finished yet")),
+        }
+    }
+
+    /// Makes everything durable.
+    pub fn sync(&self) -> Result<()> {
+        self.place.sync()
+    }
+
+    fn check(&self, tail: &Tail) -> Result<()> {
+        if tail.length == self.length() && 1 << tail.block_shift == self.block_size {
+            return Ok(());
+        }
+        let came = self.length();
+        Err(Error::invalid("tail", format!("{} bytes of data, but {came} were written", tail.length)))
+    }
+
+    fn hash(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.block.is_none() && bytes.len() as u64 >= self.block_size {
+                let (block, rest) = bytes.split_at(self.block_size as usize);
+                self.digests.push(block_digest(block));
+                bytes = rest;
+                continue;
+            }
+            let (hasher, came) = self.block.get_or_insert_with(|| (BlockHasher::new(), 0));
+            let wanted = (self.block_size - *came).min(bytes.len() as u64);
+            let (part, rest) = bytes.split_at(wanted as usize);
+            hasher.write(part);
+            *came += wanted;
+            bytes = rest;
+            if *came == self.block_size {
+                self.digests.push(hasher.finish());
+                self.block = None;
+            }
+        }
+    }
+
+    fn write_run(&mut self) -> Result<()> {
+        if !self.run.is_empty() {
+            self.place.write_at(&self.run, self.written)?;
+            self.written += self.run.len() as u64;
+            self.run.clear();
+        }
+        Ok(())
+    }
+}

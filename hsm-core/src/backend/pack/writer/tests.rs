@@ -1,0 +1,111 @@
+//! A pack that failed stays failed, and nobody who waits on it is left behind.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::Kind;
+use crate::integrity::block_digest;
+use crate::object::Place;
+
+const IDENTITY: PackIdentity =
+    PackIdentity { store_id: [1; 16], place: Place { tier: 0, instance: 1, serial: 1 } };
+
+/// A place that counts its syncs, takes its time over them, and fails or panics when it is told to.
+#[derive(Debug, Default)]
+struct SlowPlace {
+    syncs: AtomicU64,
+    fail: AtomicBool,
+    panic: AtomicBool,
+    fail_writes: AtomicBool,
+}
+
+impl PlaceWriter for SlowPlace {
+    fn write_at(&self, _bytes: &[u8], _offset: u64) -> Result<()> {
+        if self.fail_writes.load(Ordering::SeqCst) {
+            return Err(Error::invalid("write", "told to fail"));
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(20));
+        assert!(!self.panic.load(Ordering::SeqCst), "told to panic");
+        // Fails once: a second sync would succeed, as the kernel's does.
+        if self.fail.swap(false, Ordering::SeqCst) {
+            return Err(Error::invalid("sync", "told to fail"));
+        }
+        Ok(())
+    }
+
+    fn truncate(&self, _len: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn read_at(&self, _buffer: &mut [u8], _offset: u64) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn len(&self) -> Result<u64> {
+        Ok(0)
+    }
+}
+
+fn append(pack: &PackWriter, data: &[u8]) -> Result<Appended> {
+    pack.append(ObjectId([1; 16]), 1, 1, &block_digest(data), data)
+}
+
+/// Appends and syncs on several threads; counts those that succeeded.
+fn on_threads(pack: &PackWriter, threads: usize) -> usize {
+    thread::scope(|scope| {
+        let work = || append(pack, b"data").and_then(|appended| pack.sync_to(appended.end));
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running.into_iter().flat_map(thread::ScopedJoinHandle::join).flatten().count()
+    })
+}
+
+#[test]
+fn one_sync_serves_many() {
+    let place = Arc::new(SlowPlace::default());
+    let pack = PackWriter::new(place.clone(), IDENTITY, 1);
+    assert_eq!(on_threads(&pack, 16), 16);
+    assert!(place.syncs.load(Ordering::SeqCst) < 16, "every thread synced alone");
+    let before = place.syncs.load(Ordering::SeqCst);
+    pack.sync_to(u64::MAX).unwrap();
+    assert_eq!(place.syncs.load(Ordering::SeqCst), before, "nothing was left to sync");
+}
+
+#[test]
+fn a_failed_sync_fails_everyone_and_is_never_repeated() {
+    let place = Arc::new(SlowPlace::default());
+    let pack = PackWriter::new(place.clone(), IDENTITY, 1);
+    place.fail.store(true, Ordering::SeqCst);
+    assert_eq!(on_threads(&pack, 8), 0);
+    assert_eq!(place.syncs.load(Ordering::SeqCst), 1);
+    assert!(append(&pack, b"more").is_err());
+    assert!(pack.sync_to(0).is_err());
+    assert_eq!(pack.failed().map(|error| error.kind()), Some(Kind::Invalid));
+}
+
+#[test]
+fn a_failed_write_fails_the_pack() {
+    let place = Arc::new(SlowPlace::default());
+    let pack = PackWriter::new(place.clone(), IDENTITY, 1);
+    append(&pack, b"data").unwrap();
+    place.fail_writes.store(true, Ordering::SeqCst);
+    assert!(append(&pack, &vec![0; PACKED_LENGTH_MAX]).is_err(), "it is too much to stay pending");
+    place.fail_writes.store(false, Ordering::SeqCst);
+    assert!(pack.sync_to(u64::MAX).is_err());
+    assert!(pack.write_to(u64::MAX).is_err());
+}
+
+#[test]
+fn a_panic_in_the_backend_wakes_everyone() {
+    let place = Arc::new(SlowPlace::default());
+    let pack = PackWriter::new(place.clone(), IDENTITY, 1);
+    place.panic.store(true, Ordering::SeqCst);
+    assert_eq!(on_threads(&pack, 4), 0);
+    assert_eq!(pack.failed().map(|error| error.kind()), Some(Kind::Closed));
+}

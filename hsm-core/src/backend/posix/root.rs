@@ -1,0 +1,193 @@
+//! The root of a tier: its marker `HSM-TIER`, and `HSM-SEEN` (`docs/format.md`, section 3).
+//!
+//! The marker tells a root from the empty directory that an unmounted disk leaves, and from another disk
+//! that was mounted in its place. `HSM-SEEN` tells a store that it is older than its roots.
+
+use std::io;
+use std::path::Path;
+
+use super::DATA;
+use crate::clock::TimeNs;
+use crate::error::{Error, IoContext, Result};
+use crate::file::{Disk, Mode, read_whole, sync_parent, write_whole};
+use crate::integrity::checksum;
+use crate::object::{Position, TierIndex};
+use crate::wire::{HEAD_LENGTH, Reader, Writer, check_head, store_seed, write_head};
+
+const MARKER: &str = "HSM-TIER";
+const MARKER_MAGIC: [u8; 8] = *b"hsmtierm";
+const MARKER_LENGTH: usize = 80;
+
+const SEEN: &str = "HSM-SEEN";
+const SEEN_MAGIC: [u8; 8] = *b"hsmseen1";
+/// One sector: it is written whole or not at all, and a torn one leaves the other slot.
+const SLOT_LENGTH: usize = 512;
+const SLOT_USED: usize = 80;
+
+/// Whose root a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RootIdentity {
+    /// The store.
+    pub store_id: [u8; 16],
+    /// The tier.
+    pub tier: TierIndex,
+    /// Drawn when the root was made: tells it from an earlier root of the same tier.
+    pub incarnation: [u8; 16],
+}
+
+/// Appends the checksum of what `bytes` holds so far.
+fn seal(bytes: &mut Vec<u8>, store_id: &[u8; 16]) {
+    let sum = checksum(store_seed(store_id), bytes);
+    Writer(bytes).u64(sum);
+}
+
+/// Whether the last 8 bytes are the checksum of those before, by the store that the head names.
+fn is_sealed(bytes: &[u8]) -> bool {
+    let Some((covered, sum)) = bytes.split_last_chunk::<8>() else { return false };
+    let Some(store_id) = covered.get(24..HEAD_LENGTH).and_then(|id| id.try_into().ok()) else { return false };
+    checksum(store_seed(store_id), covered) == u64::from_le_bytes(*sum)
+}
+
+fn marker(identity: &RootIdentity, created_ns: TimeNs) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(MARKER_LENGTH);
+    write_head(&mut bytes, MARKER_MAGIC, &identity.store_id);
+    Writer(&mut bytes).u8(identity.tier).zeros(7).bytes(&identity.incarnation).i64(created_ns);
+    seal(&mut bytes, &identity.store_id);
+    bytes
+}
+
+/// Reads the marker of whatever store it is. `None`: there is none.
+fn read_marker(disk: &dyn Disk, root: &Path) -> Result<Option<RootIdentity>> {
+    let path = root.join(MARKER);
+    let bytes = match read_whole(disk, &path, MARKER_LENGTH as u64) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        read => read.context("read", &path)?,
+    };
+    if bytes.len() != MARKER_LENGTH || !is_sealed(&bytes) {
+        return Err(Error::damaged(&path, "its checksum does not match"));
+    }
+    check_head(&bytes, MARKER_MAGIC, None, &path)?;
+    let fields = (|| {
+        let mut reader = Reader(&bytes[24..]);
+        let (store_id, tier, _) = (reader.array()?, reader.u8()?, reader.bytes(7)?);
+        Some(RootIdentity { store_id, tier, incarnation: reader.array()? })
+    })();
+    fields.map(Some).ok_or_else(|| Error::damaged(&path, "it is too short"))
+}
+
+/// Checks that the root is there and ours.
+pub(super) fn check(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Result<()> {
+    let shown = root.display();
+    let detail = match read_marker(disk, root) {
+        Ok(Some(found)) if found == *identity => return Ok(()),
+        Ok(None) => {
+            format!("{shown} has no {MARKER}; mount its file system there, or declare the tier lost")
+        }
+        Ok(Some(found)) if found.store_id != identity.store_id => {
+            format!("{shown} belongs to another store; mount the right file system there")
+        }
+        Ok(Some(found)) if found.tier != identity.tier => {
+            format!("{shown} belongs to tier {}; mount the right file system there", found.tier)
+        }
+        Ok(Some(_)) => {
+            format!("{shown} holds another root of this tier; mount the one the store knows there")
+        }
+        Err(newer @ Error::NewerFormat { .. }) => return Err(newer),
+        Err(error) => format!("{error}; repair its file system, or declare the tier lost"),
+    };
+    Err(Error::TierOffline { tier: identity.tier, detail })
+}
+
+pub(super) fn create(
+    disk: &dyn Disk,
+    root: &Path,
+    identity: &RootIdentity,
+    created_ns: TimeNs,
+) -> Result<()> {
+    let data = root.join(DATA);
+    if let Some(found) = read_marker(disk, root)? {
+        let ours = found.store_id == identity.store_id && found.tier == identity.tier;
+        let empty = || disk.read_dir(&data).is_ok_and(|names| names.is_empty());
+        if found != *identity && !(ours && empty()) {
+            let whose = if ours { "with data" } else { "of another store or tier" };
+            return Err(Error::Exists { what: format!("a root {whose} at {}", root.display()) });
+        }
+    }
+    for made in [root, &data] {
+        match disk.create_dir(made) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(Error::io("create the directory", made, &error));
+            }
+            _ => sync_parent(disk, made).context("sync the directory above", made)?,
+        }
+    }
+    // The marker comes last: a root with a marker is complete.
+    let path = root.join(MARKER);
+    match read_marker(disk, root)? {
+        Some(found) if found == *identity => Ok(()),
+        _ => write_whole(disk, &path, &marker(identity, created_ns)).context("write", &path),
+    }
+}
+
+fn read_slot(slot: &[u8], path: &Path, identity: &RootIdentity) -> Result<Option<Position>> {
+    let Some(slot) = slot.get(..SLOT_USED).filter(|slot| is_sealed(slot)) else { return Ok(None) };
+    match check_head(slot, SEEN_MAGIC, Some(&identity.store_id), path) {
+        Err(newer @ Error::NewerFormat { .. }) => return Err(newer),
+        Err(_) => return Ok(None),
+        Ok(_) => {}
+    }
+    let mut reader = Reader(&slot[HEAD_LENGTH..]);
+    let fields = (|| Some((reader.array::<16>()?, reader.u64()?, reader.u64()?)))();
+    Ok(fields
+        .filter(|(incarnation, ..)| *incarnation == identity.incarnation)
+        .map(|(_, epoch, number)| Position { epoch, number }))
+}
+
+/// Both slots; `None` where one is not valid.
+fn read_slots(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Result<[Option<Position>; 2]> {
+    let path = root.join(SEEN);
+    let bytes = match read_whole(disk, &path, 2 * SLOT_LENGTH as u64) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok([None, None]),
+        read => read.context("read", &path)?,
+    };
+    let (first, second) = bytes.split_at(bytes.len().min(SLOT_LENGTH));
+    Ok([read_slot(first, &path, identity)?, read_slot(second, &path, identity)?])
+}
+
+pub(super) fn seen(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Result<Option<Position>> {
+    let [first, second] = read_slots(disk, root, identity)?;
+    let found = first.max(second);
+    if found.is_none() {
+        check(disk, root, identity)?; // Nothing was noted, or nothing is mounted?
+    }
+    Ok(found)
+}
+
+pub(super) fn mark_seen(
+    disk: &dyn Disk,
+    root: &Path,
+    identity: &RootIdentity,
+    position: Position,
+) -> Result<()> {
+    let [first, second] = read_slots(disk, root, identity)?;
+    if first.max(second) >= Some(position) {
+        return Ok(());
+    }
+    let mut slot = Vec::with_capacity(SLOT_LENGTH);
+    write_head(&mut slot, SEEN_MAGIC, &identity.store_id);
+    Writer(&mut slot).bytes(&identity.incarnation).u64(position.epoch).u64(position.number);
+    seal(&mut slot, &identity.store_id);
+    slot.resize(SLOT_LENGTH, 0);
+
+    let path = root.join(SEEN);
+    let offset = if first > second { SLOT_LENGTH as u64 } else { 0 };
+    let file = disk.open(&path, Mode::OpenOrCreate).context("open", &path)?;
+    file.write_at(&slot, offset).context("write", &path)?;
+    file.sync_data().context("sync", &path)?;
+    if first.or(second).is_none() {
+        sync_parent(disk, &path).context("sync the directory of", &path)?;
+    }
+    Ok(())
+}
