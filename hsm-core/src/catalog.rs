@@ -1,0 +1,210 @@
+//! What the engine asks of the record of all objects, in the engine's terms and never in SQL.
+//!
+//! Three nouns, from wish to fact:
+//!
+//! - a [`Proposal`] is changes and what must hold for them to make sense ([`Expect`]);
+//! - a commit checks a proposal and records its changes, all or none, under one lock;
+//! - [`Committed`] says where in the journal they stand.
+//!
+//! [`embedded`] is a journal with a SQLite index. A distributed engine would replace it as a whole. What a
+//! catalog does not do: touch objects' bytes.
+
+pub(crate) mod embedded;
+mod query;
+
+use std::fmt::Debug;
+
+pub use query::{Cursor, Page, Query};
+
+use crate::backend::PlaceName;
+use crate::clock::TimeNs;
+use crate::error::Result;
+use crate::event::Event;
+use crate::journal::{Change, EpochCause};
+use crate::object::{
+    Content, Copy, Dataset, DatasetId, Generation, Name, Object, ObjectId, Piece, Position, TierConfig,
+    TierIndex,
+};
+
+/// When a commit counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Durability {
+    /// When it survives a power loss.
+    #[default]
+    Durable,
+    /// When it survives a crash of the process. It is durable at the next durable commit, `sync` or close;
+    /// after a power loss before that it may be rolled back, whole.
+    Relaxed,
+}
+
+/// Changes that happen together or not at all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proposal {
+    /// What must hold when they are committed.
+    pub(crate) expect: Vec<Expect>,
+    /// The changes, in order.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// What must hold for a proposal to be committed. Checked in order; the first that fails is the answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Expect {
+    /// No live object has this id. Fails with `Exists`.
+    NotLive(ObjectId),
+    /// A live object has this id. Fails with `ObjectNotFound`.
+    Live(ObjectId),
+    /// The object was removed and its grace window still runs. Fails with `ObjectNotFound`.
+    Removed(ObjectId),
+    /// The object, live or removed, is at this generation (0: there is none). Fails with `Conflict`.
+    Generation(ObjectId, Generation),
+    /// The copy on this tier lies just there. Fails with `Conflict`.
+    CopyAt(ObjectId, TierIndex, Vec<Piece>),
+    /// There is no copy on this tier. Fails with `Conflict`.
+    NoCopy(ObjectId, TierIndex),
+    /// There is another verified copy, on a readable tier other than this. Fails with `LastCopy`.
+    VerifiedElsewhere(ObjectId, TierIndex),
+    /// No object has this name. Fails with `Exists`.
+    NameFree(Name),
+    /// This object has this name. Fails with `Conflict`.
+    NameIs(Name, ObjectId),
+    /// There is a dataset with this id. Fails with `DatasetNotFound`.
+    Dataset(DatasetId),
+    /// No dataset has this name. Fails with `Exists`.
+    DatasetNameFree(String),
+    /// The dataset holds no key. Fails with `Exists`.
+    DatasetEmpty(DatasetId),
+    /// The tier takes new data, at the root of this incarnation. Fails with `TierNotFound`, `TierReadOnly`
+    /// or `Conflict`.
+    TierWritable(TierIndex, [u8; 16]),
+    /// The tier has room for so many bytes more. Fails with `TierFull`.
+    TierRoom(TierIndex, u64),
+    /// The tier's settings are as they were when we looked. Fails with `Conflict`.
+    TierIs(TierIndex, Option<TierConfig>),
+    /// No copy is left on the tier. Fails with `Exists`.
+    TierEmpty(TierIndex),
+}
+
+/// Where a proposal's changes stand in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The position of the last of them.
+    pub position: Position,
+    /// When they were committed.
+    pub time_ns: TimeNs,
+}
+
+/// A tier's settings and what is on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierUsage {
+    /// Its settings.
+    pub config: TierConfig,
+    /// How many objects have a copy on it, removed ones that may still come back included.
+    pub objects: u64,
+    /// How many bytes those copies hold.
+    pub bytes: u64,
+}
+
+/// A place that no committed generation refers to any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Garbage {
+    /// Its tier.
+    pub(crate) tier: TierIndex,
+    /// Its name there.
+    pub(crate) name: PlaceName,
+}
+
+/// What is live in a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PackUsage {
+    /// Its tier.
+    pub(crate) tier: TierIndex,
+    /// Its name there.
+    pub(crate) name: PlaceName,
+    /// End of its last record that was ever committed.
+    pub(crate) used: u64,
+    /// How many objects still lie in it.
+    pub(crate) live_objects: u64,
+}
+
+/// How far the journal has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The last change.
+    pub(crate) applied: Position,
+    /// The last change that survives a power loss.
+    pub(crate) durable: Position,
+}
+
+/// Which of a handle's places need no sweep.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settled {
+    /// Serials up to this are committed or given up, packs aside.
+    pub(crate) serials: u64,
+    /// The packs it appends to.
+    pub(crate) packs: Vec<(TierIndex, PlaceName)>,
+}
+
+/// What the catalog asks of the tiers' bytes.
+pub(crate) trait Places: Send + Sync + Debug {
+    /// Says which tiers there are.
+    fn configure(&self, tiers: &[TierConfig]);
+    /// Makes a place's bytes and name survive a power loss. One that is gone is no error.
+    fn sync(&self, place: &Garbage) -> Result<()>;
+    /// Whether a copy, read from the medium, is what the catalog says.
+    fn is_whole(&self, id: ObjectId, generation: Generation, content: &Content, copy: &Copy) -> Result<bool>;
+    /// What a sweep after the death of this handle need not look for.
+    fn settled(&self) -> Settled;
+    /// Told under the writer lock how far the journal has come, and in which segment it ends.
+    fn committed(&self, durable: &Position, segment: u64);
+}
+
+/// The record of all objects. Callable from several threads.
+pub(crate) trait Catalog: Send + Sync + Debug {
+    /// Commits proposals in order, each for itself: one that fails leaves no trace and does not disturb the
+    /// others.
+    fn commit(&self, proposals: Vec<Proposal>, durability: Durability) -> Vec<Result<Committed>>;
+    /// Makes every change so far durable.
+    fn sync(&self) -> Result<Position>;
+    /// How far it has come.
+    fn progress(&self) -> Result<Progress>;
+    /// An object, live or removed.
+    fn object(&self, id: ObjectId) -> Result<Option<Object>>;
+    /// Every name of a live object.
+    fn names(&self, id: ObjectId) -> Result<Vec<Name>>;
+    /// The object with this name.
+    fn resolve(&self, name: &Name) -> Result<Option<ObjectId>>;
+    /// A dataset by id.
+    fn dataset(&self, id: DatasetId) -> Result<Option<Dataset>>;
+    /// A dataset by name.
+    fn dataset_named(&self, name: &str) -> Result<Option<Dataset>>;
+    /// Datasets in order of name, behind `after`.
+    fn datasets(&self, after: Option<&str>, limit: usize) -> Result<Vec<Dataset>>;
+    /// Objects that match, in the query's order, behind the cursor.
+    fn page(&self, query: &Query, after: Option<&Cursor>, limit: usize) -> Result<Page>;
+    /// All tiers that ever were, in order of index.
+    fn tiers(&self) -> Result<Vec<TierUsage>>;
+    /// Removed objects whose grace window was over before `now_ns`.
+    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>>;
+    /// Places that may be removed now.
+    fn garbage(&self, limit: usize) -> Result<Vec<Garbage>>;
+    /// Strikes places off the garbage that are removed.
+    fn forget_garbage(&self, removed: &[Garbage]) -> Result<()>;
+    /// The packs of an instance, or of all.
+    fn packs(&self, instance: Option<u64>) -> Result<Vec<PackUsage>>;
+    /// Strikes off packs that are removed.
+    fn forget_packs(&self, removed: &[PackUsage]) -> Result<()>;
+    /// Serials of `instance` up to this are known to be committed or given up.
+    fn resolved(&self, instance: u64) -> Result<u64>;
+    /// Whether a file place behind the settled ones of its instance was committed.
+    fn is_recent(&self, instance: u64, serial: u64) -> Result<bool>;
+    /// Forgets what was kept for the sweep of instances that are gone: all but these.
+    fn forget_instances(&self, but: &[u64]) -> Result<()>;
+    /// Writes a snapshot of the index and says which change it holds last. `None`: it has no file to copy.
+    fn snapshot(&self) -> Result<Option<Position>>;
+    /// Begins a new epoch; the handle must be the only one.
+    fn begin_epoch(&self, cause: EpochCause) -> Result<Position>;
+    /// Closes what a clean end can close, so that nothing needs recovery.
+    fn close(&self) -> Result<()>;
+    /// Durable changes behind `after`, in order.
+    fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>>;
+}

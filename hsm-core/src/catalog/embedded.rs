@@ -1,0 +1,237 @@
+//! The catalog of a store that lives in a directory: a journal, and a SQLite index of it.
+//!
+//! The journal is the truth; the index answers questions. They stay together so:
+//!
+//! - a commit ([`commit`]) holds the writer lock, checks and applies its changes in a transaction of the
+//!   index, appends them to the journal, syncs, and only then ends the transaction;
+//! - whoever comes next and finds groups behind the index's last applies them first;
+//! - an open with no one else there ([`recover`]) makes good what a crash or a power loss left, and
+//!   rebuilds the index from a snapshot and the journal where it is missing, damaged or ahead.
+
+mod apply;
+mod check;
+mod commit;
+mod index;
+mod lookup;
+mod page_checksum;
+mod recover;
+mod row;
+mod schema;
+mod snapshot;
+mod upkeep;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub(crate) use index::IndexPlace;
+pub(crate) use recover::Found;
+
+use super::{
+    Catalog, Committed, Cursor, Durability, Garbage, PackUsage, Page, Places, Progress, Proposal, Query,
+    TierUsage,
+};
+use crate::clock::{Clock, TimeNs};
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::file::Disk;
+use crate::journal::queue::LockFile;
+use crate::journal::{EpochCause, GroupReader, Segments};
+use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position};
+use commit::Queue;
+use index::Index;
+
+/// What an embedded catalog stands on.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The store's directory.
+    pub(crate) directory: PathBuf,
+    pub(crate) store_id: [u8; 16],
+    /// This handle's instance.
+    pub(crate) instance: u64,
+    pub(crate) index: IndexPlace,
+    /// Whether this handle keeps everyone else out.
+    pub(crate) exclusive: bool,
+    pub(crate) segment_bytes_max: u64,
+    pub(crate) places: Arc<dyn Places>,
+    pub(crate) lock: Arc<LockFile>,
+}
+
+/// A journal and its index.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    ground: Ground,
+    segments: Segments,
+    index: Index,
+    queue: Queue,
+    /// Why this handle commits nothing any more.
+    failed: Mutex<Option<String>>,
+    boot: u64,
+}
+
+impl Embedded {
+    /// The directory of segments of a store.
+    pub(crate) fn journal_directory(store: &std::path::Path) -> PathBuf {
+        store.join("journal")
+    }
+
+    /// The file whose presence says that the index is to be rebuilt.
+    fn damage_mark(&self) -> PathBuf {
+        self.ground.directory.join(recover::DAMAGE_MARK)
+    }
+
+    /// Refuses where the handle failed before.
+    fn check_usable(&self) -> Result<()> {
+        match &*self.failed.lock() {
+            Some(reason) => Err(Error::Closed { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the index; where it turns out damaged, leaves a mark so that the next exclusive open rebuilds it.
+    fn read<T>(&self, question: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T> {
+        let answer = self.index.reader().and_then(|reading| question(&reading));
+        self.note_damage(answer)
+    }
+
+    fn note_damage<T>(&self, answer: Result<T>) -> Result<T> {
+        if let Err(Error::Index { damaged: true, .. }) = &answer {
+            // If the mark cannot be made, the next open meets the damage again and finds out by itself.
+            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"damaged\n");
+        }
+        answer
+    }
+}
+
+impl Catalog for Embedded {
+    fn commit(&self, proposals: Vec<Proposal>, durability: Durability) -> Vec<Result<Committed>> {
+        self.commit_queued(proposals, durability)
+    }
+
+    fn sync(&self) -> Result<Position> {
+        self.sync_relaxed()
+    }
+
+    fn progress(&self) -> Result<Progress> {
+        self.read(|connection| {
+            let state = lookup::must_state(connection)?;
+            Ok(Progress { applied: state.tail.last, durable: state.durable.last })
+        })
+    }
+
+    fn object(&self, id: ObjectId) -> Result<Option<Object>> {
+        self.read(|connection| apply::find(connection, id))
+    }
+
+    fn names(&self, id: ObjectId) -> Result<Vec<Name>> {
+        self.read(|connection| lookup::names(connection, id))
+    }
+
+    fn resolve(&self, name: &Name) -> Result<Option<ObjectId>> {
+        self.read(|connection| lookup::resolve(connection, name))
+    }
+
+    fn dataset(&self, id: DatasetId) -> Result<Option<Dataset>> {
+        self.read(|connection| lookup::dataset(connection, id))
+    }
+
+    fn dataset_named(&self, name: &str) -> Result<Option<Dataset>> {
+        self.read(|connection| lookup::dataset_named(connection, name))
+    }
+
+    fn datasets(&self, after: Option<&str>, limit: usize) -> Result<Vec<Dataset>> {
+        self.read(|connection| lookup::datasets(connection, after, limit))
+    }
+
+    fn page(&self, query: &Query, after: Option<&Cursor>, limit: usize) -> Result<Page> {
+        self.read(|connection| lookup::page(connection, query, after, limit))
+    }
+
+    fn tiers(&self) -> Result<Vec<TierUsage>> {
+        self.read(lookup::tiers)
+    }
+
+    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>> {
+        self.read(|connection| lookup::expired(connection, now_ns, limit))
+    }
+
+    fn garbage(&self, limit: usize) -> Result<Vec<Garbage>> {
+        self.read(|connection| lookup::garbage(connection, limit))
+    }
+
+    fn forget_garbage(&self, removed: &[Garbage]) -> Result<()> {
+        let sql = "DELETE FROM garbage WHERE tier = ?1 AND instance = ?2 AND serial = ?3";
+        self.forget(sql, removed.iter().map(|place| (place.tier, place.name)))
+    }
+
+    fn packs(&self, instance: Option<u64>) -> Result<Vec<PackUsage>> {
+        self.read(|connection| lookup::packs(connection, instance))
+    }
+
+    fn forget_packs(&self, removed: &[PackUsage]) -> Result<()> {
+        let sql = "DELETE FROM pack WHERE tier = ?1 AND instance = ?2 AND serial = ?3 AND live_objects = 0";
+        self.forget(sql, removed.iter().map(|pack| (pack.tier, pack.name)))
+    }
+
+    fn resolved(&self, instance: u64) -> Result<u64> {
+        self.read(|connection| lookup::resolved(connection, instance))
+    }
+
+    fn is_recent(&self, instance: u64, serial: u64) -> Result<bool> {
+        self.read(|connection| lookup::is_recent(connection, instance, serial))
+    }
+
+    fn forget_instances(&self, but: &[u64]) -> Result<()> {
+        self.forget_all_but(but)
+    }
+
+    fn snapshot(&self) -> Result<Option<Position>> {
+        self.make_snapshot()
+    }
+
+    fn begin_epoch(&self, cause: EpochCause) -> Result<Position> {
+        let _writer = self.ground.lock.lock_writer()?;
+        self.new_epoch(cause)
+    }
+
+    fn close(&self) -> Result<()> {
+        let progress = self.progress()?;
+        if progress.applied != progress.durable {
+            self.sync_relaxed()?;
+        }
+        let _writer = self.ground.lock.lock_writer()?;
+        self.ground.places.committed(&progress.applied, u64::MAX);
+        Ok(())
+    }
+
+    fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>> {
+        let durable = self.progress()?.durable;
+        let mut events = Vec::new();
+        if durable.number <= after.number {
+            return Ok(events);
+        }
+        let Some(mut reader) = GroupReader::before(&self.segments, after.number + 1)? else {
+            return Err(Error::invalid(
+                "position",
+                format!("the journal no longer holds change {}", after.number + 1),
+            ));
+        };
+        while events.len() < limit {
+            let Some((group, changes)) = reader.next()? else { break };
+            if group.header.first.number > durable.number {
+                break;
+            }
+            for (number, change) in (group.header.first.number..).zip(changes) {
+                if number > after.number && number <= durable.number && events.len() < limit {
+                    let position = Position { epoch: group.header.first.epoch, number };
+                    let (time_ns, instance) = (group.header.time_ns, group.header.instance);
+                    events.push(Event { position, time_ns, instance, change });
+                }
+            }
+        }
+        Ok(events)
+    }
+}

@@ -1,0 +1,400 @@
+//! Applying changes to the index: the same code for a commit and for a replay.
+//!
+//! Each change states a result, and the index says how far it was applied, in the same transaction: so a
+//! change is applied once, whoever comes to it first. Usage of tiers and packs is summed up over a group and
+//! written at its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, params};
+
+use super::index::{damaged, one, run};
+use super::row;
+use crate::backend::pack;
+use crate::clock::TimeNs;
+use crate::error::Result;
+use crate::journal::{self, Change, Subject, Updates};
+use crate::object::{Attributes, Copy, DatasetId, Name, Object, ObjectId, Piece, Place, TierConfig};
+use crate::wire::Writer;
+
+/// Changes to sums, to be written at the end of a group.
+#[derive(Debug, Default)]
+struct Sums {
+    /// By tier: objects and bytes.
+    tiers: BTreeMap<u8, (i64, i64)>,
+    /// By pack: end of the last record, live objects, live bytes.
+    packs: BTreeMap<Place, (u64, i64, i64)>,
+    /// By dataset: keys.
+    keys: BTreeMap<i64, i64>,
+}
+
+/// Applies changes within one transaction.
+#[derive(Debug)]
+pub(super) struct Applier<'a> {
+    connection: &'a Connection,
+    sums: Sums,
+    /// Whether places that come in were not synced yet.
+    pub(super) relaxed: bool,
+}
+
+impl<'a> Applier<'a> {
+    pub(super) fn new(connection: &'a Connection) -> Self {
+        Self { connection, sums: Sums::default(), relaxed: false }
+    }
+
+    /// Bytes that changes not summed up yet add to a tier.
+    pub(super) fn bytes_added(&self, tier: u8) -> i64 {
+        self.sums.tiers.get(&tier).map_or(0, |(_, bytes)| *bytes)
+    }
+
+    /// Applies change `number`, committed at `time_ns`.
+    pub(super) fn apply(&mut self, number: u64, time_ns: TimeNs, change: &Change) -> Result<()> {
+        match change {
+            Change::Put { object, new, .. } => self.put(number, time_ns, *object, *new, change),
+            Change::CopyAdded { object, copy, .. } => {
+                self.change_object(number, *object, |applier, found| {
+                    let copy = dated(copy.clone(), time_ns);
+                    let before = found.copies.clone();
+                    found.copies.retain(|other| other.tier != copy.tier);
+                    found.copies.push(copy);
+                    found.copies.sort_by_key(|copy| copy.tier);
+                    applier.account(number, &before, &found.copies)
+                })
+            }
+            Change::CopyDropped { object, tier, .. } => {
+                self.change_object(number, *object, |applier, found| {
+                    let before = found.copies.clone();
+                    found.copies.retain(|copy| copy.tier != *tier);
+                    applier.account(number, &before, &found.copies)
+                })
+            }
+            Change::CopyVerified { object, tier, whole, .. } => {
+                self.change_object(number, *object, |_, found| {
+                    for copy in found.copies.iter_mut().filter(|copy| copy.tier == *tier) {
+                        copy.verified_ns = if *whole { time_ns } else { 0 };
+                    }
+                    Ok(())
+                })
+            }
+            Change::AttributesSet { subject: Subject::Object(object), attributes } => {
+                self.change_object(number, *object, |_, found| {
+                    update(&mut found.attributes, attributes);
+                    Ok(())
+                })
+            }
+            Change::AttributesSet { subject: Subject::Dataset(dataset), attributes } => {
+                self.set_dataset_attributes(*dataset, attributes)
+            }
+            Change::Removed { object, until_ns } => {
+                self.remove_names(*object)?;
+                let sql = "UPDATE object SET removed = ?2, changed = ?3 WHERE id = ?1";
+                self.run(sql, params![object.0, (*until_ns).max(1), number as i64]).map(drop)
+            }
+            Change::Undeleted { object, name } => self.undelete(number, *object, name.as_ref()),
+            Change::Purged { object } => {
+                if let Some(found) = self.find(*object)? {
+                    self.account(number, &found.copies, &[])?;
+                    self.run("DELETE FROM object WHERE id = ?1", params![object.0])?;
+                }
+                Ok(())
+            }
+            Change::DatasetCreated { dataset, name, attributes } => {
+                let mut all = Attributes::new();
+                update(&mut all, attributes);
+                let sql = "INSERT INTO dataset(number, id, name, created, attributes, keys) VALUES (?1, ?2, ?3, ?4, ?5, 0)";
+                self.run(sql, params![number as i64, dataset.0, name, time_ns, row::write_attributes(&all)])
+                    .map(drop)
+            }
+            Change::DatasetRemoved { dataset } => {
+                self.run("DELETE FROM dataset WHERE id = ?1", params![dataset.0]).map(drop)
+            }
+            Change::Named { name, object } => self.name(number, *object, name),
+            Change::Unnamed { name, object } => self.unname(number, *object, name),
+            Change::TierSet(config) => self.set_tier(config),
+            Change::SettingSet { name, value } => {
+                let sql = "INSERT INTO setting(name, value) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET value = ?2";
+                self.run(sql, params![name, value]).map(drop)
+            }
+            Change::EpochBegan { cause, ended } => {
+                let sql = "INSERT OR REPLACE INTO epoch(epoch, cause, first) VALUES (?1, ?2, ?3)";
+                self.run(sql, params![ended.epoch as i64 + 1, *cause as u8, number as i64]).map(drop)
+            }
+            Change::Unknown { .. } => Ok(()),
+        }
+    }
+
+    /// Writes the sums. Called once, at the end of a group.
+    pub(super) fn finish(self) -> Result<()> {
+        for (tier, (objects, bytes)) in &self.sums.tiers {
+            let sql = "UPDATE tier SET objects = objects + ?2, bytes = bytes + ?3 WHERE tier = ?1";
+            self.run(sql, params![tier, objects, bytes])?;
+        }
+        for (place, (used, objects, bytes)) in &self.sums.packs {
+            let sql = "INSERT INTO pack(tier, instance, serial, used, live_objects, live_bytes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET used = max(used, ?4),
+                 live_objects = live_objects + ?5, live_bytes = live_bytes + ?6";
+            let (instance, serial) = (place.instance as i64, place.serial as i64);
+            self.run(sql, params![place.tier, instance, serial, *used as i64, objects, bytes])?;
+        }
+        for (dataset, keys) in &self.sums.keys {
+            self.run("UPDATE dataset SET keys = keys + ?2 WHERE number = ?1", params![dataset, keys])?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
+        run(self.connection, "apply a change", sql, params)
+    }
+
+    pub(super) fn find(&self, id: ObjectId) -> Result<Option<Object>> {
+        find(self.connection, id)
+    }
+
+    fn put(&mut self, number: u64, time_ns: TimeNs, id: ObjectId, new: bool, change: &Change) -> Result<()> {
+        let Change::Put { generation, content, copies, attributes, name, .. } = change else { return Ok(()) };
+        let before = self.find(id)?;
+        let before_copies = before.as_ref().map(|found| found.copies.clone()).unwrap_or_default();
+        let mut object = match before {
+            Some(found) if !new => found,
+            _ => Object {
+                id,
+                generation: 0,
+                created_ns: time_ns,
+                modified_ns: time_ns,
+                accessed_ns: 0,
+                changed: number,
+                removed_until_ns: 0,
+                content: None,
+                copies: Vec::new(),
+                attributes: Attributes::new(),
+                name: None,
+            },
+        };
+        object.generation = *generation;
+        object.modified_ns = time_ns;
+        object.changed = number;
+        object.content.clone_from(content);
+        object.copies = copies.iter().map(|copy| dated(copy.clone(), time_ns)).collect();
+        update(&mut object.attributes, attributes);
+        self.account(number, &before_copies, &object.copies)?;
+        self.write_object(&object)?;
+        if new {
+            // The row may be that of a removed object of the same id, which kept its name for an undelete.
+            self.run(
+                "UPDATE object SET dataset = NULL, key = NULL WHERE id = ?1 AND key IS NOT NULL",
+                params![id.0],
+            )?;
+        }
+        match name {
+            Some(name) => self.name(number, id, name),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads an object, lets `change` alter it, and writes it back. One that is not there is passed over:
+    /// it was purged later in the journal than this change, or never lived in what is left of it.
+    fn change_object(
+        &mut self,
+        number: u64,
+        id: ObjectId,
+        change: impl FnOnce(&mut Self, &mut Object) -> Result<()>,
+    ) -> Result<()> {
+        let Some(mut found) = self.find(id)? else { return Ok(()) };
+        change(self, &mut found)?;
+        found.changed = number;
+        self.write_object(&found)
+    }
+
+    fn write_object(&self, object: &Object) -> Result<()> {
+        // The name's columns are left alone: `name` and `unname` keep them.
+        let sql = "INSERT INTO object(id, generation, size, created, modified, accessed, changed, removed, content, copies, attributes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT(id) DO UPDATE SET
+             generation = ?2, size = ?3, created = ?4, modified = ?5, accessed = ?6, changed = ?7, removed = ?8, content = ?9,
+             copies = ?10, attributes = ?11";
+        let none_if_zero = |value: i64| (value != 0).then_some(value);
+        self.run(
+            sql,
+            params![
+                object.id.0,
+                object.generation as i64,
+                object.size() as i64,
+                object.created_ns,
+                object.modified_ns,
+                none_if_zero(object.accessed_ns),
+                object.changed as i64,
+                none_if_zero(object.removed_until_ns),
+                object.content.as_ref().map(row::write_content),
+                row::write_copies(&object.copies, object.modified_ns),
+                row::write_attributes(&object.attributes),
+            ],
+        )
+        .map(drop)
+    }
+
+    /// Counts what copies came and went; what no copy refers to any more becomes garbage.
+    fn account(&mut self, number: u64, before: &[Copy], after: &[Copy]) -> Result<()> {
+        for (copies, sign) in [(before, -1), (after, 1)] {
+            for copy in copies {
+                let bytes: u64 = copy.pieces.iter().map(|piece| piece.length).sum();
+                let sum = self.sums.tiers.entry(copy.tier).or_default();
+                sum.0 += sign;
+                sum.1 += sign * bytes as i64;
+                for piece in copy.pieces.iter().filter(|piece| piece.packed) {
+                    let record_len = pack::record_len(piece.length);
+                    let sum = self.sums.packs.entry(piece.place).or_default();
+                    sum.0 = sum.0.max(piece.offset + record_len);
+                    sum.1 += sign;
+                    sum.2 += sign * record_len as i64;
+                }
+            }
+        }
+        let (kept, known) = (places(after), places(before));
+        for place in known.difference(&kept) {
+            let sql = "INSERT OR REPLACE INTO garbage(tier, instance, serial, packed, number) VALUES (?1, ?2, ?3, 0, ?4)";
+            self.run(sql, params![place.tier, place.instance as i64, place.serial as i64, number as i64])?;
+        }
+        for place in kept.difference(&known) {
+            // The sweep of a dead handle spares what is listed here.
+            let sql = "INSERT OR IGNORE INTO recent(instance, serial) VALUES (?1, ?2)";
+            self.run(sql, params![place.instance as i64, place.serial as i64])?;
+        }
+        if self.relaxed {
+            let pieces = |copies: &[Copy]| -> BTreeSet<(Place, bool)> {
+                copies.iter().flat_map(|copy| &copy.pieces).map(|piece| (piece.place, piece.packed)).collect()
+            };
+            for (place, packed) in pieces(after).difference(&pieces(before)) {
+                let sql =
+                    "INSERT OR IGNORE INTO unsynced(tier, instance, serial, packed) VALUES (?1, ?2, ?3, ?4)";
+                self.run(sql, params![place.tier, place.instance as i64, place.serial as i64, packed])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, number: u64, id: ObjectId, name: &Name) -> Result<()> {
+        let dataset = self.dataset_number(name.dataset)?;
+        let sql = "INSERT OR IGNORE INTO entry(dataset, key, id) VALUES (?1, ?2, ?3)";
+        if self.run(sql, params![dataset, name.key, id.0])? == 0 {
+            return Ok(()); // The object has this name already: a put to an existing key.
+        }
+        *self.sums.keys.entry(dataset).or_default() += 1;
+        let sql = "UPDATE object SET dataset = ?2, key = ?3, changed = ?4 WHERE id = ?1 AND key IS NULL";
+        if self.run(sql, params![id.0, dataset, name.key, number as i64])? == 0 {
+            self.run(
+                "INSERT OR IGNORE INTO alias(id, dataset, key) VALUES (?1, ?2, ?3)",
+                params![id.0, dataset, name.key],
+            )?;
+            self.run("UPDATE object SET changed = ?2 WHERE id = ?1", params![id.0, number as i64])?;
+        }
+        Ok(())
+    }
+
+    fn unname(&mut self, number: u64, id: ObjectId, name: &Name) -> Result<()> {
+        let dataset = self.dataset_number(name.dataset)?;
+        let gone =
+            self.run("DELETE FROM entry WHERE dataset = ?1 AND key = ?2", params![dataset, name.key])?;
+        *self.sums.keys.entry(dataset).or_default() -= gone as i64;
+        let sql = "DELETE FROM alias WHERE id = ?1 AND dataset = ?2 AND key = ?3";
+        if self.run(sql, params![id.0, dataset, name.key])? == 0 {
+            // The first name went: an alias takes its place.
+            let sql = "UPDATE object SET (dataset, key) =
+                 (SELECT dataset, key FROM alias WHERE alias.id = object.id ORDER BY dataset, key LIMIT 1) WHERE id = ?1";
+            self.run(sql, params![id.0])?;
+            let sql = "DELETE FROM alias WHERE id = ?1 AND (dataset, key) = (SELECT dataset, key FROM object WHERE id = ?1)";
+            self.run(sql, params![id.0])?;
+        }
+        self.run("UPDATE object SET changed = ?2 WHERE id = ?1", params![id.0, number as i64]).map(drop)
+    }
+
+    /// Frees every name of an object. Its first name stays in its row, for an undelete.
+    fn remove_names(&mut self, id: ObjectId) -> Result<()> {
+        let sql = "SELECT dataset, key FROM object WHERE id = ?1 AND key IS NOT NULL AND removed IS NULL
+             UNION ALL SELECT dataset, key FROM alias WHERE id = ?1";
+        let names: Vec<(i64, Vec<u8>)> =
+            super::index::all(self.connection, "apply a change", sql, params![id.0], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        for (dataset, key) in names {
+            let gone =
+                self.run("DELETE FROM entry WHERE dataset = ?1 AND key = ?2", params![dataset, key])?;
+            *self.sums.keys.entry(dataset).or_default() -= gone as i64;
+        }
+        self.run("DELETE FROM alias WHERE id = ?1", params![id.0]).map(drop)
+    }
+
+    fn undelete(&mut self, number: u64, id: ObjectId, name: Option<&Name>) -> Result<()> {
+        let sql = "UPDATE object SET removed = NULL, dataset = NULL, key = NULL, changed = ?2 WHERE id = ?1";
+        self.run(sql, params![id.0, number as i64])?;
+        match name {
+            Some(name) => self.name(number, id, name),
+            None => Ok(()),
+        }
+    }
+
+    fn dataset_number(&self, id: DatasetId) -> Result<i64> {
+        dataset_number(self.connection, id)?
+            .ok_or_else(|| damaged("apply a change", &format!("dataset {id} is named but not known")))
+    }
+
+    fn set_dataset_attributes(&self, id: DatasetId, updates: &Updates) -> Result<()> {
+        let sql = "SELECT attributes FROM dataset WHERE id = ?1";
+        let found = one(self.connection, "apply a change", sql, params![id.0], |row| {
+            row.get::<_, Option<Vec<u8>>>(0)
+        })?;
+        let Some(blob) = found else { return Ok(()) };
+        let mut attributes = match blob {
+            Some(bytes) => row::read_attributes(&bytes)
+                .ok_or_else(|| damaged("apply a change", "attributes of a dataset are unreadable"))?,
+            None => Attributes::new(),
+        };
+        update(&mut attributes, updates);
+        let sql = "UPDATE dataset SET attributes = ?2 WHERE id = ?1";
+        self.run(sql, params![id.0, row::write_attributes(&attributes)]).map(drop)
+    }
+
+    fn set_tier(&self, config: &TierConfig) -> Result<()> {
+        let mut bytes = Vec::new();
+        journal::write_tier(&mut Writer(&mut bytes), config);
+        let sql = "INSERT INTO tier(tier, config, objects, bytes) VALUES (?1, ?2, 0, 0)
+             ON CONFLICT(tier) DO UPDATE SET config = ?2";
+        self.run(sql, params![config.index, bytes]).map(drop)
+    }
+}
+
+/// Reads an object, live or removed.
+pub(super) fn find(connection: &Connection, id: ObjectId) -> Result<Option<Object>> {
+    use std::sync::LazyLock;
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| format!("SELECT {} FROM object o WHERE o.id = ?1", row::OBJECT_COLUMNS));
+    one(connection, "look up an object", &SQL, params![id.0], row::object)
+}
+
+pub(super) fn dataset_number(connection: &Connection, id: DatasetId) -> Result<Option<i64>> {
+    one(connection, "look up a dataset", "SELECT number FROM dataset WHERE id = ?1", params![id.0], |row| {
+        row.get(0)
+    })
+}
+
+/// Files (not packs) that copies refer to.
+fn places(copies: &[Copy]) -> BTreeSet<Place> {
+    let own_file = |piece: &&Piece| !piece.packed;
+    copies.iter().flat_map(|copy| &copy.pieces).filter(own_file).map(|piece| piece.place).collect()
+}
+
+/// A copy as it stands after a group of that time.
+fn dated(mut copy: Copy, time_ns: TimeNs) -> Copy {
+    copy.created_ns = time_ns;
+    if copy.is_verified() {
+        copy.verified_ns = time_ns;
+    }
+    copy
+}
+
+fn update(attributes: &mut Attributes, updates: &Updates) {
+    for (name, value) in updates {
+        match value {
+            Some(value) => attributes.insert(name.clone(), value.clone()),
+            None => attributes.remove(name),
+        };
+    }
+}

@@ -1,0 +1,133 @@
+//! Whether what a proposal expects holds, in the transaction that would commit it.
+
+use rusqlite::{Connection, params};
+
+use super::apply::{self, Applier};
+use super::index::one;
+use super::lookup;
+use crate::catalog::Expect;
+use crate::error::{Error, Result};
+use crate::object::{Object, ObjectId, TierConfig, TierIndex, TierState};
+
+/// Checks one expectation; the error is the answer to the caller.
+pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Expect) -> Result<()> {
+    match expect {
+        Expect::NotLive(id) => match live(connection, *id)? {
+            Some(_) => Err(Error::Exists { what: format!("object {id}") }),
+            None => Ok(()),
+        },
+        Expect::Live(id) => must_live(connection, *id).map(drop),
+        Expect::Removed(id) => match apply::find(connection, *id)?.filter(Object::is_removed) {
+            Some(_) => Ok(()),
+            None => Err(Error::ObjectNotFound { id: *id }),
+        },
+        Expect::Generation(id, generation) => {
+            let found = apply::find(connection, *id)?.map_or(0, |object| object.generation);
+            if found == *generation { Ok(()) } else { Err(changed(*id)) }
+        }
+        Expect::CopyAt(id, tier, pieces) => {
+            let object = must_live(connection, *id)?;
+            match object.copy_on(*tier) {
+                Some(copy) if copy.pieces == *pieces => Ok(()),
+                _ => Err(changed(*id)),
+            }
+        }
+        Expect::NoCopy(id, tier) => match must_live(connection, *id)?.copy_on(*tier) {
+            Some(_) => Err(changed(*id)),
+            None => Ok(()),
+        },
+        Expect::VerifiedElsewhere(id, tier) => {
+            let object = must_live(connection, *id)?;
+            for copy in object.copies.iter().filter(|copy| copy.tier != *tier && copy.is_verified()) {
+                if config(connection, copy.tier)?.is_some_and(|config| config.state.is_readable()) {
+                    return Ok(());
+                }
+            }
+            Err(Error::LastCopy { id: *id, tier: *tier })
+        }
+        Expect::NameFree(name) => match lookup::resolve(connection, name)? {
+            Some(_) => Err(Error::Exists { what: format!("key \"{}\"", name.key.escape_ascii()) }),
+            None => Ok(()),
+        },
+        Expect::NameIs(name, id) => match lookup::resolve(connection, name)? {
+            Some(found) if found == *id => Ok(()),
+            _ => Err(Error::Conflict { what: format!("key \"{}\"", name.key.escape_ascii()) }),
+        },
+        Expect::Dataset(id) => match apply::dataset_number(connection, *id)? {
+            Some(_) => Ok(()),
+            None => Err(Error::DatasetNotFound { name: id.to_string() }),
+        },
+        Expect::DatasetNameFree(name) => match lookup::dataset_named(connection, name)? {
+            Some(_) => Err(Error::Exists { what: format!("dataset {name:?}") }),
+            None => Ok(()),
+        },
+        Expect::DatasetEmpty(id) => {
+            let sql =
+                "SELECT 1 FROM entry WHERE dataset = (SELECT number FROM dataset WHERE id = ?1) LIMIT 1";
+            match one(connection, "look into a dataset", sql, params![id.0], |_| Ok(()))? {
+                Some(()) => Err(Error::Exists { what: format!("an object in dataset {id}") }),
+                None => Ok(()),
+            }
+        }
+        Expect::TierWritable(tier, incarnation) => match config(connection, *tier)? {
+            Some(config) if config.state == TierState::Active && config.incarnation == *incarnation => Ok(()),
+            Some(config) if config.state == TierState::Active => {
+                Err(Error::Conflict { what: format!("the root of tier {tier}") })
+            }
+            Some(config) if config.state != TierState::Retired => {
+                Err(Error::TierReadOnly { tier: *tier, state: config.state.name() })
+            }
+            _ => Err(Error::TierNotFound { tier: *tier }),
+        },
+        Expect::TierRoom(tier, bytes) => {
+            let Some(usage) = lookup::tier(connection, *tier)? else {
+                return Err(Error::TierNotFound { tier: *tier });
+            };
+            let used = usage.bytes.saturating_add_signed(applier.bytes_added(*tier));
+            room(&usage.config, used, *bytes)
+        }
+        Expect::TierIs(tier, expected) => {
+            if config(connection, *tier)? == *expected {
+                return Ok(());
+            }
+            Err(Error::Conflict { what: format!("tier {tier}") })
+        }
+        Expect::TierEmpty(tier) => match lookup::tier(connection, *tier)? {
+            Some(usage) if usage.objects != 0 => {
+                Err(Error::Exists { what: format!("{} copies on tier {tier}", usage.objects) })
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Whether `bytes` more fit into the tier's capacity.
+fn room(config: &TierConfig, used: u64, bytes: u64) -> Result<()> {
+    if config.capacity_bytes == 0 || used.saturating_add(bytes) <= config.capacity_bytes {
+        return Ok(());
+    }
+    Err(Error::TierFull {
+        tier: config.index,
+        detail: format!(
+            "{bytes} bytes wanted, {} of {} left; release or migrate objects, or raise its capacity",
+            config.capacity_bytes.saturating_sub(used),
+            config.capacity_bytes
+        ),
+    })
+}
+
+fn live(connection: &Connection, id: ObjectId) -> Result<Option<Object>> {
+    Ok(apply::find(connection, id)?.filter(|object| !object.is_removed()))
+}
+
+fn must_live(connection: &Connection, id: ObjectId) -> Result<Object> {
+    live(connection, id)?.ok_or(Error::ObjectNotFound { id })
+}
+
+fn config(connection: &Connection, tier: TierIndex) -> Result<Option<TierConfig>> {
+    Ok(lookup::tier(connection, tier)?.map(|usage| usage.config))
+}
+
+fn changed(id: ObjectId) -> Error {
+    Error::Conflict { what: format!("object {id}") }
+}

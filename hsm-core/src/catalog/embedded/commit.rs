@@ -1,0 +1,420 @@
+//! Commits: many callers, one group, one sync.
+//!
+//! Callers queue their proposals. The first who finds no leader leads: it takes all that wait, becomes the
+//! store's writer, and commits them as one group while the next callers gather. The way of a group:
+//!
+//! 1. in a transaction of the index: apply what others left unapplied, check, apply;
+//! 2. sync the bytes of relaxed puts that this group makes durable;
+//! 3. append to the journal and sync it;
+//! 4. end the transaction, answer.
+//!
+//! If 3 fails, the transaction is undone and the journal continues behind a cut. If 4 fails, the change is
+//! committed: the journal has it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::{Connection, params};
+
+use super::apply::Applier;
+use super::index::{failed, run};
+use super::lookup::{self, State};
+use super::{Embedded, check};
+use crate::catalog::{Committed, Durability, Proposal};
+use crate::error::{Error, Kind, Result};
+use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
+use crate::object::Position;
+use crate::testing_hooks::{Mutant, mutant};
+
+/// Requests taken into one group at most: bounds how long the lock is held.
+const REQUESTS_A_GROUP_MAX: usize = 1024;
+/// A group's records beyond this go into the next one, in bytes.
+const GROUP_BYTES_SOFT: usize = 4 << 20;
+
+/// What one caller wants committed.
+#[derive(Debug)]
+struct Request {
+    proposals: Vec<Proposal>,
+    relaxed: bool,
+    answer: Mutex<Option<Vec<Result<Committed>>>>,
+}
+
+/// The callers who wait.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    requests: VecDeque<Arc<Request>>,
+    led: bool,
+}
+
+/// Gives the lead back, also when a panic ends it.
+struct Lead<'a>(&'a Queue, &'a [Arc<Request>]);
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.state.lock();
+        waiting.led = false;
+        for request in self.1 {
+            request.answer.lock().get_or_insert_with(|| {
+                let lost =
+                    || Error::Closed { reason: "the commit panicked; open the store again".to_owned() };
+                request.proposals.iter().map(|_| Err(lost())).collect()
+            });
+        }
+        self.0.changed.notify_all();
+    }
+}
+
+/// Proposals on their way through a group, with the answers so far.
+struct Round<'a> {
+    /// Each with whether it may be relaxed.
+    proposals: Vec<(&'a Proposal, bool)>,
+    answers: Vec<Option<Result<Committed>>>,
+}
+
+impl Embedded {
+    pub(super) fn commit_queued(
+        &self,
+        proposals: Vec<Proposal>,
+        durability: Durability,
+    ) -> Vec<Result<Committed>> {
+        if proposals.is_empty() {
+            return Vec::new();
+        }
+        let relaxed = durability == Durability::Relaxed;
+        let request = Arc::new(Request { proposals, relaxed, answer: Mutex::new(None) });
+        let mut waiting = self.queue.state.lock();
+        waiting.requests.push_back(request.clone());
+        loop {
+            if let Some(answer) = request.answer.lock().take() {
+                return answer;
+            }
+            if waiting.led {
+                self.queue.changed.wait(&mut waiting);
+                continue;
+            }
+            waiting.led = true;
+            let count = waiting.requests.len().min(REQUESTS_A_GROUP_MAX);
+            let taken: Vec<Arc<Request>> = waiting.requests.drain(..count).collect();
+            drop(waiting);
+            let lead = Lead(&self.queue, &taken);
+            self.answer(&taken);
+            drop(lead);
+            waiting = self.queue.state.lock();
+        }
+    }
+
+    /// Commits everything the requests want and gives each its answers.
+    fn answer(&self, requests: &[Arc<Request>]) {
+        let proposals: Vec<_> = requests
+            .iter()
+            .flat_map(|request| request.proposals.iter().map(|proposal| (proposal, request.relaxed)))
+            .collect();
+        let mut round = Round { answers: proposals.iter().map(|_| None).collect(), proposals };
+        while let Some(next) = round.answers.iter().position(Option::is_none) {
+            if let Err(error) = self.commit_group(&mut round, next) {
+                for answer in round.answers.iter_mut().filter(|answer| answer.is_none()) {
+                    *answer = Some(Err(error.clone()));
+                }
+            }
+        }
+        let mut answers = round.answers.into_iter().flatten();
+        for request in requests {
+            *request.answer.lock() = Some(answers.by_ref().take(request.proposals.len()).collect());
+        }
+    }
+
+    /// Commits as many proposals from `next` on as go into one group.
+    fn commit_group(&self, round: &mut Round<'_>, next: usize) -> Result<()> {
+        self.check_usable()?;
+        let _writer = self.ground.lock.lock_writer()?;
+        let first_try = self.try_group(round, next);
+        match first_try {
+            Err(error) if error.kind() == Kind::Full && self.give_back_reserve() => {
+                self.try_group(round, next)
+            }
+            done => done,
+        }
+    }
+
+    fn try_group(&self, round: &mut Round<'_>, next: usize) -> Result<()> {
+        let connection = self.index.writer();
+        begin(&connection)?;
+        let outcome = self.fill_group(&connection, round, next);
+        match outcome {
+            Ok(Some((state, tail, durable, checked))) => {
+                let time_ns = checked.1;
+                let state = State { tail, durable: if durable { tail } else { state.durable }, ..state };
+                self.end_group(&connection, &state)?;
+                self.ground.places.committed(&state.durable.last, state.tail.segment);
+                for (index, position) in checked.0 {
+                    round.answers[index] = Some(Ok(Committed { position, time_ns }));
+                }
+                Ok(())
+            }
+            Ok(None) => rollback(&connection),
+            Err(Failed { error, tail }) => {
+                rollback(&connection)?;
+                if let Some(continued) = tail {
+                    let (state, tail) = *continued;
+                    self.continue_at(&connection, state, tail, &error)?;
+                }
+                self.note_damage(Err(*error))
+            }
+        }
+    }
+
+    /// Steps 1 to 3. `None`: no proposal could be committed, and nothing was written.
+    #[allow(
+        clippy::type_complexity,
+        reason = "internal: state before, tail after, durability, who got which number"
+    )]
+    fn fill_group(
+        &self,
+        connection: &Connection,
+        round: &mut Round<'_>,
+        next: usize,
+    ) -> Result<Option<(State, journal::Tail, bool, (Vec<(usize, Position)>, i64))>, Failed> {
+        let state = self.catch_up(connection)?;
+        let time_ns = self.ground.clock.now_ns();
+        let mut group = Group::new(GroupHeader {
+            relaxed: false,
+            instance: self.ground.instance,
+            first: state.tail.next(),
+            time_ns,
+            boot: self.boot,
+            chain: state.tail.chain,
+        });
+        let mut applier = Applier::new(connection);
+        let (mut done, mut relaxed) = (Vec::new(), true);
+        for index in next..round.proposals.len() {
+            if group.payload_len() > GROUP_BYTES_SOFT {
+                break;
+            }
+            let (proposal, may_relax) = round.proposals[index];
+            if let Some(error) = refusal(connection, &applier, proposal)? {
+                round.answers[index] = Some(Err(error));
+                continue;
+            }
+            let before = (group.count, group.payload_len());
+            proposal.changes.iter().for_each(|change| group.push(change));
+            if group.is_too_long() {
+                group.truncate(before.0, before.1);
+                if group.count > 0 {
+                    break;
+                }
+                let detail = format!(
+                    "its {} changes do not fit into one group; use smaller ones",
+                    proposal.changes.len()
+                );
+                round.answers[index] = Some(Err(Error::invalid("batch", detail)));
+                continue;
+            }
+            applier.relaxed = may_relax;
+            for (change, number) in
+                proposal.changes.iter().zip(group.header.first.number + u64::from(before.0)..)
+            {
+                applier.apply(number, time_ns, change)?;
+            }
+            relaxed &= may_relax;
+            done.push((index, Position { epoch: state.tail.last.epoch, number: group.next_number() - 1 }));
+        }
+        if group.count == 0 {
+            return Ok(None);
+        }
+        applier.finish()?;
+        self.note_settled(connection)?;
+        group.header.relaxed = relaxed;
+        if !relaxed {
+            self.sync_places(connection)?;
+        }
+        let durable = !relaxed;
+        let sync = durable && !mutant(Mutant::JournalSyncLeftOut);
+        match journal::append(&self.segments, state.tail, &group, sync, self.ground.segment_bytes_max) {
+            Ok(tail) => Ok(Some((state, tail, durable, (done, time_ns)))),
+            Err(append) => Err(Failed { error: append.error, tail: Some(Box::new((state, append.tail))) }),
+        }
+    }
+
+    /// Step 4.
+    fn end_group(&self, connection: &Connection, state: &State) -> Result<()> {
+        let ended = lookup::set_state(connection, state).and_then(|()| commit(connection));
+        let Err(error) = ended else { return Ok(()) };
+        // The journal has the group, so it counts. Apply it once more, with the reserve given back.
+        let _ = rollback(connection);
+        self.give_back_reserve();
+        let again = begin(connection).and_then(|()| match self.catch_up(connection) {
+            Ok(_) => commit(connection),
+            Err(failed) => Err(*failed.error),
+        });
+        if again.is_err() {
+            let _ = rollback(connection);
+            return Err(self.fail(format!(
+                "the change is committed, but the index cannot be updated ({error}); open the store again"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Continues behind a failed append: at the cut, or not at all.
+    fn continue_at(
+        &self,
+        connection: &Connection,
+        state: State,
+        tail: Option<journal::Tail>,
+        error: &Error,
+    ) -> Result<()> {
+        let Some(tail) = tail else {
+            return Err(self.fail(format!("the journal cannot be written ({error}); open the store again")));
+        };
+        if state.durable.last != state.tail.last && error.kind() != Kind::Full {
+            // The sync that failed was also that of relaxed groups, whose pages may be gone: what is true is
+            // found out by an open that reads the medium.
+            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
+            return Err(
+                self.fail(format!("relaxed changes could not be synced ({error}); open the store again"))
+            );
+        }
+        if tail == state.tail {
+            return Ok(());
+        }
+        let durable = if state.durable == state.tail { tail } else { state.durable };
+        begin(connection)?;
+        lookup::set_state(connection, &State { tail, durable, ..state })?;
+        commit(connection)
+    }
+
+    /// Puts this handle out of use, and says why.
+    pub(super) fn fail(&self, reason: String) -> Error {
+        *self.failed.lock() = Some(reason.clone());
+        Error::Closed { reason }
+    }
+
+    /// Applies groups that someone else wrote and could not apply: it died in between. In a transaction.
+    pub(super) fn catch_up(&self, connection: &Connection) -> Result<State, Failed> {
+        let mut state = lookup::must_state(connection)?;
+        if self.segments.is_end(&state.tail)? {
+            return Ok(state);
+        }
+        let mut reader = GroupReader::new(&self.segments, state.tail);
+        loop {
+            let before = reader.tail();
+            let Some((group, changes)) = reader.next()? else { break };
+            if !group.header.relaxed {
+                journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
+            }
+            Self::replay(connection, &mut state, reader.tail(), &group, &changes)?;
+        }
+        if state.tail != reader.tail() {
+            if state.durable == state.tail {
+                state.durable = reader.tail();
+            }
+            state.tail = reader.tail();
+        }
+        lookup::set_state(connection, &state)?;
+        Ok(state)
+    }
+
+    /// Applies one group that is in the journal already.
+    pub(super) fn replay(
+        connection: &Connection,
+        state: &mut State,
+        tail: journal::Tail,
+        group: &Group,
+        changes: &[Change],
+    ) -> Result<()> {
+        let mut applier = Applier::new(connection);
+        applier.relaxed = group.header.relaxed;
+        let skip_one = mutant(Mutant::ReplaySkips);
+        for (number, change) in (group.header.first.number..).zip(changes).skip(usize::from(skip_one)) {
+            applier.apply(number, group.header.time_ns, change)?;
+        }
+        applier.finish()?;
+        state.tail = tail;
+        if !group.header.relaxed {
+            // A durable group is appended after the bytes of the relaxed ones before it were synced.
+            state.durable = tail;
+            run(connection, "apply a change", "DELETE FROM unsynced", [])?;
+        }
+        Ok(())
+    }
+
+    /// Syncs the bytes of relaxed puts, and forgets that they had to be.
+    pub(super) fn sync_places(&self, connection: &Connection) -> Result<()> {
+        let places = lookup::unsynced(connection)?;
+        for place in &places {
+            self.ground.places.sync(place)?;
+        }
+        if !places.is_empty() {
+            run(connection, "apply a change", "DELETE FROM unsynced", [])?;
+        }
+        Ok(())
+    }
+
+    /// Records which serials of ours are settled, so that a sweep after our death need not look at them, and
+    /// which packs are open.
+    fn note_settled(&self, connection: &Connection) -> Result<()> {
+        let settled = self.ground.places.settled();
+        let instance = self.ground.instance as i64;
+        for (tier, name) in settled.packs {
+            let sql = "INSERT OR IGNORE INTO pack(tier, instance, serial, used, live_objects, live_bytes)
+                 VALUES (?1, ?2, ?3, 0, 0, 0)";
+            run(connection, "apply a change", sql, params![tier, instance, name.serial as i64])?;
+        }
+        let sql = "DELETE FROM recent WHERE instance = ?1 AND serial <= ?2";
+        run(connection, "apply a change", sql, params![instance, settled.serials as i64])?;
+        let sql = "INSERT INTO member(instance, resolved) VALUES (?1, ?2)
+             ON CONFLICT(instance) DO UPDATE SET resolved = ?2 WHERE resolved <> ?2";
+        run(connection, "apply a change", sql, params![instance, settled.serials as i64]).map(drop)
+    }
+
+    /// Removes the ballast; `false` when there was none.
+    fn give_back_reserve(&self) -> bool {
+        self.ground.disk.remove_file(&self.ground.directory.join("reserve")).is_ok()
+    }
+}
+
+/// A group that failed; `tail` when its append did: the state before, and where the journal continues.
+pub(super) struct Failed {
+    pub(super) error: Box<Error>,
+    tail: Option<Box<(State, Option<journal::Tail>)>>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error: Box::new(error), tail: None }
+    }
+}
+
+/// The first expectation of a proposal that does not hold. Trouble with the index is an `Err`.
+fn refusal(connection: &Connection, applier: &Applier<'_>, proposal: &Proposal) -> Result<Option<Error>> {
+    for expect in &proposal.expect {
+        match check::check(connection, applier, expect) {
+            Ok(()) => {}
+            Err(error @ Error::Index { .. }) => return Err(error),
+            Err(error) => return Ok(Some(error)),
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn begin(connection: &Connection) -> Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(failed("begin a transaction"))
+}
+
+pub(super) fn commit(connection: &Connection) -> Result<()> {
+    connection.execute_batch("COMMIT").map_err(failed("end a transaction"))
+}
+
+pub(super) fn rollback(connection: &Connection) -> Result<()> {
+    if connection.is_autocommit() {
+        return Ok(()); // SQLite undid it by itself.
+    }
+    connection.execute_batch("ROLLBACK").map_err(failed("undo a transaction"))
+}

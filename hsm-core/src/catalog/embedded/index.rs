@@ -1,0 +1,212 @@
+//! The index's connections: one that writes, and a few that read, opened as they are needed.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+
+use super::page_checksum;
+use super::schema::{APPLICATION_ID, SCHEMA, USER_VERSION};
+use crate::error::{Error, Result};
+
+/// Idle reading connections that are kept.
+const IDLE_READERS_MAX: usize = 16;
+/// Pages of write-ahead log before a commit moves them into the database: 16 MiB.
+const CHECKPOINT_PAGES: u32 = 4096;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the index lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum IndexPlace {
+    /// In a file.
+    File(PathBuf),
+    /// In memory, gone with the handle.
+    Memory,
+}
+
+/// An open index.
+#[derive(Debug)]
+pub(super) struct Index {
+    place: IndexPlace,
+    exclusive: bool,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// A connection borrowed for reading.
+pub(super) enum Reading<'a> {
+    /// One of its own.
+    Own { connection: Option<Connection>, index: &'a Index },
+    /// The writer's, where the index lies in memory.
+    Shared(parking_lot::MutexGuard<'a, Connection>),
+}
+
+impl Index {
+    /// Opens what is there, or creates an empty index.
+    pub(super) fn open(place: &IndexPlace, exclusive: bool) -> Result<Self> {
+        let writer = connect(place, exclusive)?;
+        let tables: i64 = writer
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .map_err(failed("read its schema"))?;
+        if tables == 0 {
+            writer
+                .execute_batch(&format!(
+                    "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};
+                     PRAGMA user_version = {USER_VERSION}; COMMIT;"
+                ))
+                .map_err(failed("create its tables"))?;
+        }
+        let pragma = |name| {
+            writer
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .map_err(failed("read its version"))
+        };
+        if pragma("application_id")? != APPLICATION_ID {
+            return Err(damaged("open", "it is not an index of hsm"));
+        }
+        let version = pragma("user_version")?;
+        if version != USER_VERSION {
+            return Err(damaged("open", &format!("its version is {version}, not {USER_VERSION}")));
+        }
+        Ok(Self { place: place.clone(), exclusive, writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    /// The writing connection. Its users hold the writer lock, or are alone.
+    pub(super) fn writer(&self) -> parking_lot::MutexGuard<'_, Connection> {
+        self.writer.lock()
+    }
+
+    /// A connection for reading: it sees what was committed before, and nothing by halves.
+    pub(super) fn reader(&self) -> Result<Reading<'_>> {
+        if self.exclusive || self.place == IndexPlace::Memory {
+            return Ok(Reading::Shared(self.writer.lock()));
+        }
+        let idle = self.readers.lock().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.place, false)?,
+        };
+        Ok(Reading::Own { connection: Some(connection), index: self })
+    }
+
+    /// Writes a copy of the index to `path`, which must not exist, while it is in use.
+    pub(super) fn copy_to(&self, path: &Path) -> Result<()> {
+        let reading = self.reader()?;
+        let text = path.to_str().ok_or_else(|| Error::invalid("path of the snapshot", "it is not UTF-8"))?;
+        reading.execute("VACUUM INTO ?1", [text]).map_err(failed("make a snapshot"))?;
+        Ok(())
+    }
+}
+
+fn connect(place: &IndexPlace, exclusive: bool) -> Result<Connection> {
+    page_checksum::register()?;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match place {
+        IndexPlace::File(path) => Connection::open_with_flags_and_vfs(path, flags, page_checksum::VFS_NAME),
+        IndexPlace::Memory => Connection::open_in_memory(),
+    }
+    .map_err(failed("open"))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed("open"))?;
+    if matches!(place, IndexPlace::File(_)) {
+        page_checksum::reserve(&connection)?;
+        if exclusive {
+            pragma(&connection, "locking_mode", "EXCLUSIVE")?;
+        }
+        pragma(&connection, "journal_mode", "WAL")?;
+    }
+    pragma(&connection, "synchronous", "NORMAL")?;
+    pragma(&connection, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // Temporary files would be looked for where the environment says.
+    pragma(&connection, "temp_store", "MEMORY")?;
+    pragma(&connection, "cache_size", -8192)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn pragma(connection: &Connection, name: &str, value: impl rusqlite::ToSql) -> Result<()> {
+    connection.pragma_update(None, name, value).map_err(failed("open"))
+}
+
+impl Deref for Reading<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Own { connection, .. } => connection.as_ref().expect("it is given back only when dropped"),
+            Self::Shared(connection) => connection,
+        }
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if let Self::Own { connection, index } = self {
+            let mut readers = index.readers.lock();
+            if readers.len() < IDLE_READERS_MAX
+                && let Some(connection) = connection.take()
+            {
+                readers.push(connection);
+            }
+        }
+    }
+}
+
+/// Says which operation SQLite refused, and whether because of damage.
+pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> Error {
+    move |error| {
+        let code = error.sqlite_error().map(|failure| failure.extended_code);
+        let is_damage = matches!(
+            code.map(|code| code & 0xff),
+            Some(rusqlite::ffi::SQLITE_CORRUPT | rusqlite::ffi::SQLITE_NOTADB)
+        ) || code == Some(rusqlite::ffi::SQLITE_IOERR_DATA)
+            || code == Some(rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
+            || matches!(
+                error,
+                rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
+            );
+        Error::Index { action, message: error.to_string(), damaged: is_damage }
+    }
+}
+
+/// What the index says cannot be.
+pub(super) fn damaged(action: &'static str, message: &str) -> Error {
+    Error::Index { action, message: message.to_owned(), damaged: true }
+}
+
+/// Runs a query that gives one row or none.
+pub(super) fn one<T>(
+    connection: &Connection,
+    action: &'static str,
+    sql: &str,
+    params: impl rusqlite::Params,
+    map: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed(action))?;
+    statement.query_row(params, map).optional().map_err(failed(action))
+}
+
+/// Runs a query and collects its rows. Callers bound how many there can be.
+pub(super) fn all<T>(
+    connection: &Connection,
+    action: &'static str,
+    sql: &str,
+    params: impl rusqlite::Params,
+    map: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed(action))?;
+    let rows = statement.query_map(params, map).map_err(failed(action))?;
+    rows.collect::<rusqlite::Result<_>>().map_err(failed(action))
+}
+
+/// Runs a statement that changes rows; says how many.
+pub(super) fn run(
+    connection: &Connection,
+    action: &'static str,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<usize> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).map_err(failed(action))
+}

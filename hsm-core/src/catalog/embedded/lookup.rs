@@ -1,0 +1,301 @@
+//! Questions to the index that one short read answers.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use super::index::{all, damaged, failed, one};
+use super::row;
+use crate::backend::PlaceName;
+use crate::catalog::query::After;
+use crate::catalog::{Cursor, Garbage, PackUsage, Page, Query, TierUsage};
+use crate::clock::TimeNs;
+use crate::error::{Error, Result};
+use crate::journal;
+use crate::object::{Attributes, Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
+use crate::wire::Reader;
+
+/// Rows looked at for one page, at most, however few of them match.
+const ROWS_A_PAGE_MAX: usize = 10_000;
+const DATASET_COLUMNS: &str = "id, name, created, attributes, keys";
+
+pub(super) fn resolve(connection: &Connection, name: &Name) -> Result<Option<ObjectId>> {
+    let sql = "SELECT id FROM entry WHERE dataset = (SELECT number FROM dataset WHERE id = ?1) AND key = ?2";
+    one(connection, "look up a key", sql, params![name.dataset.0, name.key], |row| row.get(0).map(ObjectId))
+}
+
+pub(super) fn names(connection: &Connection, id: ObjectId) -> Result<Vec<Name>> {
+    let sql = "SELECT d.id, n.key FROM (SELECT dataset, key FROM object WHERE id = ?1 AND key IS NOT NULL AND removed IS NULL
+         UNION SELECT dataset, key FROM alias WHERE id = ?1) n JOIN dataset d ON d.number = n.dataset";
+    all(connection, "look up names", sql, params![id.0], |row| {
+        Ok(Name { dataset: DatasetId(row.get(0)?), key: row.get(1)? })
+    })
+}
+
+pub(super) fn dataset(connection: &Connection, id: DatasetId) -> Result<Option<Dataset>> {
+    let sql = format!("SELECT {DATASET_COLUMNS} FROM dataset WHERE id = ?1");
+    one(connection, "look up a dataset", &sql, params![id.0], read_dataset)
+}
+
+pub(super) fn dataset_named(connection: &Connection, name: &str) -> Result<Option<Dataset>> {
+    let sql = format!("SELECT {DATASET_COLUMNS} FROM dataset WHERE name = ?1");
+    one(connection, "look up a dataset", &sql, params![name], read_dataset)
+}
+
+pub(super) fn datasets(connection: &Connection, after: Option<&str>, limit: usize) -> Result<Vec<Dataset>> {
+    let sql = format!("SELECT {DATASET_COLUMNS} FROM dataset WHERE name > ?1 ORDER BY name LIMIT ?2");
+    all(connection, "list datasets", &sql, params![after.unwrap_or(""), limit as i64], read_dataset)
+}
+
+fn read_dataset(row: &Row<'_>) -> rusqlite::Result<Dataset> {
+    let attributes = match row.get::<_, Option<Vec<u8>>>(3)? {
+        Some(bytes) => row::read_attributes(&bytes).ok_or_else(|| row::broken(3))?,
+        None => Attributes::new(),
+    };
+    Ok(Dataset {
+        id: DatasetId(row.get(0)?),
+        name: row.get(1)?,
+        created_ns: row.get(2)?,
+        attributes,
+        keys: row.get::<_, i64>(4)?.max(0) as u64,
+    })
+}
+
+pub(super) fn tier(connection: &Connection, tier: TierIndex) -> Result<Option<TierUsage>> {
+    let sql = "SELECT config, objects, bytes FROM tier WHERE tier = ?1";
+    one(connection, "look up a tier", sql, params![tier], read_tier)
+}
+
+pub(super) fn tiers(connection: &Connection) -> Result<Vec<TierUsage>> {
+    all(connection, "list tiers", "SELECT config, objects, bytes FROM tier ORDER BY tier", [], read_tier)
+}
+
+fn read_tier(row: &Row<'_>) -> rusqlite::Result<TierUsage> {
+    let config = journal::read_tier(&mut Reader(row.get_ref(0)?.as_blob()?)).ok_or_else(|| row::broken(0))?;
+    Ok(TierUsage {
+        config,
+        objects: row.get::<_, i64>(1)?.max(0) as u64,
+        bytes: row.get::<_, i64>(2)?.max(0) as u64,
+    })
+}
+
+pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>> {
+    let sql = "SELECT id FROM object WHERE removed IS NOT NULL AND removed <= ?1 ORDER BY removed LIMIT ?2";
+    all(connection, "list removed objects", sql, params![now_ns, limit as i64], |row| {
+        row.get(0).map(ObjectId)
+    })
+}
+
+pub(super) fn garbage(connection: &Connection, limit: usize) -> Result<Vec<Garbage>> {
+    let sql = "SELECT tier, instance, serial, packed FROM garbage
+         WHERE number <= (SELECT durable FROM state) ORDER BY tier, instance, serial LIMIT ?1";
+    all(connection, "list garbage", sql, params![limit as i64], |row| {
+        Ok(Garbage { tier: row.get(0)?, name: read_place_name(row, 1, row.get(3)?)? })
+    })
+}
+
+pub(super) fn unsynced(connection: &Connection) -> Result<Vec<Garbage>> {
+    let sql = "SELECT tier, instance, serial, packed FROM unsynced";
+    all(connection, "list places to sync", sql, [], |row| {
+        Ok(Garbage { tier: row.get(0)?, name: read_place_name(row, 1, row.get(3)?)? })
+    })
+}
+
+pub(super) fn packs(connection: &Connection, instance: Option<u64>) -> Result<Vec<PackUsage>> {
+    let sql = "SELECT tier, instance, serial, used, live_objects FROM pack WHERE ?1 IS NULL OR instance = ?1";
+    all(connection, "list packs", sql, params![instance.map(|instance| instance as i64)], |row| {
+        Ok(PackUsage {
+            tier: row.get(0)?,
+            name: read_place_name(row, 1, true)?,
+            used: row.get::<_, i64>(3)? as u64,
+            live_objects: row.get::<_, i64>(4)?.max(0) as u64,
+        })
+    })
+}
+
+fn read_place_name(row: &Row<'_>, column: usize, packed: bool) -> rusqlite::Result<PlaceName> {
+    Ok(PlaceName {
+        instance: row.get::<_, i64>(column)? as u64,
+        serial: row.get::<_, i64>(column + 1)? as u64,
+        packed,
+    })
+}
+
+pub(super) fn resolved(connection: &Connection, instance: u64) -> Result<u64> {
+    let sql = "SELECT resolved FROM member WHERE instance = ?1";
+    let found =
+        one(connection, "look up a member", sql, params![instance as i64], |row| row.get::<_, i64>(0))?;
+    Ok(found.unwrap_or(0) as u64)
+}
+
+pub(super) fn is_recent(connection: &Connection, instance: u64, serial: u64) -> Result<bool> {
+    let sql = "SELECT 1 FROM recent WHERE instance = ?1 AND serial = ?2";
+    let found = one(connection, "look up a place", sql, params![instance as i64, serial as i64], |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
+/// A page of objects that match, by keyset: nothing is held between two pages.
+pub(super) fn page(
+    connection: &Connection,
+    query: &Query,
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<Page> {
+    let mut conditions = Vec::new();
+    let mut values = Vec::new();
+    let mut condition = |text: &str, value: Value| {
+        values.push(value);
+        conditions.push(text.replace('?', &format!("?{}", values.len())));
+    };
+    let (key_column, from, order) = match query.dataset {
+        Some(id) => {
+            let number = super::apply::dataset_number(connection, id)?
+                .ok_or_else(|| Error::DatasetNotFound { name: id.to_string() })?;
+            condition("e.dataset = ?", number.into());
+            match after.map(|cursor| &cursor.after) {
+                Some(After::Key(key)) => condition("e.key > ?", key.clone().into()),
+                Some(After::Id(_)) => return Err(Error::invalid("cursor", "it comes from another listing")),
+                None => {}
+            }
+            condition("e.key >= ?", query.key_prefix.clone().into());
+            if let Some(end) = prefix_end(&query.key_prefix) {
+                condition("e.key < ?", end.into());
+            }
+            ("e.key", "entry e CROSS JOIN object o ON o.id = e.id", "e.key")
+        }
+        None if !query.key_prefix.is_empty() => {
+            return Err(Error::invalid("query", "a key prefix needs a dataset"));
+        }
+        None => {
+            match after.map(|cursor| &cursor.after) {
+                Some(After::Id(id)) => condition("o.id > ?", id.0.to_vec().into()),
+                Some(After::Key(_)) => return Err(Error::invalid("cursor", "it comes from another listing")),
+                None => {}
+            }
+            ("NULL", "object o", "o.id")
+        }
+    };
+    let sql = format!(
+        "SELECT {}, {key_column} FROM {from} {} {} ORDER BY {order} LIMIT {ROWS_A_PAGE_MAX}",
+        row::OBJECT_COLUMNS,
+        if conditions.is_empty() { "" } else { "WHERE" },
+        conditions.join(" AND ")
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(failed("list objects"))?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(failed("list objects"))?;
+    let mut page = Page::default();
+    let mut looked_at = 0;
+    while let Some(found) = rows.next().map_err(failed("list objects"))? {
+        looked_at += 1;
+        let object = row::object(found).map_err(failed("list objects"))?;
+        let key: Option<Vec<u8>> = found.get(13).map_err(failed("list objects"))?;
+        let cursor = match &key {
+            Some(key) => After::Key(key.clone()),
+            None => After::Id(object.id),
+        };
+        if matches(query, &object) {
+            page.items.push((key.unwrap_or_default(), object));
+        }
+        if looked_at == ROWS_A_PAGE_MAX || page.items.len() >= limit {
+            page.next = Some(Cursor { after: cursor });
+            break;
+        }
+    }
+    Ok(page)
+}
+
+fn matches(query: &Query, object: &Object) -> bool {
+    let within = |min: Option<i64>, value: i64, before: Option<i64>| {
+        min.is_none_or(|min| value >= min) && before.is_none_or(|before| value < before)
+    };
+    object.is_removed() == query.removed
+        && query.size_min.is_none_or(|min| object.size() >= min)
+        && query.size_max.is_none_or(|max| object.size() <= max)
+        && within(query.created_from_ns, object.created_ns, query.created_before_ns)
+        && within(query.modified_from_ns, object.modified_ns, query.modified_before_ns)
+        && query.tier.is_none_or(|tier| object.copy_on(tier).is_some())
+        && query.not_on_tier.is_none_or(|tier| object.copy_on(tier).is_none())
+        && query.attribute.as_ref().is_none_or(|(name, value)| {
+            object.attributes.get(name).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
+        })
+}
+
+/// The least bytes that are greater than everything that begins with `prefix`, if there are any.
+fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+/// The row that says how far the index has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) store: [u8; 16],
+    /// Behind the last change applied.
+    pub(super) tail: journal::Tail,
+    /// Behind the last change that survives a power loss.
+    pub(super) durable: journal::Tail,
+}
+
+pub(super) fn state(connection: &Connection) -> Result<Option<State>> {
+    let sql = "SELECT store, epoch, applied, segment, offset, before, chain,
+         durable_epoch, durable, durable_segment, durable_offset, durable_before, durable_chain FROM state";
+    one(connection, "read its state", sql, [], |row| {
+        let tail = |from: usize| {
+            let number = |column: usize| row.get::<_, i64>(from + column).map(|value| value as u64);
+            Ok::<_, rusqlite::Error>(journal::Tail {
+                last: Position { epoch: number(0)?, number: number(1)? },
+                segment: number(2)?,
+                offset: number(3)?,
+                before: number(4)?,
+                chain: number(5)?,
+            })
+        };
+        Ok(State { store: row.get(0)?, tail: tail(1)?, durable: tail(7)? })
+    })
+}
+
+pub(super) fn must_state(connection: &Connection) -> Result<State> {
+    state(connection)?.ok_or_else(|| damaged("read its state", "it has none"))
+}
+
+pub(super) fn set_state(connection: &Connection, state: &State) -> Result<()> {
+    let sql = "INSERT OR REPLACE INTO state(one, store, epoch, applied, segment, offset, before, chain,
+             durable_epoch, durable, durable_segment, durable_offset, durable_before, durable_chain)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let (tail, durable) = (&state.tail, &state.durable);
+    super::index::run(
+        connection,
+        "write its state",
+        sql,
+        params![
+            state.store,
+            tail.last.epoch as i64,
+            tail.last.number as i64,
+            tail.segment as i64,
+            tail.offset as i64,
+            tail.before as i64,
+            tail.chain as i64,
+            durable.last.epoch as i64,
+            durable.last.number as i64,
+            durable.segment as i64,
+            durable.offset as i64,
+            durable.before as i64,
+            durable.chain as i64
+        ],
+    )
+    .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prefix_end;
+
+    #[test]
+    fn the_end_of_a_prefix_is_the_least_that_follows_it() {
+        assert_eq!(prefix_end(b"a"), Some(b"b".to_vec()));
+        assert_eq!(prefix_end(b"a\xff"), Some(b"b".to_vec()));
+        assert_eq!(prefix_end(b"\xff"), None);
+        assert_eq!(prefix_end(b""), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! Checksums on the pages of the index: a thin layer over SQLite's own file layer.
+//!
+//! It opens files through the default VFS and replaces two methods of the *database* file: a page is sealed
+//! when it is written (which in WAL mode is when it is checkpointed) and checked when it is read. The last 8
+//! bytes of a page, which SQLite leaves free for that (`SQLITE_FCNTL_RESERVE_BYTES`), hold the XXH3-64 of
+//! the rest, seeded with the page's offset, so that a page in the wrong place is wrong too. Frames of the
+//! write-ahead log carry SQLite's own checksums.
+//!
+//! SQLite's `cksumvfs.c` does the same; it is not part of the bundled library.
+#![allow(
+    unsafe_code,
+    reason = "the VFS of SQLite is an interface of C pointers; there is no safe form of it"
+)]
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::OnceLock;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, ffi};
+
+use crate::error::{Error, Result};
+use crate::integrity::checksum;
+
+/// The name under which connections ask for it.
+pub(super) const VFS_NAME: &CStr = c"hsm-index";
+/// Size of a page of the index.
+pub(super) const PAGE_LEN: usize = 4096;
+const SEAL_LEN: usize = 8;
+const BODY_LEN: usize = PAGE_LEN - SEAL_LEN;
+
+/// SQLite's methods of an open file with two of them replaced, and the table they were taken from.
+/// `ours` comes first: a pointer to it is what SQLite keeps, and leads back to `base`.
+#[repr(C)]
+struct Methods {
+    ours: ffi::sqlite3_io_methods,
+    base: *const ffi::sqlite3_io_methods,
+}
+
+// SAFETY: both tables are immutable for the life of the process.
+unsafe impl Send for Methods {}
+// SAFETY: as above.
+unsafe impl Sync for Methods {}
+
+/// Makes the VFS known to our SQLite, without becoming its default.
+pub(super) fn register() -> Result<()> {
+    static DONE: OnceLock<c_int> = OnceLock::new();
+    let status = *DONE.get_or_init(|| {
+        // SAFETY: called once; SQLite's default VFS lives for ever, and the copy is leaked so that it does too.
+        unsafe {
+            let base = ffi::sqlite3_vfs_find(std::ptr::null());
+            if base.is_null() {
+                return ffi::SQLITE_ERROR;
+            }
+            let vfs = Box::leak(Box::new(*base));
+            vfs.zName = VFS_NAME.as_ptr();
+            vfs.pNext = std::ptr::null_mut();
+            vfs.pAppData = base.cast();
+            vfs.xOpen = Some(open);
+            ffi::sqlite3_vfs_register(vfs, 0)
+        }
+    });
+    if status == ffi::SQLITE_OK {
+        return Ok(());
+    }
+    Err(Error::Index { action: "start", message: format!("SQLite error {status}"), damaged: false })
+}
+
+/// Reserves the room for checksums in a database that has no page yet.
+pub(super) fn reserve(connection: &Connection) -> Result<()> {
+    let mut bytes = SEAL_LEN as c_int;
+    // SAFETY: the handle is live for the borrow; the opcode takes an int, read and written during the call.
+    let status = unsafe {
+        ffi::sqlite3_file_control(
+            connection.handle(),
+            c"main".as_ptr(),
+            ffi::SQLITE_FCNTL_RESERVE_BYTES,
+            std::ptr::from_mut(&mut bytes).cast::<c_void>(),
+        )
+    };
+    if status == ffi::SQLITE_OK {
+        return Ok(());
+    }
+    Err(Error::Index {
+        action: "reserve room for checksums",
+        message: format!("SQLite error {status}"),
+        damaged: false,
+    })
+}
+
+unsafe extern "C" fn open(
+    vfs: *mut ffi::sqlite3_vfs,
+    name: *const c_char,
+    file: *mut ffi::sqlite3_file,
+    flags: c_int,
+    flags_out: *mut c_int,
+) -> c_int {
+    // SAFETY: SQLite passes the VFS registered above, whose `pAppData` is the default VFS, and room for a
+    // file of the size that VFS asked for.
+    unsafe {
+        let base = (*vfs).pAppData.cast::<ffi::sqlite3_vfs>();
+        let Some(base_open) = (*base).xOpen else { return ffi::SQLITE_CANTOPEN };
+        let status = base_open(base, name, file, flags, flags_out);
+        if status == ffi::SQLITE_OK && flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
+            (*file).pMethods = &raw const checked_methods((*file).pMethods).ours;
+        }
+        status
+    }
+}
+
+/// The table that stands for `base`. SQLite has a handful of tables, one a way of locking.
+///
+/// # Safety
+///
+/// `base` is a table of methods that lives for ever, as those of SQLite's own VFS do.
+unsafe fn checked_methods(base: *const ffi::sqlite3_io_methods) -> &'static Methods {
+    static TABLES: Mutex<Vec<&'static Methods>> = Mutex::new(Vec::new());
+    let mut tables = TABLES.lock();
+    if let Some(known) = tables.iter().find(|known| std::ptr::eq(known.base, base)) {
+        return known;
+    }
+    // SAFETY: the caller's promise.
+    let mut ours = unsafe { *base };
+    ours.xRead = Some(read);
+    ours.xWrite = Some(write);
+    ours.xFetch = Some(fetch);
+    ours.xDeviceCharacteristics = Some(characteristics);
+    let table: &'static Methods = Box::leak(Box::new(Methods { ours, base }));
+    tables.push(table);
+    table
+}
+
+/// The methods that ours replaced.
+///
+/// # Safety
+///
+/// `file` was opened by [`open`] as a database.
+unsafe fn base(file: *mut ffi::sqlite3_file) -> &'static ffi::sqlite3_io_methods {
+    // SAFETY: `open` set `pMethods` to the first field of a `Methods`.
+    unsafe { &*(*(*file).pMethods.cast::<Methods>()).base }
+}
+
+fn is_page(len: c_int, offset: ffi::sqlite3_int64) -> bool {
+    len as usize == PAGE_LEN && offset % PAGE_LEN as i64 == 0
+}
+
+unsafe extern "C" fn read(
+    file: *mut ffi::sqlite3_file,
+    buffer: *mut c_void,
+    len: c_int,
+    offset: ffi::sqlite3_int64,
+) -> c_int {
+    // SAFETY: SQLite calls it with a file of ours and a buffer of `len` bytes.
+    unsafe {
+        let Some(base_read) = base(file).xRead else { return ffi::SQLITE_IOERR_READ };
+        let status = base_read(file, buffer, len, offset);
+        if status == ffi::SQLITE_OK && is_page(len, offset) {
+            let page = std::slice::from_raw_parts(buffer.cast::<u8>(), PAGE_LEN);
+            if checksum(offset as u64, &page[..BODY_LEN]).to_le_bytes() != page[BODY_LEN..] {
+                return ffi::SQLITE_IOERR_DATA;
+            }
+        }
+        status
+    }
+}
+
+unsafe extern "C" fn write(
+    file: *mut ffi::sqlite3_file,
+    buffer: *const c_void,
+    len: c_int,
+    offset: ffi::sqlite3_int64,
+) -> c_int {
+    // SAFETY: as in `read`. SQLite's buffer is not ours to change, so the page is sealed in a copy.
+    unsafe {
+        let Some(base_write) = base(file).xWrite else { return ffi::SQLITE_IOERR_WRITE };
+        if !is_page(len, offset) {
+            return base_write(file, buffer, len, offset);
+        }
+        let mut page = [0_u8; PAGE_LEN];
+        page.copy_from_slice(std::slice::from_raw_parts(buffer.cast::<u8>(), PAGE_LEN));
+        let seal = checksum(offset as u64, &page[..BODY_LEN]);
+        page[BODY_LEN..].copy_from_slice(&seal.to_le_bytes());
+        base_write(file, page.as_ptr().cast(), len, offset)
+    }
+}
+
+/// No page is handed out of a memory map: it could not be checked, and a lost disk would be a SIGBUS.
+unsafe extern "C" fn fetch(
+    _file: *mut ffi::sqlite3_file,
+    _offset: ffi::sqlite3_int64,
+    _len: c_int,
+    page_out: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: SQLite passes a place for the answer.
+    unsafe { *page_out = std::ptr::null_mut() };
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn characteristics(file: *mut ffi::sqlite3_file) -> c_int {
+    // SAFETY: SQLite calls it with a file of ours.
+    let all = unsafe { base(file).xDeviceCharacteristics.map_or(0, |call| call(file)) };
+    // Parts of pages could not be checked.
+    all & !ffi::SQLITE_IOCAP_SUBPAGE_READ
+}

@@ -1,0 +1,407 @@
+//! Opening: what a crash or a power loss left behind is made good before anyone works.
+//!
+//! Done under the open lock. Where other handles are live, only the groups behind the index's last are
+//! applied (by the first commit); all that follows needs a handle that is alone:
+//!
+//! 1. a segment whose creation was interrupted is removed;
+//! 2. the journal is read from the last durable point; relaxed groups of another boot are compared with the
+//!    medium, and from the first that fails on the journal is cut;
+//! 3. an index that is missing, damaged, or ahead of the journal is rebuilt from the newest good snapshot
+//!    and the journal;
+//! 4. what lies behind the end of the journal is cut off.
+//!
+//! A rebuild and a cut each begin a new epoch.
+
+use std::io;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+
+use super::commit::{begin, commit};
+use super::index::{self, Index, IndexPlace, damaged};
+use super::lookup::{self, State};
+use super::{Embedded, Ground};
+use crate::error::{Error, IoContext, Result};
+use crate::file::{Disk, OsDisk};
+use crate::integrity::checksum;
+use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments, Tail};
+use crate::object::{Content, Copy, Position};
+use crate::testing_hooks::{Mutant, mutant};
+
+/// Its presence in the store's directory says that the index is to be rebuilt.
+pub(super) const DAMAGE_MARK: &str = "index.damaged";
+/// Groups applied in one transaction of a rebuild.
+const GROUPS_A_TRANSACTION: usize = 256;
+
+/// What an open found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Found {
+    /// Why a new epoch began, if one did.
+    pub(crate) new_epoch: Option<EpochCause>,
+    /// Why the store must not be written to, if it must not.
+    pub(crate) read_only: Option<String>,
+}
+
+/// Where the journal turned out to end.
+struct JournalEnd {
+    /// The last point up to which every change holds.
+    tail: Tail,
+    /// Relaxed groups were cut off behind it.
+    rolled_back: bool,
+    /// The last point up to which every change survives a power loss.
+    durable: Tail,
+    /// Why the journal cannot be read further, though it goes on.
+    damage: Option<Error>,
+}
+
+impl Embedded {
+    /// Begins the journal and the index of a new store.
+    pub(crate) fn create(ground: Ground, changes: &[Change]) -> Result<Self> {
+        let directory = Self::journal_directory(&ground.directory);
+        let segments = Segments::new(ground.disk.clone(), directory, ground.store_id);
+        let header = SegmentHeader {
+            serial: 1,
+            first: Position { epoch: 1, number: 1 },
+            chain: checksum(segments.seed(), b"the beginning"),
+            created_ns: ground.clock.now_ns(),
+            instance: ground.instance,
+        };
+        let tail = journal::begin(&segments, &header)?;
+        remove_index(&ground.index)?;
+        let index = Index::open(&ground.index, ground.exclusive)?;
+        let embedded = Self::assemble(ground, segments, index);
+        lookup::set_state(
+            &embedded.index.writer(),
+            &State { store: embedded.ground.store_id, tail, durable: tail },
+        )?;
+        let proposal = super::Proposal { expect: Vec::new(), changes: changes.to_vec() };
+        let answers = embedded.commit_queued(vec![proposal], super::Durability::Durable);
+        answers.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(embedded)
+    }
+
+    /// Opens the catalog of a store. `alone`: no other handle is live; the caller holds the open lock.
+    pub(crate) fn open(ground: Ground, alone: bool) -> Result<(Self, Found)> {
+        let directory = Self::journal_directory(&ground.directory);
+        let segments = Segments::new(ground.disk.clone(), directory, ground.store_id);
+        if !alone {
+            let index = Index::open(&ground.index, false)?;
+            return Ok((Self::assemble(ground, segments, index), Found::default()));
+        }
+        remove_interrupted_segment(&segments)?;
+        let mut found = Found::default();
+        let index = match usable_index(&ground, &segments) {
+            Ok(Some(index)) => Some(index),
+            Ok(None) | Err(Error::Index { damaged: true, .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let mut rebuild = index.is_none();
+        let index = match index {
+            Some(index) => index,
+            None => Self::restore_index(&ground, &segments)?,
+        };
+        let mut embedded = Self::assemble(ground, segments, index);
+        match embedded.make_good(rebuild, &mut found) {
+            Err(Error::Index { damaged: true, .. }) if !rebuild => {
+                rebuild = true;
+                embedded = embedded.rebuilt_from_journal()?;
+                embedded.make_good(true, &mut found)?;
+            }
+            done => done?,
+        }
+        if rebuild {
+            let mark = embedded.damage_mark();
+            match embedded.ground.disk.remove_file(&mark) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &mark, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok((embedded, found))
+    }
+
+    /// The same catalog on an index that knows nothing yet, or what the newest good snapshot knew.
+    fn rebuilt_from_journal(self) -> Result<Self> {
+        let Self { ground, segments, index, .. } = self;
+        drop(index);
+        let index = Self::restore_index(&ground, &segments)?;
+        Ok(Self::assemble(ground, segments, index))
+    }
+
+    fn assemble(ground: Ground, segments: Segments, index: Index) -> Self {
+        let boot_id = ground.disk.process().boot_id;
+        let boot = crate::wire::store_seed(&boot_id);
+        let queue = super::Queue::default();
+        Self { ground, segments, index, queue, failed: Mutex::new(None), boot }
+    }
+
+    /// Steps 2 to 4, on an index that is a past state of the journal or empty.
+    fn make_good(&self, mut rebuild: bool, found: &mut Found) -> Result<()> {
+        let state = lookup::must_state(&self.index.writer())?;
+        let tiers = lookup::tiers(&self.index.writer())?;
+        self.ground.places.configure(&tiers.into_iter().map(|usage| usage.config).collect::<Vec<_>>());
+        let mut state = state;
+        let end = self.find_end(&state)?;
+        if let Some(damage) = end.damage {
+            // What lies before the damage is shown; nothing is cut, nothing is added.
+            found.read_only = Some(format!("{damage}; restore the journal from a backup"));
+            return self.replay_to(&mut state, &JournalEnd { damage: None, ..end });
+        }
+        if end.tail.last.number < state.tail.last.number {
+            // The index has applied changes that are no longer true.
+            return Err(damaged("open", "it is ahead of the journal"));
+        }
+        self.replay_to(&mut state, &end)?;
+        if end.rolled_back {
+            rebuild = false;
+            self.remove_segments_behind(end.tail.segment)?;
+            self.new_epoch(EpochCause::RolledBack)?;
+            found.new_epoch = Some(EpochCause::RolledBack);
+        } else if !mutant(Mutant::TailNotCut) {
+            journal::cut(&self.segments, &end.tail)?;
+        }
+        if rebuild {
+            self.new_epoch(EpochCause::Rebuilt)?;
+            found.new_epoch = Some(EpochCause::Rebuilt);
+        }
+        Ok(())
+    }
+
+    /// Removes segments of groups that are rolled back, the last one first.
+    fn remove_segments_behind(&self, serial: u64) -> Result<()> {
+        for later in self.segments.serials()?.into_iter().rev().take_while(|later| *later > serial) {
+            self.segments.remove(later)?;
+        }
+        let directory = self.segments.directory();
+        self.ground.disk.sync_dir(directory).context("sync", directory)
+    }
+
+    /// Reads the journal from the index's last durable point to its end, and decides what of the relaxed
+    /// groups behind the last durable one holds.
+    fn find_end(&self, state: &State) -> Result<JournalEnd> {
+        let mut durable = state.durable;
+        let mut reader = GroupReader::new(&self.segments, state.durable);
+        let mut any_relaxed = false;
+        loop {
+            let (group, changes) = match reader.next() {
+                Ok(Some(read)) => read,
+                Ok(None) => break,
+                Err(damage @ Error::StoreDamaged { .. }) => {
+                    let tail = reader.tail();
+                    return Ok(JournalEnd { tail, rolled_back: false, durable, damage: Some(damage) });
+                }
+                Err(error) => return Err(error),
+            };
+            self.note_tiers(&changes);
+            if group.header.relaxed {
+                any_relaxed = true;
+            } else {
+                durable = reader.tail();
+                any_relaxed = false;
+            }
+        }
+        let read_to = reader.tail();
+        if !any_relaxed {
+            let lost = read_to.last.number < state.tail.last.number;
+            return Ok(JournalEnd { tail: read_to, rolled_back: lost, durable: read_to, damage: None });
+        }
+        let mut reader = GroupReader::new(&self.segments, durable);
+        let mut tail = durable;
+        let mut another_boot = false;
+        while let Some((group, changes)) = reader.next()? {
+            another_boot |= group.header.boot != self.boot || self.is_marked_damaged();
+            if another_boot && !self.all_whole(&changes)? {
+                return Ok(JournalEnd { tail, rolled_back: true, durable: tail, damage: None });
+            }
+            tail = reader.tail();
+        }
+        let lost = tail.last.number < state.tail.last.number;
+        let durable = if another_boot { tail } else { durable };
+        Ok(JournalEnd { tail, rolled_back: lost, durable, damage: None })
+    }
+
+    fn is_marked_damaged(&self) -> bool {
+        self.ground.disk.metadata(&self.damage_mark()).is_ok()
+    }
+
+    fn note_tiers(&self, changes: &[Change]) {
+        let configs: Vec<_> = changes
+            .iter()
+            .filter_map(
+                |change| if let Change::TierSet(config) = change { Some(config.clone()) } else { None },
+            )
+            .collect();
+        if !configs.is_empty() {
+            self.ground.places.configure(&configs);
+        }
+    }
+
+    /// Whether the bytes that these changes brought are on the medium.
+    fn all_whole(&self, changes: &[Change]) -> Result<bool> {
+        for change in changes {
+            let whole = match change {
+                Change::Put { object, generation, content: Some(content), copies, .. } => {
+                    let mut whole = true;
+                    for copy in copies {
+                        whole &= self.ground.places.is_whole(*object, *generation, content, copy)?;
+                    }
+                    whole
+                }
+                Change::CopyAdded { object, generation, copy } => {
+                    self.copy_is_whole(*object, *generation, copy)?
+                }
+                _ => true,
+            };
+            if !whole {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// A copy added by a relaxed group, of a content that the index knows. One it does not know of is
+    /// decided by the put that precedes it.
+    fn copy_is_whole(&self, id: crate::object::ObjectId, generation: u64, copy: &Copy) -> Result<bool> {
+        let found = super::apply::find(&self.index.writer(), id)?;
+        let content: Option<Content> =
+            found.filter(|object| object.generation == generation).and_then(|object| object.content);
+        match content {
+            Some(content) => self.ground.places.is_whole(id, generation, &content, copy),
+            None => Ok(true),
+        }
+    }
+
+    /// Applies what the index lacks, up to the end. The last group is written and synced once more: whoever
+    /// wrote it may have died before it did that.
+    fn replay_to(&self, state: &mut State, end: &JournalEnd) -> Result<()> {
+        let connection = self.index.writer();
+        let mut reader = GroupReader::new(&self.segments, state.tail);
+        let mut last = None;
+        let mut more = true;
+        while more {
+            begin(&connection)?;
+            more = Self::replay_some(&connection, state, &mut reader, end, &mut last)?;
+            lookup::set_state(&connection, state)?;
+            commit(&connection)?;
+        }
+        if let Some((before, group)) = last {
+            journal::write_again(&self.segments, &before, &group)?;
+        }
+        begin(&connection)?;
+        if state.tail.last.number == end.tail.last.number {
+            state.tail = end.tail;
+        }
+        if end.durable.last.number > state.durable.last.number
+            || end.durable.last.number == state.tail.last.number
+        {
+            state.durable = end.durable;
+        }
+        if state.durable == state.tail {
+            connection.execute_batch("DELETE FROM unsynced").map_err(index::failed("apply a change"))?;
+        }
+        lookup::set_state(&connection, state)?;
+        commit(&connection)
+    }
+
+    /// One transaction's worth of a replay; `false` at the end.
+    fn replay_some(
+        connection: &Connection,
+        state: &mut State,
+        reader: &mut GroupReader<'_>,
+        end: &JournalEnd,
+        last: &mut Option<(Tail, journal::Group)>,
+    ) -> Result<bool> {
+        for _ in 0..GROUPS_A_TRANSACTION {
+            let before = reader.tail();
+            if before.last.number >= end.tail.last.number {
+                return Ok(false);
+            }
+            let Some((group, changes)) = reader.next()? else { return Ok(false) };
+            Self::replay(connection, state, reader.tail(), &group, &changes)?;
+            *last = (!group.header.relaxed).then(|| (reader.start_of_last(before), group));
+        }
+        Ok(true)
+    }
+
+    /// An index to replay the journal into: the newest good snapshot, or an empty one where the journal
+    /// reaches back to the beginning.
+    fn restore_index(ground: &Ground, segments: &Segments) -> Result<Index> {
+        for name in super::snapshot::newest_first(ground)? {
+            remove_index(&ground.index)?;
+            if let Ok(Some(index)) = super::snapshot::restore(ground, segments, &name) {
+                return Ok(index);
+            }
+        }
+        remove_index(&ground.index)?;
+        let first = segments.serials()?.first().copied().unwrap_or(0);
+        let header = segments.header(first)?.filter(|header| header.first.number == 1).ok_or_else(|| {
+            Error::damaged(
+                segments.directory(),
+                "neither a good snapshot nor the beginning of the journal is there; restore them from a backup",
+            )
+        })?;
+        let index = Index::open(&ground.index, ground.exclusive)?;
+        let tail = Tail::at_start_of(&header);
+        lookup::set_state(&index.writer(), &State { store: ground.store_id, tail, durable: tail })?;
+        Ok(index)
+    }
+}
+
+/// The index, if it is there, whole as far as a look tells, and a past or present state of this journal.
+fn usable_index(ground: &Ground, segments: &Segments) -> Result<Option<Index>> {
+    let mark = ground.directory.join(DAMAGE_MARK);
+    if ground.disk.metadata(&mark).is_ok() {
+        return Ok(None);
+    }
+    if let IndexPlace::File(path) = &ground.index
+        && OsDisk::new().metadata(path).is_err()
+    {
+        return Ok(None);
+    }
+    let index = Index::open(&ground.index, ground.exclusive)?;
+    let state = lookup::state(&index.writer())?;
+    let Some(state) = state.filter(|state| state.store == ground.store_id) else { return Ok(None) };
+    Ok(is_past_of(segments, &state)?.then_some(index))
+}
+
+/// Whether the journal passes through the points that an index stands at.
+pub(super) fn is_past_of(segments: &Segments, state: &State) -> Result<bool> {
+    if !segments.ends_with(&state.durable)? {
+        return Ok(false);
+    }
+    let mut reader = GroupReader::new(segments, state.durable);
+    while reader.tail().last.number < state.tail.last.number {
+        match reader.next() {
+            Ok(Some(_)) => {}
+            Ok(None) | Err(Error::StoreDamaged { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(reader.tail().last == state.tail.last && reader.tail().chain == state.tail.chain)
+}
+
+/// Removes a last segment without a whole header: nothing was ever in it.
+fn remove_interrupted_segment(segments: &Segments) -> Result<()> {
+    let serials = segments.serials()?;
+    if let [.., _, last] = serials[..]
+        && segments.header(last)?.is_none()
+    {
+        segments.remove(last)?;
+    }
+    Ok(())
+}
+
+/// Removes the files of the index, which no one has open.
+pub(super) fn remove_index(place: &IndexPlace) -> Result<()> {
+    let IndexPlace::File(path) = place else { return Ok(()) };
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        match OsDisk::new().remove_file(name.as_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.context("remove", name.as_ref())?,
+        }
+    }
+    Ok(())
+}

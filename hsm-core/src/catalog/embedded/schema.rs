@@ -1,0 +1,100 @@
+//! The tables of the index. `docs/format.md`, section 10.
+
+/// `hsm1`: tells an index from other SQLite databases.
+pub(super) const APPLICATION_ID: i64 = 0x6873_6d31;
+/// The version of the tables. An index of another version is rebuilt.
+pub(super) const USER_VERSION: i64 = 1;
+
+/// Numbers of 64 bits without a sign are stored as the signed number of the same bits.
+pub(super) const SCHEMA: &str = "
+CREATE TABLE state(
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    store BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    applied INTEGER NOT NULL,
+    segment INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    before INTEGER NOT NULL,
+    chain INTEGER NOT NULL,
+    durable_epoch INTEGER NOT NULL,
+    durable INTEGER NOT NULL,
+    durable_segment INTEGER NOT NULL,
+    durable_offset INTEGER NOT NULL,
+    durable_before INTEGER NOT NULL,
+    durable_chain INTEGER NOT NULL
+) STRICT;
+CREATE TABLE object(
+    id BLOB PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    accessed INTEGER,
+    changed INTEGER NOT NULL,
+    removed INTEGER,
+    content BLOB,
+    copies BLOB NOT NULL,
+    attributes BLOB,
+    dataset INTEGER,
+    key BLOB
+) STRICT, WITHOUT ROWID;
+CREATE INDEX object_removed ON object(removed) WHERE removed IS NOT NULL;
+CREATE TABLE entry(
+    dataset INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (dataset, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE alias(
+    id BLOB NOT NULL,
+    dataset INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    PRIMARY KEY (id, dataset, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE dataset(
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    created INTEGER NOT NULL,
+    attributes BLOB,
+    keys INTEGER NOT NULL
+) STRICT;
+CREATE TABLE tier(
+    tier INTEGER PRIMARY KEY,
+    config BLOB NOT NULL,
+    objects INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT;
+CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE pack(
+    tier INTEGER NOT NULL,
+    instance INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    live_objects INTEGER NOT NULL,
+    live_bytes INTEGER NOT NULL,
+    PRIMARY KEY (tier, instance, serial)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE garbage(
+    tier INTEGER NOT NULL,
+    instance INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
+    packed INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (tier, instance, serial)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE unsynced(
+    tier INTEGER NOT NULL,
+    instance INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
+    packed INTEGER NOT NULL,
+    PRIMARY KEY (tier, instance, serial)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE recent(
+    instance INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
+    PRIMARY KEY (instance, serial)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE member(instance INTEGER PRIMARY KEY, resolved INTEGER NOT NULL) STRICT;
+CREATE TABLE epoch(epoch INTEGER PRIMARY KEY, cause INTEGER NOT NULL, first INTEGER NOT NULL) STRICT;
+";

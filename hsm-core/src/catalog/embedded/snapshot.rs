@@ -1,0 +1,113 @@
+//! Snapshots: copies of the index, made while it is in use, from which it can be restored.
+
+use std::path::PathBuf;
+
+use super::index::{Index, IndexPlace, failed};
+use super::{Embedded, Ground, lookup, recover};
+use crate::error::{IoContext, Result};
+use crate::file::{self, Disk, Mode, OsDisk};
+use crate::journal::Segments;
+use crate::object::Position;
+
+/// Bytes copied at once.
+const COPY_LEN: usize = 1 << 20;
+
+/// The directory of a store's snapshots.
+fn directory(ground: &Ground) -> PathBuf {
+    ground.directory.join("snapshots")
+}
+
+/// Names of snapshots, the newest first. They sort by epoch and number.
+pub(super) fn newest_first(ground: &Ground) -> Result<Vec<String>> {
+    let directory = directory(ground);
+    let names = match ground.disk.read_dir(&directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names.context("list", &directory)?,
+    };
+    let is_snapshot = |name: &String| name.len() == 36 && name.strip_suffix(".db").is_some();
+    let mut names: Vec<String> = names.into_iter().map(|(name, _)| name).filter(is_snapshot).collect();
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(names)
+}
+
+/// Puts a snapshot in the place of the index. `None`: it is damaged, or of another journal.
+pub(super) fn restore(ground: &Ground, segments: &Segments, name: &str) -> Result<Option<Index>> {
+    let IndexPlace::File(path) = &ground.index else { return Ok(None) };
+    let beside = path.with_extension("new");
+    let from = directory(ground).join(name);
+    copy(&*ground.disk, &from, &OsDisk::new(), &beside)?;
+    OsDisk::new().rename(&beside, path).context("rename", path)?;
+    file::sync_parent(&OsDisk::new(), path).context("sync", path)?;
+    let index = Index::open(&ground.index, ground.exclusive)?;
+    let good = {
+        let writer = index.writer();
+        // Reads every page, and so checks every page's checksum.
+        let verdict: String = writer
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(failed("check a snapshot"))?;
+        let state = lookup::must_state(&writer)?;
+        verdict == "ok" && state.store == ground.store_id && recover::is_past_of(segments, &state)?
+    };
+    Ok(good.then_some(index))
+}
+
+impl Embedded {
+    /// Makes a snapshot of all that is durable.
+    pub(super) fn make_snapshot(&self) -> Result<Option<Position>> {
+        let IndexPlace::File(path) = &self.ground.index else { return Ok(None) };
+        // What is not durable must not be in it: a rebuild could not take it back.
+        self.sync_relaxed()?;
+        let beside = path.with_file_name(format!("snapshot-{:016x}.new", self.ground.instance));
+        remove_if_there(&beside)?;
+        self.index.copy_to(&beside)?;
+        let position = {
+            let copy = Index::open(&IndexPlace::File(beside.clone()), true)?;
+            let state = lookup::must_state(&copy.writer())?;
+            state.durable.last
+        };
+        let directory = directory(&self.ground);
+        file::create_dirs(&*self.ground.disk, &self.ground.directory, &directory)
+            .context("create", &directory)?;
+        let name = directory.join(format!("{:016x}-{:016x}.db", position.epoch, position.number));
+        let target = name.with_extension("new");
+        let copied = copy(&OsDisk::new(), &beside, &*self.ground.disk, &target);
+        for suffix in ["", "-wal", "-shm"] {
+            let mut left = beside.clone().into_os_string();
+            left.push(suffix);
+            remove_if_there(left.as_ref())?;
+        }
+        copied?;
+        self.ground.disk.rename(&target, &name).context("rename", &name)?;
+        file::sync_parent(&*self.ground.disk, &name).context("sync", &name)?;
+        Ok(Some(position))
+    }
+}
+
+fn remove_if_there(path: &std::path::Path) -> Result<()> {
+    match OsDisk::new().remove_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.context("remove", path),
+    }
+}
+
+/// Copies a file, from one disk to another, and syncs it.
+fn copy(
+    from_disk: &dyn Disk,
+    from: &std::path::Path,
+    to_disk: &dyn Disk,
+    to: &std::path::Path,
+) -> Result<()> {
+    let source = from_disk.open(from, Mode::Read).context("open", from)?;
+    let target = to_disk.open(to, Mode::OpenOrCreate).context("create", to)?;
+    target.set_len(0).context("truncate", to)?;
+    let mut buffer = vec![0; COPY_LEN];
+    let mut offset = 0;
+    loop {
+        let read = source.read_at(&mut buffer, offset).context("read", from)?;
+        if read == 0 {
+            return target.sync_data().context("sync", to);
+        }
+        target.write_at(&buffer[..read], offset).context("write", to)?;
+        offset += read as u64;
+    }
+}

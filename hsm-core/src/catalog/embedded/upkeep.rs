@@ -1,0 +1,127 @@
+//! What is written under the writer lock beside commits: syncs, new epochs, and rows that are no longer needed.
+
+use rusqlite::{Connection, params};
+
+use super::Embedded;
+use super::apply::Applier;
+use super::commit::{begin, commit, rollback};
+use super::index::{failed, run};
+use super::lookup::{self, State};
+use crate::error::Result;
+use crate::journal::{self, Change, EpochCause, Group, GroupHeader, SegmentHeader};
+use crate::object::Position;
+
+impl Embedded {
+    /// Makes relaxed changes durable without adding one.
+    pub(super) fn sync_relaxed(&self) -> Result<Position> {
+        self.check_usable()?;
+        let _writer = self.ground.lock.lock_writer()?;
+        let connection = self.index.writer();
+        begin(&connection)?;
+        let outcome = self.sync_in_transaction(&connection);
+        if outcome.is_err() {
+            rollback(&connection)?;
+        }
+        outcome
+    }
+
+    fn sync_in_transaction(&self, connection: &Connection) -> Result<Position> {
+        let mut state = self.catch_up(connection).map_err(|failed| *failed.error)?;
+        self.sync_places(connection)?;
+        if state.durable != state.tail
+            && let Err(error) = journal::sync(&self.segments, state.durable.segment, state.tail.segment)
+        {
+            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
+            return Err(
+                self.fail(format!("relaxed changes could not be synced ({error}); open the store again"))
+            );
+        }
+        state.durable = state.tail;
+        lookup::set_state(connection, &state)?;
+        commit(connection)?;
+        Ok(state.tail.last)
+    }
+
+    /// Begins a new epoch in a segment of its own. The caller holds the writer lock and is alone.
+    pub(super) fn new_epoch(&self, cause: EpochCause) -> Result<Position> {
+        let connection = self.index.writer();
+        begin(&connection)?;
+        let outcome = self.new_epoch_in_transaction(&connection, cause);
+        if outcome.is_err() {
+            rollback(&connection)?;
+        }
+        outcome
+    }
+
+    fn new_epoch_in_transaction(&self, connection: &Connection, cause: EpochCause) -> Result<Position> {
+        let state = lookup::must_state(connection)?;
+        let ended = state.tail.last;
+        let first = Position { epoch: ended.epoch + 1, number: ended.number + 1 };
+        let header = SegmentHeader {
+            serial: state.tail.segment + 1,
+            first,
+            chain: state.tail.chain,
+            created_ns: self.ground.clock.now_ns(),
+            instance: self.ground.instance,
+        };
+        let tail = journal::begin(&self.segments, &header)?;
+        let mut group = Group::new(GroupHeader {
+            relaxed: false,
+            instance: self.ground.instance,
+            first,
+            time_ns: header.created_ns,
+            boot: self.boot,
+            chain: tail.chain,
+        });
+        let change = Change::EpochBegan { cause, ended };
+        group.push(&change);
+        let mut applier = Applier::new(connection);
+        applier.apply(first.number, header.created_ns, &change)?;
+        applier.finish()?;
+        let tail =
+            journal::append(&self.segments, tail, &group, true, u64::MAX).map_err(|append| *append.error)?;
+        lookup::set_state(connection, &State { tail, durable: tail, ..state })?;
+        commit(connection)?;
+        Ok(tail.last)
+    }
+
+    /// Deletes rows of what is removed from the tiers. Not a change of the store: losing it means removing
+    /// again what is gone.
+    pub(super) fn forget(
+        &self,
+        sql: &str,
+        places: impl Iterator<Item = (u8, crate::backend::PlaceName)>,
+    ) -> Result<()> {
+        self.check_usable()?;
+        let _writer = self.ground.lock.lock_writer()?;
+        let connection = self.index.writer();
+        begin(&connection)?;
+        for (tier, name) in places {
+            let outcome = run(
+                &connection,
+                "forget garbage",
+                sql,
+                params![tier, name.instance as i64, name.serial as i64],
+            );
+            if let Err(error) = outcome {
+                rollback(&connection)?;
+                return Err(error);
+            }
+        }
+        commit(&connection)
+    }
+
+    /// Deletes what the sweep needed of instances that are swept.
+    pub(super) fn forget_all_but(&self, instances: &[u64]) -> Result<()> {
+        self.check_usable()?;
+        let _writer = self.ground.lock.lock_writer()?;
+        let connection = self.index.writer();
+        let list: Vec<String> = instances.iter().map(|instance| (*instance as i64).to_string()).collect();
+        let list = list.join(",");
+        connection
+            .execute_batch(&format!(
+                "DELETE FROM recent WHERE instance NOT IN ({list}); DELETE FROM member WHERE instance NOT IN ({list});"
+            ))
+            .map_err(failed("forget members"))
+    }
+}

@@ -1,0 +1,69 @@
+//! What objects to list, and where a listing stands.
+
+use crate::clock::TimeNs;
+use crate::object::{DatasetId, Object, ObjectId, TierIndex};
+
+/// Which objects to list. The default is every live object, in order of id.
+///
+/// Within a dataset the order is that of the keys, and an object appears once for each of its keys there.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Only objects with a key in this dataset.
+    pub dataset: Option<DatasetId>,
+    /// Only keys that begin so; needs `dataset`.
+    pub key_prefix: Vec<u8>,
+    /// Only objects with a copy on this tier.
+    pub tier: Option<TierIndex>,
+    /// Only objects without a copy on this tier.
+    pub not_on_tier: Option<TierIndex>,
+    /// At least so many bytes.
+    pub size_min: Option<u64>,
+    /// At most so many bytes.
+    pub size_max: Option<u64>,
+    /// Created at this time or later.
+    pub created_from_ns: Option<TimeNs>,
+    /// Created before this time.
+    pub created_before_ns: Option<TimeNs>,
+    /// Content changed at this time or later.
+    pub modified_from_ns: Option<TimeNs>,
+    /// Content changed before this time.
+    pub modified_before_ns: Option<TimeNs>,
+    /// Only objects with this attribute, and this value if one is given.
+    pub attribute: Option<(String, Option<Vec<u8>>)>,
+    /// Only removed objects that can still be brought back, in place of live ones.
+    pub removed: bool,
+}
+
+impl Query {
+    /// Every live object with a key in `dataset`.
+    pub fn dataset(dataset: DatasetId) -> Self {
+        Self { dataset: Some(dataset), ..Self::default() }
+    }
+
+    /// Every live object with a copy on `tier`.
+    pub fn tier(tier: TierIndex) -> Self {
+        Self { tier: Some(tier), ..Self::default() }
+    }
+}
+
+/// Where a listing stands: behind this id, or behind this key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    pub(crate) after: After,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum After {
+    Id(ObjectId),
+    Key(Vec<u8>),
+}
+
+/// Part of a listing.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Objects that match, each with the key it was found under (empty outside a dataset).
+    pub items: Vec<(Vec<u8>, Object)>,
+    /// Where the next page begins; `None`: the listing is done. A page may be short, or empty, and still
+    /// not be the last: looking at rows that do not match is bounded too.
+    pub next: Option<Cursor>,
+}

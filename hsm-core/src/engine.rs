@@ -1,0 +1,246 @@
+//! What every verb works with: the catalog, the tiers, and the rules for using them.
+//!
+//! The verbs themselves are in `store` and `migration`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use crate::backend::ReadFrom;
+use crate::catalog::{Catalog, Committed, Durability, Expect, Garbage, Places as _, Proposal};
+use crate::clock::Clock;
+use crate::error::{Error, Kind, Result};
+use crate::file::Disk;
+use crate::journal::Change;
+use crate::object::{Content, IdGenerator, Object, ObjectId, TierIndex, TierState};
+use crate::testing_hooks::{Mutant, mutant};
+use crate::tier::{CopyReader, Tiers, Wanted};
+
+/// Garbage removed at once.
+const RECLAIM_AT_ONCE: usize = 256;
+/// Overwritten places that may wait before a put removes them.
+const RECLAIM_AFTER: u64 = 64;
+
+/// The parts of an open store.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) directory: PathBuf,
+    pub(crate) ids: IdGenerator,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) tiers: Arc<Tiers>,
+    pub(crate) grace_ns: i64,
+    /// The process that opened it.
+    pub(crate) pid: u32,
+    pub(crate) closed: AtomicBool,
+    pub(crate) read_only: RwLock<Option<String>>,
+    /// Places that became garbage since the last reclaim.
+    pub(crate) garbage: AtomicU64,
+}
+
+impl Engine {
+    /// Refuses where this handle may not be used any more, or not here.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.pid != std::process::id() {
+            return Err(Error::Forked);
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed { reason: "it was closed".to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Refuses where nothing may be changed.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.check()?;
+        match &*self.read_only.read() {
+            Some(reason) => Err(Error::ReadOnly { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits proposals, each for itself.
+    pub(crate) fn commit(
+        &self,
+        proposals: Vec<Proposal>,
+        durability: Durability,
+    ) -> Result<Vec<Result<Committed>>> {
+        self.check_writable()?;
+        Ok(self.catalog.commit(proposals, durability))
+    }
+
+    /// Commits one proposal.
+    pub(crate) fn commit_one(
+        &self,
+        expect: Vec<Expect>,
+        changes: Vec<Change>,
+        durability: Durability,
+    ) -> Result<Committed> {
+        let mut answers = self.commit(vec![Proposal { expect, changes }], durability)?;
+        answers.pop().unwrap_or_else(|| Err(Error::Closed { reason: "the commit gave no answer".to_owned() }))
+    }
+
+    /// A live object.
+    pub(crate) fn live(&self, id: ObjectId) -> Result<Object> {
+        self.catalog.object(id)?.filter(|object| !object.is_removed()).ok_or(Error::ObjectNotFound { id })
+    }
+
+    /// Learns of tiers that others added or changed.
+    pub(crate) fn refresh_tiers(&self) -> Result<()> {
+        let configs: Vec<_> = self.catalog.tiers()?.into_iter().map(|usage| usage.config).collect();
+        self.tiers.configure(&configs);
+        Ok(())
+    }
+
+    /// A tier by index; asks the catalog when it is not known yet.
+    pub(crate) fn tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
+        self.tiers.get(index).or_else(|_| {
+            self.refresh_tiers()?;
+            self.tiers.get(index)
+        })
+    }
+
+    /// The tier that data goes to: the one named, or the hottest that takes new data.
+    pub(crate) fn target(&self, named: Option<TierIndex>) -> Result<Arc<crate::tier::Tier>> {
+        if let Some(index) = named {
+            return self.tier(index);
+        }
+        let active = self.tiers.all().into_iter().find(|tier| tier.config.state == TierState::Active);
+        active.ok_or_else(|| Error::ReadOnly {
+            reason: "no tier is active; add one or set one active".to_owned(),
+        })
+    }
+
+    /// Opens one of an object's copies: on `tier` if one is named, else the hottest that can be read.
+    /// Returns the object as it was when it was opened, with the index of the copy in it.
+    pub(crate) fn open_copy(
+        &self,
+        id: ObjectId,
+        tier: Option<TierIndex>,
+        from: ReadFrom,
+    ) -> Result<(Object, CopyReader, TierIndex)> {
+        let mut last_seen = None;
+        loop {
+            let object = self.live(id)?;
+            let content = object.content.clone().ok_or(Error::NoData { id })?;
+            if let Some(tier) = tier
+                && object.copy_on(tier).is_none()
+            {
+                return Err(Error::CopyNotFound { id, tier });
+            }
+            let mut first_error = None;
+            for copy in object.copies.iter().filter(|copy| tier.is_none_or(|tier| tier == copy.tier)) {
+                match self.try_copy(&object, &content, copy.tier, from) {
+                    Ok(Some(reader)) => {
+                        let tier = copy.tier;
+                        return Ok((object, reader, tier));
+                    }
+                    Ok(None) => {
+                        first_error.get_or_insert_with(|| Error::Corrupt {
+                            id,
+                            tier: copy.tier,
+                            offset: 0,
+                            detail: "the file that holds it is missing".to_owned(),
+                        });
+                    }
+                    Err(error) => {
+                        first_error.get_or_insert(error);
+                    }
+                }
+            }
+            // A place that was gone because the object moved on meanwhile is looked up again.
+            if last_seen.replace(object.changed) == Some(object.changed) {
+                let nothing = || Error::TierOffline {
+                    tier: 0,
+                    detail: format!("no tier holds a copy of object {id}; it was released by force"),
+                };
+                return Err(first_error.unwrap_or_else(nothing));
+            }
+        }
+    }
+
+    /// Opens the copy on one tier. `None`: its place is gone.
+    pub(crate) fn try_copy(
+        &self,
+        object: &Object,
+        content: &Content,
+        tier: TierIndex,
+        from: ReadFrom,
+    ) -> Result<Option<CopyReader>> {
+        let Some(copy) = object.copy_on(tier) else { return Ok(None) };
+        self.tier(tier)?;
+        let wanted = Wanted { id: object.id, generation: object.generation, content };
+        CopyReader::open(&self.tiers, &wanted, copy, from)
+    }
+
+    /// Counts places that a commit made garbage, and removes garbage once there is enough of it.
+    pub(crate) fn note_garbage(&self, places: usize) -> Result<()> {
+        let waiting = self.garbage.fetch_add(places as u64, Ordering::AcqRel) + places as u64;
+        if waiting >= RECLAIM_AFTER { self.reclaim().map(drop) } else { Ok(()) }
+    }
+
+    /// Removes the bytes of copies that were dropped or overwritten. Returns how many places went.
+    ///
+    /// Tiers that are out of reach keep their garbage until they are back.
+    pub(crate) fn reclaim(&self) -> Result<u64> {
+        self.garbage.store(0, Ordering::Release);
+        let mut removed_in_all = 0;
+        loop {
+            let found = self.catalog.garbage(RECLAIM_AT_ONCE)?;
+            let mut removed: Vec<Garbage> = Vec::with_capacity(found.len());
+            for garbage in &found {
+                if self.remove_place(garbage).is_ok() {
+                    removed.push(*garbage);
+                }
+            }
+            self.sync_removals(&mut removed);
+            if removed.is_empty() {
+                return Ok(removed_in_all);
+            }
+            self.catalog.forget_garbage(&removed)?;
+            removed_in_all += removed.len() as u64;
+            if found.len() < RECLAIM_AT_ONCE || removed.len() < found.len() {
+                return Ok(removed_in_all);
+            }
+        }
+    }
+
+    fn remove_place(&self, garbage: &Garbage) -> Result<()> {
+        match self.tier(garbage.tier) {
+            Ok(tier) => tier.backend.remove(garbage.name),
+            // A tier that was retired or lost holds nothing of ours any more.
+            Err(error) if error.kind() == Kind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps in `removed` what is removed for good.
+    fn sync_removals(&self, removed: &mut Vec<Garbage>) {
+        let mut tiers: Vec<TierIndex> = removed.iter().map(|garbage| garbage.tier).collect();
+        tiers.dedup();
+        for index in tiers {
+            let Ok(tier) = self.tier(index) else { continue };
+            let names: Vec<_> =
+                removed.iter().filter(|garbage| garbage.tier == index).map(|garbage| garbage.name).collect();
+            if tier.backend.sync_removals(&names).is_err() {
+                removed.retain(|garbage| garbage.tier != index);
+            }
+        }
+    }
+}
+
+/// Where a verification reads from.
+pub(crate) fn verify_from() -> ReadFrom {
+    if mutant(Mutant::VerifyFromCache) { ReadFrom::Anywhere } else { ReadFrom::Medium }
+}
+
+/// Whether trying again, from a fresh look at the object, can help.
+pub(crate) fn is_race(error: &Error) -> bool {
+    error.kind() == Kind::Conflict
+}
+
+/// Attempts of a verb that others keep changing the object under, before it gives up.
+pub(crate) const ATTEMPTS_MAX: usize = 200;

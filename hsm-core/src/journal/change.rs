@@ -1,0 +1,190 @@
+//! What can happen to a store: each change is one record of the journal and one event of the feed.
+
+use crate::clock::TimeNs;
+use crate::object::{Content, Copy, DatasetId, Generation, Name, ObjectId, Position, TierConfig, TierIndex};
+
+/// New values of attributes; `None` removes one.
+pub type Updates = Vec<(String, Option<Vec<u8>>)>;
+
+/// One committed change, stated as its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// An object has new content (or came to be without any); every earlier copy is replaced.
+    Put {
+        /// The object.
+        object: ObjectId,
+        /// The generation this content is.
+        generation: Generation,
+        /// The content; `None` for an object without data.
+        content: Option<Content>,
+        /// Where it lies. Their times are the group's.
+        copies: Vec<Copy>,
+        /// Attributes set with it.
+        attributes: Updates,
+        /// The name given with it.
+        name: Option<Name>,
+        /// Whether the object came to be with this change; else it existed.
+        new: bool,
+    },
+    /// The current generation has a copy on one more tier, or a new one in place of the one there.
+    CopyAdded {
+        /// The object.
+        object: ObjectId,
+        /// The generation that was copied.
+        generation: Generation,
+        /// The copy.
+        copy: Copy,
+    },
+    /// A tier no longer holds a copy.
+    CopyDropped {
+        /// The object.
+        object: ObjectId,
+        /// The generation that was dropped.
+        generation: Generation,
+        /// The tier.
+        tier: TierIndex,
+        /// Why.
+        reason: DropReason,
+    },
+    /// A copy was read back from the medium.
+    CopyVerified {
+        /// The object.
+        object: ObjectId,
+        /// The generation that was read.
+        generation: Generation,
+        /// The tier.
+        tier: TierIndex,
+        /// Whether every byte was right.
+        whole: bool,
+    },
+    /// Attributes were set or removed.
+    AttributesSet {
+        /// Whose.
+        subject: Subject,
+        /// The new values.
+        attributes: Updates,
+    },
+    /// An object was removed; until the time given it can be brought back.
+    Removed {
+        /// The object.
+        object: ObjectId,
+        /// When its bytes may be reclaimed.
+        until_ns: TimeNs,
+    },
+    /// A removed object lives again.
+    Undeleted {
+        /// The object.
+        object: ObjectId,
+        /// The name it has again, if that was still free.
+        name: Option<Name>,
+    },
+    /// A removed object's grace window is over; nothing of it is left.
+    Purged {
+        /// The object.
+        object: ObjectId,
+    },
+    /// A dataset came to be.
+    DatasetCreated {
+        /// Its id.
+        dataset: DatasetId,
+        /// Its name.
+        name: String,
+        /// Its attributes.
+        attributes: Updates,
+    },
+    /// An empty dataset was removed.
+    DatasetRemoved {
+        /// Its id.
+        dataset: DatasetId,
+    },
+    /// An object got a name.
+    Named {
+        /// The dataset and key.
+        name: Name,
+        /// The object.
+        object: ObjectId,
+    },
+    /// An object lost a name.
+    Unnamed {
+        /// The dataset and key.
+        name: Name,
+        /// The object.
+        object: ObjectId,
+    },
+    /// A tier was added or its settings changed.
+    TierSet(TierConfig),
+    /// A setting of the store changed.
+    SettingSet {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: Vec<u8>,
+    },
+    /// A new epoch began.
+    EpochBegan {
+        /// Why.
+        cause: EpochCause,
+        /// The last position of the epoch before.
+        ended: Position,
+    },
+    /// A change of a kind that this version does not know and need not know.
+    Unknown {
+        /// The record's type.
+        record_type: u16,
+    },
+}
+
+/// Why a copy was dropped. The number is the format's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum DropReason {
+    /// Somebody asked for it: a release, or the second half of a move.
+    Released = 1,
+    /// Its tier was declared lost.
+    TierLost = 2,
+    /// It was damaged, and another copy is whole.
+    Damaged = 3,
+    /// Its tier was drained.
+    Drained = 4,
+}
+
+/// Whose attributes changed. The number is the format's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// An object's.
+    Object(ObjectId),
+    /// A dataset's.
+    Dataset(DatasetId),
+}
+
+/// Why a new epoch began. The number is the format's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum EpochCause {
+    /// The index was rebuilt; no change was lost.
+    Rebuilt = 1,
+    /// Relaxed changes did not survive a power loss and were rolled back.
+    RolledBack = 2,
+    /// The store was reconciled with its roots.
+    Reconciled = 3,
+}
+
+impl Change {
+    /// The object this change is about, if it is about one.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Self::Put { object, .. }
+            | Self::CopyAdded { object, .. }
+            | Self::CopyDropped { object, .. }
+            | Self::CopyVerified { object, .. }
+            | Self::AttributesSet { subject: Subject::Object(object), .. }
+            | Self::Removed { object, .. }
+            | Self::Undeleted { object, .. }
+            | Self::Purged { object }
+            | Self::Named { object, .. }
+            | Self::Unnamed { object, .. } => Some(*object),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A group: changes that happen together or not at all, under one checksum chained to the group before.
+
+use crate::clock::TimeNs;
+use crate::integrity::checksum;
+use crate::object::Position;
+use crate::wire::{Reader, Writer};
+
+use super::change::Change;
+use super::record::{read_record, write_record};
+
+/// Length of a group's header, in bytes.
+pub(super) const HEADER_LEN: usize = 72;
+/// Longest payload, in bytes: what a reader must be ready to hold.
+pub(super) const PAYLOAD_MAX: usize = 16 << 20;
+/// Longest group, in bytes.
+pub(super) const LEN_MAX: u64 = (HEADER_LEN + PAYLOAD_MAX) as u64;
+const MAGIC: &[u8; 4] = b"HGRP";
+const VERSION: u16 = 1;
+const RELAXED: u16 = 1;
+
+/// What a group says of itself, besides its changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupHeader {
+    /// Whether it was acknowledged before it was synced.
+    pub(crate) relaxed: bool,
+    /// Which handle wrote it.
+    pub(crate) instance: u64,
+    /// Position of its first change.
+    pub(crate) first: Position,
+    /// When it was written.
+    pub(crate) time_ns: TimeNs,
+    /// The start of the boot id of the machine that wrote it.
+    pub(crate) boot: u64,
+    /// Checksum of the group before it.
+    pub(crate) chain: u64,
+}
+
+/// A group being filled or just read.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) header: GroupHeader,
+    /// The number of changes in `payload`.
+    pub(crate) count: u32,
+    payload: Vec<u8>,
+}
+
+impl Group {
+    pub(crate) fn new(header: GroupHeader) -> Self {
+        Self { header, count: 0, payload: Vec::new() }
+    }
+
+    /// Adds a change; it gets the next number.
+    pub(crate) fn push(&mut self, change: &Change) {
+        write_record(&mut Writer(&mut self.payload), change);
+        self.count += 1;
+    }
+
+    /// Takes back the changes from the `count`-th on, whose records began at `len`.
+    pub(crate) fn truncate(&mut self, count: u32, len: usize) {
+        self.count = count;
+        self.payload.truncate(len);
+    }
+
+    /// Bytes of records so far.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Whether it holds more than a reader is ready for.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.payload.len() + 8 > PAYLOAD_MAX
+    }
+
+    /// The number that the next change gets.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.header.first.number + u64::from(self.count)
+    }
+
+    /// The number of its last change.
+    pub(crate) fn last_number(&self) -> u64 {
+        self.header.first.number + u64::from(self.count) - 1
+    }
+
+    /// The group as bytes, and the chain value of whoever follows.
+    pub(crate) fn encode(&self, seed: u64) -> (Vec<u8>, u64) {
+        let padded_len = self.payload.len().next_multiple_of(8);
+        let mut bytes = Vec::with_capacity(HEADER_LEN + padded_len);
+        let mut out = Writer(&mut bytes);
+        out.bytes(MAGIC);
+        out.u16(VERSION);
+        out.u16(if self.header.relaxed { RELAXED } else { 0 });
+        out.u32(padded_len as u32);
+        out.u32(self.count);
+        out.u64(self.header.instance);
+        out.u64(self.header.first.epoch);
+        out.u64(self.header.first.number);
+        out.i64(self.header.time_ns);
+        out.u64(self.header.boot);
+        out.u64(self.header.chain);
+        out.u64(0).bytes(&self.payload).zeros(padded_len - self.payload.len());
+        let sum = group_checksum(seed, &bytes[..HEADER_LEN - 8], &bytes[HEADER_LEN..]);
+        bytes[HEADER_LEN - 8..HEADER_LEN].copy_from_slice(&sum.to_le_bytes());
+        (bytes, sum)
+    }
+
+    /// Its changes. `None`: one is of a kind that a later version must be used for.
+    pub(super) fn changes(&self) -> Option<Vec<Change>> {
+        let mut reader = Reader(&self.payload);
+        (0..self.count).map(|_| read_record(&mut reader)).collect()
+    }
+}
+
+/// What the first bytes of a group say: its length in all, if they can be the next group at all.
+pub(super) fn group_len(header: &[u8]) -> Option<usize> {
+    let mut reader = Reader(header);
+    let magic = reader.array::<4>()?;
+    let version = reader.u16()?;
+    reader.u16()?;
+    let payload_len = reader.u32()? as usize;
+    (&magic == MAGIC && version == VERSION && payload_len <= PAYLOAD_MAX && payload_len.is_multiple_of(8))
+        .then_some(HEADER_LEN + payload_len)
+}
+
+/// Reads a whole group and checks that it follows `chain` with number `first`.
+pub(super) fn decode(bytes: &[u8], seed: u64, chain: u64, first: Position) -> Option<(Group, u64)> {
+    let (header, payload) = bytes.split_at_checked(HEADER_LEN)?;
+    let mut reader = Reader(header);
+    reader.bytes(6)?;
+    let relaxed = reader.u16()? & RELAXED != 0;
+    reader.u32()?;
+    let count = reader.u32()?;
+    let header_read = GroupHeader {
+        relaxed,
+        instance: reader.u64()?,
+        first: Position { epoch: reader.u64()?, number: reader.u64()? },
+        time_ns: reader.i64()?,
+        boot: reader.u64()?,
+        chain: reader.u64()?,
+    };
+    let sum = reader.u64()?;
+    let right = header_read.chain == chain
+        && header_read.first == first
+        && count > 0
+        && sum == group_checksum(seed, &header[..HEADER_LEN - 8], payload);
+    right.then(|| (Group { header: header_read, count, payload: payload.to_vec() }, sum))
+}
+
+/// The checksum of a group, if it is whole, whatever it follows.
+pub(super) fn sum_of(bytes: &[u8], seed: u64) -> Option<u64> {
+    let (header, payload) = bytes.split_at_checked(HEADER_LEN)?;
+    let (covered, sum) = header.split_last_chunk::<8>()?;
+    let sum = u64::from_le_bytes(*sum);
+    (group_len(header) == Some(bytes.len()) && group_checksum(seed, covered, payload) == sum).then_some(sum)
+}
+
+/// Header and payload are hashed apart and then together, so that no copy of the payload is needed.
+fn group_checksum(seed: u64, header: &[u8], payload: &[u8]) -> u64 {
+    checksum(checksum(seed, payload), header)
+}

@@ -1,0 +1,112 @@
+//! Who may write: a fair queue across threads and processes, and the other locks on the store's lock file.
+//!
+//! Tickets are bytes of the lock file, locked by whoever drew them. It is a ticket's turn when no one holds
+//! an earlier one. The kernel drops the locks of whoever dies, so no one waits for the dead, and nothing
+//! has to be cleaned up after a crash. `docs/format.md`, section 4.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, IoContext, Result};
+use crate::file::{Disk, File, Mode};
+use crate::wire::{self, HEAD_LENGTH, Writer};
+
+const MAGIC: [u8; 8] = *b"hsmlock1";
+const TICKET_OFFSET: u64 = HEAD_LENGTH as u64;
+const OPEN: u64 = 1 << 40;
+const DOOR: u64 = OPEN + 1;
+const QUEUE: u64 = 1 << 41;
+
+/// Between two looks at a lock that another process holds: shorter than a sync, longer than a switch.
+const PAUSE_MIN: Duration = Duration::from_micros(20);
+const PAUSE_MAX: Duration = Duration::from_micros(500);
+
+/// The lock file, open.
+#[derive(Debug)]
+pub(crate) struct LockFile {
+    file: Arc<dyn File>,
+    path: PathBuf,
+    /// Threads of this handle share one open file, and so its locks: among them this lock decides.
+    mine: Mutex<()>,
+    patience: Duration,
+}
+
+impl LockFile {
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        store_id: &[u8; 16],
+        patience: Duration,
+    ) -> Result<Self> {
+        let file = disk.open(path, Mode::OpenOrCreate).context("open", path)?;
+        if file.len().context("measure", path)? < TICKET_OFFSET + 8 {
+            let mut bytes = Vec::new();
+            wire::write_head(&mut bytes, MAGIC, store_id);
+            Writer(&mut bytes).u64(0);
+            file.write_at(&bytes, 0).context("write", path)?;
+        }
+        Ok(Self { file, path: path.to_owned(), mine: Mutex::new(()), patience })
+    }
+
+    /// Takes the lock under which handles open, recover and close.
+    pub(crate) fn lock_open(&self) -> Result<Held<'_>> {
+        self.wait(OPEN..OPEN + 1, true, "the lock for opening the store")?;
+        Ok(Held { lock: self, range: OPEN..OPEN + 1, _mine: None })
+    }
+
+    /// Joins the queue of writers and waits for its turn.
+    pub(crate) fn lock_writer(&self) -> Result<Held<'_>> {
+        let mine = self.mine.lock();
+        self.wait(DOOR..DOOR + 1, true, "the door of the writers' queue")?;
+        let door = Held { lock: self, range: DOOR..DOOR + 1, _mine: None };
+        let mut bytes = [0; 8];
+        self.file.read_at(&mut bytes, TICKET_OFFSET).context("read", &self.path)?;
+        // Only a ticket that is still held matters, so where counting begins anew does not.
+        let before = u64::from_le_bytes(bytes) % (1 << 60);
+        let ticket = QUEUE + before + 1;
+        self.wait(ticket..ticket + 1, true, "a ticket of the writers' queue")?;
+        let held = Held { lock: self, range: ticket..ticket + 1, _mine: Some(mine) };
+        self.file.write_at(&(before + 1).to_le_bytes(), TICKET_OFFSET).context("write", &self.path)?;
+        drop(door);
+        let earlier = QUEUE..ticket;
+        self.wait(earlier.clone(), false, "the writer lock")?;
+        // Being granted it was the answer; kept, it would stand in the way of no one, but would grow.
+        self.file.unlock(earlier).context("unlock", &self.path)?;
+        Ok(held)
+    }
+
+    fn wait(&self, range: std::ops::Range<u64>, exclusive: bool, what: &str) -> Result<()> {
+        let mut pause = PAUSE_MIN;
+        let begun = Instant::now();
+        while !self.file.try_lock(range.clone(), exclusive).context("lock", &self.path)? {
+            if begun.elapsed() > self.patience {
+                return Err(Error::Busy {
+                    what: format!("{what} ({})", self.path.display()),
+                    waited_s: self.patience.as_secs(),
+                });
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        Ok(())
+    }
+}
+
+/// A lock held; dropped, it is released.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    lock: &'a LockFile,
+    range: std::ops::Range<u64>,
+    _mine: Option<parking_lot::MutexGuard<'a, ()>>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Fails only on a descriptor that is closed, and closing released the lock already.
+        let _ = self.lock.file.unlock(self.range.clone());
+    }
+}

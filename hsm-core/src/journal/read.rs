@@ -1,0 +1,194 @@
+//! Reading the journal in order: for replay, for recovery and for the feed.
+
+use std::sync::Arc;
+
+use crate::error::{Error, IoContext, Result};
+use crate::file::File;
+use crate::object::Position;
+
+use super::change::Change;
+use super::group::{self, Group};
+use super::segment::{HEADER_LEN, SegmentHeader, Segments};
+
+/// How much is read ahead, in bytes.
+const READ_AHEAD: usize = 256 << 10;
+
+/// A point between two groups: where the next one goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// The segment.
+    pub(crate) segment: u64,
+    /// The byte in it.
+    pub(crate) offset: u64,
+    /// Where the group before begins, in the same segment; 0 at the segment's beginning.
+    pub(crate) before: u64,
+    /// Checksum of the group before.
+    pub(crate) chain: u64,
+    /// Position of the last change before.
+    pub(crate) last: Position,
+}
+
+impl Tail {
+    /// The beginning of a segment.
+    pub(crate) fn at_start_of(header: &SegmentHeader) -> Self {
+        let last = Position { epoch: header.first.epoch, number: header.first.number - 1 };
+        Self { segment: header.serial, offset: HEADER_LEN as u64, before: 0, chain: header.chain, last }
+    }
+
+    /// The position that the next change has.
+    pub(crate) fn next(&self) -> Position {
+        Position { epoch: self.last.epoch, number: self.last.number + 1 }
+    }
+}
+
+/// Reads groups one after the other, across segments.
+#[derive(Debug)]
+pub(crate) struct GroupReader<'a> {
+    segments: &'a Segments,
+    tail: Tail,
+    file: Option<Arc<dyn File>>,
+    /// The next segment's header, once it was seen.
+    following: Option<SegmentHeader>,
+    buffer: Vec<u8>,
+    buffer_offset: u64,
+}
+
+impl<'a> GroupReader<'a> {
+    /// Reads from `tail` on.
+    pub(crate) fn new(segments: &'a Segments, tail: Tail) -> Self {
+        Self { segments, tail, file: None, following: None, buffer: Vec::new(), buffer_offset: 0 }
+    }
+
+    /// Reads from the group that holds change `number` on, or from a group before it.
+    /// `None`: the journal no longer reaches back so far.
+    pub(crate) fn before(segments: &'a Segments, number: u64) -> Result<Option<Self>> {
+        let mut best = None;
+        for serial in segments.serials()? {
+            // A later segment that begins at or before `number` cuts the earlier ones.
+            if let Some(header) = segments.header(serial)?
+                && header.first.number <= number
+            {
+                best = Some(header);
+            }
+        }
+        Ok(best.map(|header| Self::new(segments, Tail::at_start_of(&header))))
+    }
+
+    /// The point behind the last group read.
+    pub(crate) fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// Where the group read last begins, given the point before the read: the reader may have gone on to the
+    /// next segment in between.
+    pub(crate) fn start_of_last(&self, before: Tail) -> Tail {
+        if before.segment == self.tail.segment {
+            return before;
+        }
+        Tail {
+            segment: self.tail.segment,
+            offset: HEADER_LEN as u64,
+            before: 0,
+            chain: before.chain,
+            last: before.last,
+        }
+    }
+
+    /// The next group with its changes; `None` at the end of the journal.
+    ///
+    /// # Errors
+    ///
+    /// `StoreDamaged` where the journal goes on behind bytes that are no group, and where the point this
+    /// reader began at is none the journal passes through (the index is ahead of the journal).
+    pub(crate) fn next(&mut self) -> Result<Option<(Group, Vec<Change>)>> {
+        self.follow_segments()?;
+        let path = self.segments.path(self.tail.segment);
+        let (seed, chain, first) = (self.segments.seed(), self.tail.chain, self.tail.next());
+        let Some(bytes) = self.next_bytes()? else { return self.end() };
+        let length = bytes.len() as u64;
+        let Some((group, sum)) = group::decode(bytes, seed, chain, first) else { return self.end() };
+        let changes = group.changes().ok_or_else(|| Error::NewerFormat {
+            path,
+            detail: format!(
+                "a change behind number {} is of a kind this hsm does not know",
+                self.tail.last.number
+            ),
+        })?;
+        self.tail.before = self.tail.offset;
+        self.tail.offset += length;
+        self.tail.chain = sum;
+        self.tail.last.number = group.last_number();
+        Ok(Some((group, changes)))
+    }
+
+    /// Goes to the next segment when it begins here.
+    fn follow_segments(&mut self) -> Result<()> {
+        loop {
+            if self.following.is_none() {
+                self.following = self.segments.header(self.tail.segment + 1)?;
+            }
+            let Some(next) = self.following else { return Ok(()) };
+            if next.first.number > self.tail.last.number + 1 {
+                return Ok(());
+            }
+            if next.first.number <= self.tail.last.number || next.chain != self.tail.chain {
+                return Err(Error::damaged(
+                    &self.segments.path(next.serial),
+                    format!(
+                        "it does not continue from change {}; the point read from is not part of this journal",
+                        self.tail.last.number
+                    ),
+                ));
+            }
+            self.tail = Tail::at_start_of(&next);
+            self.file = None;
+            self.following = None;
+            self.buffer.clear();
+        }
+    }
+
+    /// The bytes of what may be the next group; `None` when there are too few.
+    fn next_bytes(&mut self) -> Result<Option<&[u8]>> {
+        self.fill(group::HEADER_LEN)?;
+        let begin = (self.tail.offset - self.buffer_offset) as usize;
+        let Some(length) = self.buffer.get(begin..).and_then(group::group_len) else { return Ok(None) };
+        self.fill(length)?;
+        let begin = (self.tail.offset - self.buffer_offset) as usize;
+        Ok(self.buffer.get(begin..begin + length))
+    }
+
+    /// Makes the buffer hold `wanted` bytes from the tail on, if the segment has them.
+    fn fill(&mut self, wanted: usize) -> Result<()> {
+        let (begin, end) = (self.tail.offset, self.tail.offset + wanted as u64);
+        let held = self.buffer_offset..self.buffer_offset + self.buffer.len() as u64;
+        if held.contains(&begin) && end <= held.end {
+            return Ok(());
+        }
+        let path = self.segments.path(self.tail.segment);
+        let file = match &self.file {
+            Some(file) => file.clone(),
+            None => self.file.insert(self.segments.open_for_reading(self.tail.segment)?).clone(),
+        };
+        self.buffer.resize(wanted.max(READ_AHEAD), 0);
+        let read = file.read_at(&mut self.buffer, begin).context("read", &path)?;
+        self.buffer.truncate(read);
+        self.buffer_offset = begin;
+        Ok(())
+    }
+
+    /// The journal ends here, unless a later segment says that it goes on.
+    fn end(&mut self) -> Result<Option<(Group, Vec<Change>)>> {
+        match self.following {
+            None => Ok(None),
+            Some(next) => Err(Error::damaged(
+                &self.segments.path(self.tail.segment),
+                format!(
+                    "the changes from {} to {} are not readable (byte {})",
+                    self.tail.last.number + 1,
+                    next.first.number - 1,
+                    self.tail.offset
+                ),
+            )),
+        }
+    }
+}

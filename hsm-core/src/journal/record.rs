@@ -1,0 +1,382 @@
+//! Changes as bytes: the records of a group. `docs/format.md`, section 7.
+
+use crate::integrity::{Algorithm, Digest};
+use crate::object::{
+    Access, BackendKind, Content, Copy, DatasetId, Name, ObjectId, Piece, Place, Position, TierConfig,
+    TierState,
+};
+use crate::wire::{Reader, Writer};
+
+use super::change::{Change, DropReason, EpochCause, Subject, Updates};
+
+/// The reader of a later version may not pass over this record.
+const MUST_UNDERSTAND: u16 = 1;
+const COPY_VERIFIED: u8 = 1;
+const PIECE_PACKED: u8 = 1;
+const HAS_CONTENT: u8 = 1;
+const HAS_NAME: u8 = 2;
+const IS_NEW: u8 = 4;
+
+/// Appends one record.
+pub(super) fn write_record(out: &mut Writer<'_>, change: &Change) {
+    let start = out.0.len();
+    out.u32(0);
+    out.u16(0);
+    out.u16(MUST_UNDERSTAND);
+    let record_type = write_body(out, change);
+    let body_len = (out.0.len() - start - 8) as u32;
+    out.0[start..start + 4].copy_from_slice(&body_len.to_le_bytes());
+    out.0[start + 4..start + 6].copy_from_slice(&record_type.to_le_bytes());
+}
+
+/// Takes one record. `None`: its bytes are not a record this version can apply.
+pub(super) fn read_record(reader: &mut Reader<'_>) -> Option<Change> {
+    let len = reader.u32()?;
+    let record_type = reader.u16()?;
+    let flags = reader.u16()?;
+    let body = reader.bytes(len as usize)?;
+    match read_body(&mut Reader(body), record_type) {
+        Some(change) => Some(change),
+        None if !(1..=15).contains(&record_type) && flags & MUST_UNDERSTAND == 0 => {
+            Some(Change::Unknown { record_type })
+        }
+        None => None,
+    }
+}
+
+#[allow(clippy::too_many_lines, reason = "one arm a type of record, beside the table in the format")]
+fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
+    match change {
+        Change::Put { object, generation, content, copies, attributes, name, new } => {
+            out.bytes(&object.0);
+            out.u64(*generation);
+            let presence = if content.is_some() { HAS_CONTENT } else { 0 }
+                | if name.is_some() { HAS_NAME } else { 0 }
+                | if *new { IS_NEW } else { 0 };
+            out.u8(presence);
+            if let Some(content) = content {
+                write_content(out, content);
+            }
+            out.u8(copies.len() as u8);
+            for copy in copies {
+                write_copy(out, copy);
+            }
+            write_attributes(out, attributes);
+            if let Some(name) = name {
+                write_name(out, name);
+            }
+            1
+        }
+        Change::CopyAdded { object, generation, copy } => {
+            out.bytes(&object.0);
+            out.u64(*generation);
+            write_copy(out, copy);
+            2
+        }
+        Change::CopyDropped { object, generation, tier, reason } => {
+            out.bytes(&object.0);
+            out.u64(*generation);
+            out.u8(*tier);
+            out.u8(*reason as u8);
+            3
+        }
+        Change::CopyVerified { object, generation, tier, whole } => {
+            out.bytes(&object.0);
+            out.u64(*generation);
+            out.u8(*tier);
+            out.u8(if *whole { 1 } else { 2 });
+            4
+        }
+        Change::AttributesSet { subject, attributes } => {
+            match subject {
+                Subject::Object(id) => {
+                    out.u8(1);
+                    out.bytes(&id.0);
+                }
+                Subject::Dataset(id) => {
+                    out.u8(2);
+                    out.bytes(&id.0);
+                }
+            }
+            write_attributes(out, attributes);
+            5
+        }
+        Change::Removed { object, until_ns } => {
+            out.bytes(&object.0);
+            out.i64(*until_ns);
+            6
+        }
+        Change::Undeleted { object, name } => {
+            out.bytes(&object.0);
+            out.u8(u8::from(name.is_some()));
+            if let Some(name) = name {
+                write_name(out, name);
+            }
+            7
+        }
+        Change::Purged { object } => {
+            out.bytes(&object.0);
+            8
+        }
+        Change::DatasetCreated { dataset, name, attributes } => {
+            out.bytes(&dataset.0);
+            out.b16(name.as_bytes());
+            write_attributes(out, attributes);
+            9
+        }
+        Change::DatasetRemoved { dataset } => {
+            out.bytes(&dataset.0);
+            10
+        }
+        Change::Named { name, object } => {
+            write_name(out, name);
+            out.bytes(&object.0);
+            11
+        }
+        Change::Unnamed { name, object } => {
+            write_name(out, name);
+            out.bytes(&object.0);
+            12
+        }
+        Change::TierSet(config) => {
+            write_tier(out, config);
+            13
+        }
+        Change::SettingSet { name, value } => {
+            out.b16(name.as_bytes());
+            out.b32(value);
+            14
+        }
+        Change::EpochBegan { cause, ended } => {
+            out.u8(*cause as u8);
+            out.u64(ended.epoch);
+            out.u64(ended.number);
+            15
+        }
+        Change::Unknown { record_type } => *record_type,
+    }
+}
+
+fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
+    Some(match record_type {
+        1 => {
+            let object = ObjectId(body.array()?);
+            let generation = body.u64()?;
+            let presence = body.u8()?;
+            let content = if presence & HAS_CONTENT != 0 { Some(read_content(body)?) } else { None };
+            let copies = (0..body.u8()?).map(|_| read_copy(body)).collect::<Option<_>>()?;
+            let attributes = read_attributes(body)?;
+            let name = if presence & HAS_NAME != 0 { Some(read_name(body)?) } else { None };
+            let new = presence & IS_NEW != 0;
+            Change::Put { object, generation, content, copies, attributes, name, new }
+        }
+        2 => Change::CopyAdded {
+            object: ObjectId(body.array()?),
+            generation: body.u64()?,
+            copy: read_copy(body)?,
+        },
+        3 => Change::CopyDropped {
+            object: ObjectId(body.array()?),
+            generation: body.u64()?,
+            tier: body.u8()?,
+            reason: match body.u8()? {
+                1 => DropReason::Released,
+                2 => DropReason::TierLost,
+                3 => DropReason::Damaged,
+                4 => DropReason::Drained,
+                _ => return None,
+            },
+        },
+        4 => Change::CopyVerified {
+            object: ObjectId(body.array()?),
+            generation: body.u64()?,
+            tier: body.u8()?,
+            whole: body.u8()? == 1,
+        },
+        5 => {
+            let kind = body.u8()?;
+            let id = body.array()?;
+            let subject = match kind {
+                1 => Subject::Object(ObjectId(id)),
+                2 => Subject::Dataset(DatasetId(id)),
+                _ => return None,
+            };
+            Change::AttributesSet { subject, attributes: read_attributes(body)? }
+        }
+        6 => Change::Removed { object: ObjectId(body.array()?), until_ns: body.i64()? },
+        7 => {
+            let object = ObjectId(body.array()?);
+            let name = if body.u8()? != 0 { Some(read_name(body)?) } else { None };
+            Change::Undeleted { object, name }
+        }
+        8 => Change::Purged { object: ObjectId(body.array()?) },
+        9 => Change::DatasetCreated {
+            dataset: DatasetId(body.array()?),
+            name: read_text(body.b16()?)?,
+            attributes: read_attributes(body)?,
+        },
+        10 => Change::DatasetRemoved { dataset: DatasetId(body.array()?) },
+        11 => Change::Named { name: read_name(body)?, object: ObjectId(body.array()?) },
+        12 => Change::Unnamed { name: read_name(body)?, object: ObjectId(body.array()?) },
+        13 => Change::TierSet(read_tier(body)?),
+        14 => Change::SettingSet { name: read_text(body.b16()?)?, value: body.b32()?.to_vec() },
+        15 => Change::EpochBegan {
+            cause: match body.u8()? {
+                1 => EpochCause::Rebuilt,
+                2 => EpochCause::RolledBack,
+                3 => EpochCause::Reconciled,
+                _ => return None,
+            },
+            ended: Position { epoch: body.u64()?, number: body.u64()? },
+        },
+        _ => return None,
+    })
+}
+
+fn read_text(bytes: &[u8]) -> Option<String> {
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+fn write_name(out: &mut Writer<'_>, name: &Name) {
+    out.bytes(&name.dataset.0);
+    out.b16(&name.key);
+}
+
+fn read_name(body: &mut Reader<'_>) -> Option<Name> {
+    Some(Name { dataset: DatasetId(body.array()?), key: body.b16()?.to_vec() })
+}
+
+fn write_content(out: &mut Writer<'_>, content: &Content) {
+    out.u64(content.size);
+    out.u8(content.block_shift);
+    out.bytes(&content.root);
+    out.u8(content.digests.len() as u8);
+    for digest in &content.digests {
+        out.u8(digest.algorithm() as u8);
+        out.u8(digest.value().len() as u8);
+        out.bytes(digest.value());
+    }
+}
+
+fn read_content(body: &mut Reader<'_>) -> Option<Content> {
+    let size = body.u64()?;
+    let block_shift = body.u8().filter(|shift| *shift < 64)?;
+    let root = body.array()?;
+    let mut digests = Vec::new();
+    for _ in 0..body.u8()? {
+        let algorithm = body.u8()?;
+        let len = body.u8()?;
+        let value = body.bytes(usize::from(len))?;
+        // A digest of a later version's algorithm is no reason to refuse the object.
+        if let Some(algorithm) = Algorithm::from_number(algorithm) {
+            digests.push(Digest::new(algorithm, value).ok()?);
+        }
+    }
+    Some(Content { size, block_shift, root, digests })
+}
+
+fn write_copy(out: &mut Writer<'_>, copy: &Copy) {
+    out.u8(copy.tier);
+    out.u8(if copy.is_verified() { COPY_VERIFIED } else { 0 });
+    out.u16(copy.pieces.len() as u16);
+    for piece in &copy.pieces {
+        write_piece(out, piece);
+    }
+}
+
+/// Appends one piece; also the form of the map in an object file's tail.
+pub(crate) fn write_piece(out: &mut Writer<'_>, piece: &Piece) {
+    out.u64(piece.start);
+    out.u64(piece.length);
+    out.u64(piece.place.instance);
+    out.u64(piece.place.serial);
+    out.u64(piece.offset);
+    out.u8(if piece.packed { PIECE_PACKED } else { 0 });
+}
+
+/// Takes a copy. Its times are the group's: 1 stands for "verified", until the catalog knows the time.
+fn read_copy(body: &mut Reader<'_>) -> Option<Copy> {
+    let tier = body.u8()?;
+    let flags = body.u8()?;
+    let mut pieces = Vec::new();
+    for _ in 0..body.u16()? {
+        let (start, length) = (body.u64()?, body.u64()?);
+        let place = Place { tier, instance: body.u64()?, serial: body.u64()? };
+        let offset = body.u64()?;
+        let packed = body.u8()? & PIECE_PACKED != 0;
+        pieces.push(Piece { start, length, place, offset, packed });
+    }
+    let verified_ns = i64::from(flags & COPY_VERIFIED != 0);
+    Some(Copy { tier, created_ns: 0, verified_ns, pieces })
+}
+
+/// Appends new values of attributes.
+fn write_attributes(out: &mut Writer<'_>, updates: &Updates) {
+    out.u16(updates.len() as u16);
+    for (name, value) in updates {
+        out.b16(name.as_bytes());
+        out.u8(u8::from(value.is_some()));
+        out.b32(value.as_deref().unwrap_or_default());
+    }
+}
+
+/// Takes new values of attributes.
+fn read_attributes(body: &mut Reader<'_>) -> Option<Updates> {
+    let mut updates = Vec::new();
+    for _ in 0..body.u16()? {
+        let name = read_text(body.b16()?)?;
+        let present = body.u8()? != 0;
+        let value = body.b32()?;
+        updates.push((name, present.then(|| value.to_vec())));
+    }
+    Some(updates)
+}
+
+/// Appends a tier's settings.
+pub(crate) fn write_tier(out: &mut Writer<'_>, config: &TierConfig) {
+    out.u8(config.index);
+    out.u8(config.state as u8);
+    out.u8(config.access as u8);
+    out.u8(config.backend as u8);
+    out.b16(config.name.as_bytes());
+    out.b16(config.root.as_bytes());
+    out.bytes(&config.incarnation);
+    out.u64(config.capacity_bytes);
+    out.u64(config.pack_threshold_bytes);
+    out.u64(config.pack_size_bytes);
+    out.u8(config.high_watermark_percent);
+    out.u8(config.low_watermark_percent);
+}
+
+/// Takes a tier's settings.
+pub(crate) fn read_tier(body: &mut Reader<'_>) -> Option<TierConfig> {
+    Some(TierConfig {
+        index: body.u8()?,
+        state: match body.u8()? {
+            1 => TierState::Active,
+            2 => TierState::ReadOnly,
+            3 => TierState::Draining,
+            4 => TierState::Lost,
+            5 => TierState::Retired,
+            _ => return None,
+        },
+        access: match body.u8()? {
+            1 => Access::Online,
+            2 => Access::Delayed,
+            _ => return None,
+        },
+        backend: match body.u8()? {
+            1 => BackendKind::Posix,
+            2 => BackendKind::Memory,
+            _ => return None,
+        },
+        name: read_text(body.b16()?)?,
+        root: read_text(body.b16()?)?,
+        incarnation: body.array()?,
+        capacity_bytes: body.u64()?,
+        pack_threshold_bytes: body.u64()?,
+        pack_size_bytes: body.u64()?,
+        high_watermark_percent: body.u8()?,
+        low_watermark_percent: body.u8()?,
+    })
+}

@@ -1,0 +1,204 @@
+//! Segments: the files of the journal, numbered by serial without gaps.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::clock::TimeNs;
+use crate::error::{Error, IoContext, Result};
+use crate::file::{self, Disk, File, FileKind, Mode};
+use crate::object::Position;
+use crate::wire::{self, Reader, Writer};
+
+/// Length of a segment's header: where its first group begins.
+pub(super) const HEADER_LEN: usize = 128;
+const MAGIC: [u8; 8] = *b"hsmjrnl1";
+
+/// What a segment says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    /// Its serial, as in its name.
+    pub(crate) serial: u64,
+    /// Position of the first change in it.
+    pub(crate) first: Position,
+    /// Checksum of the last group before it.
+    pub(crate) chain: u64,
+    /// When it was created.
+    pub(crate) created_ns: TimeNs,
+    /// By which handle.
+    pub(crate) instance: u64,
+}
+
+/// The directory of segments.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    store_id: [u8; 16],
+    /// The segment last written to: commit after commit goes to the same one.
+    writing: Mutex<Option<(u64, Arc<dyn File>)>>,
+}
+
+impl Segments {
+    pub(crate) fn new(disk: Arc<dyn Disk>, directory: PathBuf, store_id: [u8; 16]) -> Self {
+        Self { disk, directory, store_id, writing: Mutex::new(None) }
+    }
+
+    /// The seed of checksums.
+    pub(crate) fn seed(&self) -> u64 {
+        wire::store_seed(&self.store_id)
+    }
+
+    pub(super) fn path(&self, serial: u64) -> PathBuf {
+        self.directory.join(format!("{serial:016x}.seg"))
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The serials there are, in order.
+    pub(crate) fn serials(&self) -> Result<Vec<u64>> {
+        let names = self.disk.read_dir(&self.directory).context("list", &self.directory)?;
+        let serial = |(name, kind): (String, FileKind)| {
+            let digits = name.strip_suffix(".seg").filter(|digits| digits.len() == 16)?;
+            (kind == FileKind::File).then(|| u64::from_str_radix(digits, 16).ok())?
+        };
+        let mut serials: Vec<u64> = names.into_iter().filter_map(serial).collect();
+        serials.sort_unstable();
+        Ok(serials)
+    }
+
+    /// Creates a segment whose header and name are durable. Nothing of the journal is in it yet.
+    pub(super) fn create(&self, header: &SegmentHeader) -> Result<()> {
+        let path = self.path(header.serial);
+        let mut bytes = Vec::with_capacity(HEADER_LEN);
+        wire::write_head(&mut bytes, MAGIC, &self.store_id);
+        Writer(&mut bytes)
+            .u64(header.serial)
+            .u64(header.first.epoch)
+            .u64(header.first.number)
+            .u64(header.chain)
+            .i64(header.created_ns)
+            .u64(header.instance)
+            .zeros(32)
+            .seal(&self.store_id);
+        // What may stand there is a creation that was interrupted: no reader takes it for a segment.
+        let file = match self.disk.open(&path, Mode::Create) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if let Ok(Some(found)) = self.header(header.serial) {
+                    return Err(Error::damaged(
+                        &path,
+                        format!(
+                            "segment {} exists already, from change {}",
+                            found.serial, found.first.number
+                        ),
+                    ));
+                }
+                self.disk.open(&path, Mode::Write)
+            }
+            opened => opened,
+        }
+        .context("create", &path)?;
+        file.write_at(&bytes, 0).context("write", &path)?;
+        file.set_len(HEADER_LEN as u64).context("truncate", &path)?;
+        file.sync_data().context("sync", &path)?;
+        self.disk.sync_dir(&self.directory).context("sync", &self.directory)?;
+        *self.writing.lock() = Some((header.serial, file));
+        Ok(())
+    }
+
+    /// The header of a segment; `None` when there is no such segment or its header is not whole.
+    pub(crate) fn header(&self, serial: u64) -> Result<Option<SegmentHeader>> {
+        let path = self.path(serial);
+        let bytes = match file::read_whole(&*self.disk, &path, HEADER_LEN as u64) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.context("read", &path)?,
+        };
+        if bytes.len() < HEADER_LEN || !wire::check_seal(&bytes, &self.store_id) {
+            return Ok(None);
+        }
+        wire::check_head(&bytes, MAGIC, Some(&self.store_id), &path)?;
+        let mut reader = Reader(&bytes[wire::HEAD_LENGTH..]);
+        let parsed = (|| {
+            Some(SegmentHeader {
+                serial: reader.u64()?,
+                first: Position { epoch: reader.u64()?, number: reader.u64()? },
+                chain: reader.u64()?,
+                created_ns: reader.i64()?,
+                instance: reader.u64()?,
+            })
+        })();
+        Ok(parsed.filter(|header| header.serial == serial))
+    }
+
+    /// Removes a segment: one whose creation was interrupted, or one that a snapshot stands for.
+    pub(crate) fn remove(&self, serial: u64) -> Result<()> {
+        let path = self.path(serial);
+        match self.disk.remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.context("remove", &path),
+        }
+    }
+
+    pub(super) fn open_for_reading(&self, serial: u64) -> Result<Arc<dyn File>> {
+        let path = self.path(serial);
+        self.disk.open(&path, Mode::Read).context("open", &path)
+    }
+
+    pub(super) fn open_for_writing(&self, serial: u64) -> Result<Arc<dyn File>> {
+        let mut writing = self.writing.lock();
+        if let Some((open, file)) = &*writing
+            && *open == serial
+        {
+            return Ok(file.clone());
+        }
+        let path = self.path(serial);
+        let file = self.disk.open(&path, Mode::Write).context("open", &path)?;
+        *writing = Some((serial, file.clone()));
+        Ok(file)
+    }
+
+    /// Whether nothing that could be a group lies at `tail`, and no later segment exists: the usual case,
+    /// told by one read and one look.
+    pub(crate) fn is_end(&self, tail: &super::Tail) -> Result<bool> {
+        let path = self.path(tail.segment);
+        let mut header = [0; super::group::HEADER_LEN];
+        let file = self.open_for_writing(tail.segment)?;
+        let read = file.read_at(&mut header, tail.offset).context("read", &path)?;
+        if read == header.len() && super::group::group_len(&header).is_some() {
+            return Ok(false);
+        }
+        match self.disk.metadata(&self.path(tail.segment + 1)) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(Error::io("look for", &self.path(tail.segment + 1), &error)),
+        }
+    }
+
+    /// Whether a group ends at `tail` with the checksum that `tail` says: the point is one this journal passes
+    /// through.
+    pub(crate) fn ends_with(&self, tail: &super::Tail) -> Result<bool> {
+        let Some(header) = self.header(tail.segment)? else { return Ok(false) };
+        if tail.before == 0 {
+            return Ok(header.chain == tail.chain && tail.offset == HEADER_LEN as u64);
+        }
+        let Some(length) =
+            tail.offset.checked_sub(tail.before).filter(|length| *length <= super::group::LEN_MAX)
+        else {
+            return Ok(false);
+        };
+        let mut bytes = vec![0; length as usize];
+        let path = self.path(tail.segment);
+        let file = self.open_for_reading(tail.segment)?;
+        let read = file.read_at(&mut bytes, tail.before).context("read", &path)?;
+        Ok(read == bytes.len() && super::group::sum_of(&bytes, self.seed()) == Some(tail.chain))
+    }
+
+    /// Forgets the open segment: after a failed sync its descriptor proves nothing any more.
+    pub(super) fn abandon_writing(&self) {
+        *self.writing.lock() = None;
+    }
+}

@@ -1,0 +1,15 @@
+//! Moves object data between tiers without ever losing the last good copy.
+//!
+//! A transfer reads a copy, each byte checked, writes the new one, syncs it, reads it back from the medium,
+//! and commits it; a move drops the source in that same commit. Only then may the source's bytes go. A crash
+//! leaves the old state or the new.
+//!
+//! Many small objects are transferred together: one pack, one sync, one pass over the medium, one commit.
+//!
+//! What to move, and when, is decided by the caller, never here.
+
+mod release;
+mod transfer;
+
+pub(crate) use release::{release, verify_copy as verify};
+pub(crate) use transfer::{Transfer, transfer};

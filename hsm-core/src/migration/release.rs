@@ -1,0 +1,109 @@
+//! Dropping copies, and proving others whole before that.
+
+use crate::catalog::{Committed, Durability, Expect};
+use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::error::{Error, Kind, Result};
+use crate::journal::{Change, DropReason};
+use crate::object::{Copy, Object, ObjectId, TierIndex};
+
+/// Drops the copy on `tier`. Unless forced, another verified copy must be in reach now; one that was never
+/// verified is read back first. `None`: there was no copy there.
+pub(crate) fn release(
+    engine: &Engine,
+    id: ObjectId,
+    tier: TierIndex,
+    force: bool,
+) -> Result<Option<Committed>> {
+    engine.tier(tier)?;
+    for attempt in 0.. {
+        match try_release(engine, id, tier, force) {
+            Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
+            done => return done,
+        }
+    }
+    Ok(None)
+}
+
+fn try_release(engine: &Engine, id: ObjectId, tier: TierIndex, force: bool) -> Result<Option<Committed>> {
+    let object = engine.live(id)?;
+    let Some(copy) = object.copy_on(tier) else {
+        return if object.content.is_some() { Ok(None) } else { Err(Error::NoData { id }) };
+    };
+    let generation = object.generation;
+    let mut expect = vec![
+        Expect::Live(id),
+        Expect::Generation(id, generation),
+        Expect::CopyAt(id, tier, copy.pieces.clone()),
+    ];
+    if !force {
+        let other = safe_copy(engine, &object, tier)?;
+        expect.push(Expect::CopyAt(id, other.tier, other.pieces));
+        expect.push(Expect::VerifiedElsewhere(id, tier));
+    }
+    let change = Change::CopyDropped { object: id, generation, tier, reason: DropReason::Released };
+    let committed = engine.commit_one(expect, vec![change], Durability::Durable)?;
+    // Failing to remove garbage is no failure of the release: it is tried again later.
+    let _ = engine.reclaim();
+    Ok(Some(committed))
+}
+
+/// A verified copy in reach other than the one on `tier`; verifies one where none is yet.
+fn safe_copy(engine: &Engine, object: &Object, tier: TierIndex) -> Result<Copy> {
+    let in_reach = |copy: &&Copy| {
+        copy.tier != tier
+            && engine
+                .tier(copy.tier)
+                .is_ok_and(|tier| tier.config.state.is_readable() && tier.backend.check_root().is_ok())
+    };
+    let others: Vec<&Copy> = object.copies.iter().filter(in_reach).collect();
+    if let Some(verified) = others.iter().find(|copy| copy.is_verified()) {
+        return Ok((*verified).clone());
+    }
+    for copy in others {
+        if verify_copy(engine, object.id, copy.tier).is_ok() {
+            return Ok(copy.clone());
+        }
+    }
+    Err(Error::LastCopy { id: object.id, tier })
+}
+
+/// Reads a copy from the medium and records what was found. A damaged one is an error, after it is recorded.
+pub(crate) fn verify_copy(engine: &Engine, id: ObjectId, tier: TierIndex) -> Result<Committed> {
+    let object = engine.live(id)?;
+    let generation = object.generation;
+    let copy = object.copy_on(tier).ok_or(Error::CopyNotFound { id, tier })?;
+    let outcome = read_whole(engine, &object, tier);
+    let whole = match &outcome {
+        Ok(()) => true,
+        Err(error) if error.kind() == Kind::Corrupt => false,
+        Err(error) => return Err(error.clone()),
+    };
+    if !whole && !copy.is_verified() {
+        return outcome.and(Err(Error::CopyNotFound { id, tier })); // It never was known to be whole: nothing new.
+    }
+    let expect = vec![
+        Expect::Live(id),
+        Expect::Generation(id, generation),
+        Expect::CopyAt(id, tier, copy.pieces.clone()),
+    ];
+    let change = Change::CopyVerified { object: id, generation, tier, whole };
+    let committed = engine.commit_one(expect, vec![change], Durability::Durable)?;
+    outcome.map(|()| committed)
+}
+
+fn read_whole(engine: &Engine, object: &Object, tier: TierIndex) -> Result<()> {
+    let content = object.content.as_ref().ok_or(Error::NoData { id: object.id })?;
+    let from = crate::engine::verify_from();
+    match engine.try_copy(object, content, tier, from)? {
+        Some(reader) => reader.verify(),
+        None if engine.live(object.id)?.changed != object.changed => {
+            Err(Error::Conflict { what: format!("object {}", object.id) })
+        }
+        None => Err(Error::Corrupt {
+            id: object.id,
+            tier,
+            offset: 0,
+            detail: "the file that holds it is missing".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,293 @@
+//! Copying and moving: read, write, sync, verify, commit, and only then release.
+
+use std::sync::Arc;
+
+use crate::backend::{PlaceReader, ReadFrom};
+use crate::catalog::{Committed, Durability, Expect, Proposal};
+use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::error::{Error, Result};
+use crate::journal::{Change, DropReason};
+use crate::object::{Copy, Object, ObjectId, TierIndex};
+use crate::testing_hooks::{Mutant, mutant};
+use crate::tier::{CopyReader, CopyWriter, PackEnd, Tier, Wanted, Written, place_name};
+
+/// Bytes read at once.
+const RUN_LEN: usize = 1 << 20;
+/// Objects and bytes that are synced and committed together at most.
+const TOGETHER_MAX: usize = 1000;
+const TOGETHER_BYTES_MAX: u64 = 16 << 20;
+/// What a pass over a pack on the medium reads at once.
+const WINDOW_LEN: usize = 1 << 20;
+
+/// What is to be true of some objects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Transfer {
+    /// The tier to read from; `None`: the hottest that holds a copy.
+    pub(crate) source: Option<TierIndex>,
+    /// The tier that is to hold a verified copy.
+    pub(crate) target: TierIndex,
+    /// Whether the copy on the source is dropped with it.
+    pub(crate) release_source: bool,
+}
+
+/// A copy that is written but not yet verified and committed.
+struct Ready {
+    object: Object,
+    source: TierIndex,
+    writer: CopyWriter,
+    end: PackEnd,
+    written: Written,
+}
+
+/// Transfers objects; one answer each, in order. `None`: there was nothing to do.
+pub(crate) fn transfer(
+    engine: &Engine,
+    ids: &[ObjectId],
+    wanted: Transfer,
+) -> Vec<Result<Option<Committed>>> {
+    let mut answers: Vec<Option<Result<Option<Committed>>>> = ids.iter().map(|_| None).collect();
+    let mut attempts = 0;
+    loop {
+        let left: Vec<usize> = (0..ids.len()).filter(|index| answers[*index].is_none()).collect();
+        if left.is_empty() {
+            break;
+        }
+        attempts += 1;
+        transfer_some(engine, ids, &left, wanted, attempts >= ATTEMPTS_MAX, &mut answers);
+    }
+    answers.into_iter().flatten().collect()
+}
+
+/// One pass over the objects that have no answer yet. Those that lost a race stay without, unless it is the
+/// last attempt.
+fn transfer_some(
+    engine: &Engine,
+    ids: &[ObjectId],
+    left: &[usize],
+    wanted: Transfer,
+    last: bool,
+    answers: &mut [Option<Result<Option<Committed>>>],
+) {
+    let (mut ready, mut bytes) = (Vec::new(), 0);
+    for (position, index) in left.iter().enumerate() {
+        match prepare(engine, ids[*index], wanted) {
+            Ok(Some(copy)) => {
+                bytes += copy.written.size;
+                ready.push((*index, copy));
+            }
+            Ok(None) => answers[*index] = Some(Ok(None)),
+            Err(error) if is_race(&error) && !last => {}
+            Err(error) => answers[*index] = Some(Err(error)),
+        }
+        let is_end = position + 1 == left.len();
+        if is_end || ready.len() >= TOGETHER_MAX || bytes >= TOGETHER_BYTES_MAX {
+            bytes = 0;
+            for (index, answer) in finish(engine, std::mem::take(&mut ready), wanted) {
+                if last || !answer.as_ref().is_err_and(is_race) {
+                    answers[index] = Some(answer.map(Some));
+                }
+            }
+        }
+    }
+}
+
+/// Writes the copy of one object. `None`: a verified copy is there, and nothing is to be dropped.
+fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer) -> Result<Option<Ready>> {
+    let target = engine.tier(wanted.target)?;
+    if wanted.source == Some(wanted.target) {
+        return Err(Error::invalid("target", "it is the source tier itself"));
+    }
+    let object = engine.live(id)?;
+    let content = object.content.clone().ok_or(Error::NoData { id })?;
+    if let Some(source) = wanted.source
+        && object.copy_on(source).is_none()
+    {
+        // A move that was done already: what was wanted is true.
+        let done = wanted.release_source && object.copy_on(wanted.target).is_some_and(Copy::is_verified);
+        return if done { Ok(None) } else { Err(Error::CopyNotFound { id, tier: source }) };
+    }
+    if let Some(there) = object.copy_on(wanted.target) {
+        return keep_what_is_there(engine, &object, there, wanted).map(|()| None);
+    }
+    let (object, reader, source) = engine.open_copy(id, wanted.source, ReadFrom::Anywhere)?;
+    if object.content.as_ref() != Some(&content) || object.copy_on(wanted.target).is_some() {
+        return Err(Error::Conflict { what: format!("object {id}") });
+    }
+    let mut writer = CopyWriter::new(&engine.tiers, target, content.block_shift, content.size)?;
+    let mut buffer = vec![0; RUN_LEN.min(content.size as usize)];
+    let mut offset = 0;
+    while offset < content.size {
+        let read = reader.read_at(&mut buffer, offset)?;
+        writer.write(&buffer[..read])?;
+        offset += read as u64;
+    }
+    let (written, end) = writer.finish(id, object.generation)?;
+    if written.root != content.root || written.size != content.size {
+        let detail = "what was read for the copy does not have its root digest".to_owned();
+        return Err(Error::Corrupt { id, tier: source, offset: 0, detail });
+    }
+    Ok(Some(Ready { object, source, writer, end, written }))
+}
+
+/// The target holds a copy already: it is verified if it never was, and the source dropped if that is wanted.
+fn keep_what_is_there(engine: &Engine, object: &Object, there: &Copy, wanted: Transfer) -> Result<()> {
+    if !there.is_verified() {
+        super::release::verify_copy(engine, object.id, wanted.target)?;
+    }
+    match wanted.source {
+        Some(source) if wanted.release_source => super::release(engine, object.id, source, false).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Syncs, verifies and commits copies that are written.
+fn finish(engine: &Engine, ready: Vec<(usize, Ready)>, wanted: Transfer) -> Vec<(usize, Result<Committed>)> {
+    let mut answers = Vec::with_capacity(ready.len());
+    let mut good = Vec::with_capacity(ready.len());
+    let mut window = None;
+    for (index, copy) in ready {
+        if let Err(error) = copy.writer.sync(&copy.end, Durability::Durable) {
+            answers.push((index, Err(error)));
+        } else {
+            good.push((index, copy));
+        }
+    }
+    let mut proposals = Vec::with_capacity(good.len());
+    let mut keepers = Vec::with_capacity(good.len());
+    for (index, copy) in good {
+        match verify(engine, &copy, &mut window) {
+            Ok(()) => {
+                proposals.push(proposal(&copy, wanted));
+                keepers.push((index, copy));
+            }
+            Err(error) => answers.push((index, Err(error))),
+        }
+    }
+    if mutant(Mutant::ReleaseBeforeCommit) && wanted.release_source {
+        for (_, copy) in &keepers {
+            remove_source_early(engine, &copy.object, copy.source);
+        }
+    }
+    let committed = match engine.commit(proposals, Durability::Durable) {
+        Ok(committed) => committed,
+        Err(error) => keepers.iter().map(|_| Err(error.clone())).collect(),
+    };
+    let mut dropped = 0;
+    for ((index, copy), answer) in keepers.into_iter().zip(committed) {
+        if matches!(&answer, Ok(_) | Err(Error::Closed { .. })) {
+            dropped += copy.object.copy_on(copy.source).map_or(0, |source| source.pieces.len());
+            copy.writer.keep();
+        }
+        answers.push((index, answer));
+    }
+    if wanted.release_source && dropped > 0 {
+        // Failing to remove garbage is no failure of the move: it is tried again later.
+        let _ = engine.reclaim();
+    }
+    answers
+}
+
+fn proposal(copy: &Ready, wanted: Transfer) -> Proposal {
+    let (object, target) = (&copy.object, copy.writer.tier());
+    let (id, generation) = (object.id, object.generation);
+    let source = object.copy_on(copy.source).map(|source| source.pieces.clone()).unwrap_or_default();
+    let mut expect = vec![
+        Expect::Live(id),
+        Expect::Generation(id, generation),
+        Expect::NoCopy(id, wanted.target),
+        Expect::TierWritable(wanted.target, target.config.incarnation),
+        Expect::TierRoom(wanted.target, copy.written.size),
+    ];
+    // The times are the group's; 1 says that it was verified.
+    let new =
+        Copy { tier: wanted.target, created_ns: 0, verified_ns: 1, pieces: copy.written.pieces.clone() };
+    let mut changes = vec![Change::CopyAdded { object: id, generation, copy: new }];
+    if wanted.release_source {
+        expect.push(Expect::CopyAt(id, copy.source, source));
+        changes.push(Change::CopyDropped {
+            object: id,
+            generation,
+            tier: copy.source,
+            reason: DropReason::Released,
+        });
+    }
+    Proposal { expect, changes }
+}
+
+/// Reads a copy back from the medium. Records of one pack are read in one pass.
+fn verify(engine: &Engine, copy: &Ready, window: &mut Option<(u64, Arc<dyn PlaceReader>)>) -> Result<()> {
+    let (object, tier) = (&copy.object, copy.writer.tier());
+    let Some(content) = &object.content else { return Ok(()) };
+    let as_written =
+        Copy { tier: tier.index(), created_ns: 0, verified_ns: 0, pieces: copy.written.pieces.clone() };
+    let wanted = Wanted { id: object.id, generation: object.generation, content };
+    let from = crate::engine::verify_from();
+    let gone = || Error::Corrupt {
+        id: object.id,
+        tier: tier.index(),
+        offset: 0,
+        detail: "the new copy cannot be found on the medium".to_owned(),
+    };
+    if let [piece] = as_written.pieces[..]
+        && piece.packed
+    {
+        let place = match window {
+            Some((serial, place)) if *serial == piece.place.serial => place.clone(),
+            _ => {
+                let place = open_window(tier, place_name(&piece), from)?.ok_or_else(gone)?;
+                window.insert((piece.place.serial, place)).1.clone()
+            }
+        };
+        return CopyReader::check_packed(&engine.tiers, &wanted, &piece, &*place);
+    }
+    CopyReader::open(&engine.tiers, &wanted, &as_written, from)?.ok_or_else(gone)?.verify()
+}
+
+fn open_window(
+    tier: &Arc<Tier>,
+    name: crate::backend::PlaceName,
+    from: ReadFrom,
+) -> Result<Option<Arc<dyn PlaceReader>>> {
+    let place = tier.backend.open(name, from)?;
+    Ok(place
+        .map(|place| Arc::new(Window { place, held: parking_lot::Mutex::default() }) as Arc<dyn PlaceReader>))
+}
+
+/// A place read in long runs: small reads one after the other come from memory.
+#[derive(Debug)]
+struct Window {
+    place: Arc<dyn PlaceReader>,
+    held: parking_lot::Mutex<(u64, Vec<u8>)>,
+}
+
+impl PlaceReader for Window {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let mut held = self.held.lock();
+        let end = offset + buffer.len() as u64;
+        if offset < held.0 || end > held.0 + held.1.len() as u64 {
+            held.1.resize(WINDOW_LEN.max(buffer.len()), 0);
+            let read = self.place.read_at(&mut held.1, offset)?;
+            held.1.truncate(read);
+            held.0 = offset;
+        }
+        let begin = (offset - held.0) as usize;
+        let available = &held.1[begin.min(held.1.len())..];
+        let taken = available.len().min(buffer.len());
+        buffer[..taken].copy_from_slice(&available[..taken]);
+        Ok(taken)
+    }
+
+    fn len(&self) -> Result<u64> {
+        self.place.len()
+    }
+}
+
+/// What a careless mover would do. Only tests come here.
+fn remove_source_early(engine: &Engine, object: &Object, source: TierIndex) {
+    let Some(copy) = object.copy_on(source) else { return };
+    for piece in copy.pieces.iter().filter(|piece| !piece.packed) {
+        if let Ok(tier) = engine.tier(source) {
+            let _ = tier.backend.remove(place_name(piece));
+        }
+    }
+}

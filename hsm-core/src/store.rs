@@ -1,0 +1,175 @@
+//! The handle that programs hold: open a directory, and put, get, move, list and remove objects in it.
+//!
+//! One verb a file. A [`Store`] is cheap to clone and callable from any number of threads; several stores may
+//! be open in one process, and several processes may have one store open. It runs no thread of its own.
+//!
+//! What every verb keeps to:
+//!
+//! - it happens wholly or not at all, also across a crash;
+//! - an error says what to do, and leaves the store as it was;
+//! - in a process forked from the one that opened the store it is refused, and dropping does nothing.
+
+mod attributes;
+mod batch;
+mod dataset;
+mod feed;
+mod get;
+mod list;
+mod maintain;
+mod member;
+mod open;
+mod options;
+mod parts;
+mod patch;
+mod put;
+mod remove;
+mod sweep;
+mod tiers;
+mod transfer;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+
+pub use batch::Batch;
+pub use feed::Feed;
+pub use get::{GetOptions, Reader};
+pub use list::Objects;
+pub use maintain::{Maintained, Reconciled};
+pub use options::StoreOptions;
+pub use parts::{Part, PartReceipt, Parts};
+pub use put::{Put, PutMode, PutOptions, Writer};
+#[cfg(feature = "yaml")]
+pub use tiers::TiersFile;
+
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::journal::queue::LockFile;
+use crate::object::{ObjectId, Position};
+use member::Member;
+
+/// An open store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// `None` only in a forked child, whose copy is left alone.
+    engine: Option<Arc<Engine>>,
+    member: Mutex<Option<Member>>,
+    lock: Arc<LockFile>,
+    store_id: [u8; 16],
+    instance: u64,
+    found: crate::catalog::embedded::Found,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("directory", &self.engine().directory).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    fn engine(&self) -> &Arc<Engine> {
+        self.inner.engine.as_ref().expect("taken only when the handle is dropped")
+    }
+
+    /// The directory that was opened.
+    pub fn directory(&self) -> &Path {
+        &self.engine().directory
+    }
+
+    /// The store's identity, drawn when it was created.
+    pub fn id(&self) -> [u8; 16] {
+        self.inner.store_id
+    }
+
+    /// This handle's writer instance, as events name it.
+    pub fn instance(&self) -> u64 {
+        self.inner.instance
+    }
+
+    /// Why changes are refused, if they are: the handle was opened read-only, or the store is damaged or older
+    /// than the roots of its tiers.
+    pub fn read_only_reason(&self) -> Option<String> {
+        self.engine().read_only.read().clone()
+    }
+
+    /// Why opening the store began a new epoch of the journal, if it did.
+    pub fn new_epoch_cause(&self) -> Option<crate::journal::EpochCause> {
+        self.inner.found.new_epoch
+    }
+
+    /// Makes every change so far durable, those of other handles included. Returns the position of the last.
+    pub fn sync(&self) -> Result<Position> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        engine.catalog.sync()
+    }
+
+    /// The position of the last change.
+    pub fn position(&self) -> Result<Position> {
+        let engine = self.engine();
+        engine.check()?;
+        Ok(engine.catalog.progress()?.applied)
+    }
+
+    /// Draws an id as [`put`](Self::put) would: a UUID of version 7, greater than all drawn by this handle.
+    pub fn new_id(&self) -> ObjectId {
+        let engine = self.engine();
+        ObjectId(engine.ids.next(&*engine.clock))
+    }
+
+    /// Closes the store: relaxed changes become durable, and what could not be removed before is. Other clones
+    /// of the handle, and readers and writers made from it, then answer `Closed`.
+    ///
+    /// Dropping the last clone does the same, but cannot say whether it went well.
+    pub fn close(&self) -> Result<()> {
+        self.inner.close()
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result<()> {
+        let Some(engine) = &self.engine else { return Ok(()) };
+        engine.check()?;
+        if engine.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let writable = engine.read_only.read().is_none();
+        let synced = if writable { engine.catalog.close() } else { Ok(()) };
+        if synced.is_ok() && writable {
+            // Garbage that is out of reach now is removed by a later handle.
+            let _ = engine.reclaim();
+        }
+        engine.tiers.close_packs();
+        match self.member.lock().take() {
+            // Its file stays where something failed: the next open then looks at what was left behind.
+            Some(member) if synced.is_ok() && writable => self.leave(engine, member),
+            _ => synced,
+        }
+    }
+
+    fn leave(&self, engine: &Engine, member: Member) -> Result<()> {
+        let _open = self.lock.lock_open()?;
+        engine.sweep_own(self.instance)?;
+        member.leave(&*engine.disk)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let forked = self.engine.as_ref().is_some_and(|engine| engine.pid != std::process::id());
+        if forked {
+            // Closing SQLite's files here would checkpoint and unlink what the parent uses.
+            std::mem::forget(self.engine.take());
+            std::mem::forget(self.member.lock().take());
+            return;
+        }
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,312 @@
+//! Batches: many changes for little more than the price of their bytes.
+//!
+//! The bytes of all small puts go to a pack together and are synced once; the changes are one group of the
+//! journal. An *atomic* batch happens wholly or not at all; otherwise each change stands for itself.
+
+use std::collections::BTreeSet;
+
+use super::Store;
+use super::put::{Put, PutMode, PutOptions, Resolved};
+use crate::catalog::{Durability, Expect, Proposal};
+use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::error::{Error, Result};
+use crate::integrity::Digest;
+use crate::journal::{Change, Subject, Updates};
+use crate::object::{self, Content, Copy, Name, ObjectId};
+use crate::tier::{CopyWriter, PackEnd};
+
+/// Bytes of small objects that a batch holds in memory at most.
+const BYTES_MAX: u64 = 16 << 20;
+/// Changes in a batch at most.
+const CHANGES_MAX: usize = 65_536;
+
+/// Changes gathered to be committed together.
+#[derive(Debug)]
+pub struct Batch {
+    store: Store,
+    atomic: bool,
+    durability: Durability,
+    steps: Vec<Step>,
+    bytes: u64,
+    objects: BTreeSet<ObjectId>,
+    names: BTreeSet<Name>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Put { options: Box<PutOptions>, fresh: ObjectId, digests: Vec<Digest>, copy: Box<CopyWriter> },
+    Attributes { id: ObjectId, updates: Updates },
+    Remove { id: ObjectId },
+    Name { id: ObjectId, name: Name },
+}
+
+/// A step that is ready to be proposed: for a put, what has to be synced before.
+struct Prepared {
+    index: usize,
+    put: Option<(Resolved, PackEnd)>,
+    proposal: Proposal,
+}
+
+impl Store {
+    /// Begins a batch. `atomic`: all of it happens, or nothing.
+    pub fn batch(&self, atomic: bool, durability: Durability) -> Batch {
+        Batch {
+            store: self.clone(),
+            atomic,
+            durability,
+            steps: Vec::new(),
+            bytes: 0,
+            objects: BTreeSet::new(),
+            names: BTreeSet::new(),
+        }
+    }
+}
+
+impl Batch {
+    /// How many changes it holds.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Adds a put. Small objects are held in memory until the commit, 16 MiB of them at most.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the batch is full (commit it and begin another), or names an object or key twice.
+    pub fn put(&mut self, bytes: &[u8], options: &PutOptions) -> Result<()> {
+        options.check()?;
+        let engine = self.store.engine().clone();
+        engine.check_writable()?;
+        let tier = engine.target(options.tier)?;
+        let small = bytes.len() as u64 <= tier.config.pack_threshold_bytes;
+        let held = if small { bytes.len() as u64 } else { 0 };
+        if self.bytes + held > BYTES_MAX {
+            return Err(Error::invalid(
+                "batch",
+                format!("it holds {} bytes already; commit it first", self.bytes),
+            ));
+        }
+        self.note(options.id, options.name.as_ref())?;
+        let mut copy = CopyWriter::new(&engine.tiers, tier, options.block_shift()?, bytes.len() as u64)?;
+        copy.write(bytes)?;
+        let mut set = options.digest_set();
+        set.update(bytes);
+        let digests = options.checked(set)?;
+        self.bytes += held;
+        let fresh = self.store.new_id();
+        self.steps.push(Step::Put {
+            options: Box::new(options.clone()),
+            fresh,
+            digests,
+            copy: Box::new(copy),
+        });
+        Ok(())
+    }
+
+    /// Adds a change of an object's attributes; `None` removes one.
+    pub fn set_attributes(&mut self, id: ObjectId, updates: Updates) -> Result<()> {
+        for (name, value) in &updates {
+            object::check_attribute(name, value.as_deref().unwrap_or_default())?;
+        }
+        self.note(Some(id), None)?;
+        self.steps.push(Step::Attributes { id, updates });
+        Ok(())
+    }
+
+    /// Adds a removal, with the store's grace window.
+    pub fn remove(&mut self, id: ObjectId) -> Result<()> {
+        self.note(Some(id), None)?;
+        self.steps.push(Step::Remove { id });
+        Ok(())
+    }
+
+    /// Adds one more name for an object.
+    pub fn add_name(&mut self, id: ObjectId, name: Name) -> Result<()> {
+        object::check_key(&name.key)?;
+        self.note(Some(id), Some(&name))?;
+        self.steps.push(Step::Name { id, name });
+        Ok(())
+    }
+
+    /// Each object and key once: what a batch expects is checked before any of it happens.
+    fn note(&mut self, id: Option<ObjectId>, name: Option<&Name>) -> Result<()> {
+        if self.steps.len() >= CHANGES_MAX {
+            return Err(Error::invalid(
+                "batch",
+                format!("it holds {CHANGES_MAX} changes already; commit it first"),
+            ));
+        }
+        if let Some(id) = id.filter(|id| self.objects.contains(id)) {
+            return Err(Error::invalid("batch", format!("it changes object {id} already")));
+        }
+        if let Some(name) = name.filter(|name| self.names.contains(name)) {
+            return Err(Error::invalid(
+                "batch",
+                format!("it names key \"{}\" already", name.key.escape_ascii()),
+            ));
+        }
+        self.objects.extend(id);
+        self.names.extend(name.cloned());
+        Ok(())
+    }
+
+    /// Commits it. One answer for each change, in the order they were added; in an atomic batch, either all
+    /// are `Ok`, or the error that prevented it is the answer to all.
+    pub fn commit(mut self) -> Result<Vec<Result<Put>>> {
+        let engine = self.store.engine().clone();
+        engine.check_writable()?;
+        let mut answers: Vec<Option<Result<Put>>> = self.steps.iter().map(|_| None).collect();
+        for attempt in 1.. {
+            let last = attempt >= ATTEMPTS_MAX;
+            self.try_commit(&engine, last, &mut answers)?;
+            if answers.iter().all(Option::is_some) {
+                break;
+            }
+        }
+        // What was committed stays; the rest of the steps drop their places with themselves.
+        for (step, answer) in self.steps.drain(..).zip(&answers) {
+            if let (Step::Put { copy, .. }, Some(Ok(_) | Err(Error::Closed { .. }))) = (step, answer) {
+                copy.keep();
+            }
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// One attempt at all that has no answer yet. What lost a race stays without, unless it is the last.
+    fn try_commit(&mut self, engine: &Engine, last: bool, answers: &mut [Option<Result<Put>>]) -> Result<()> {
+        let mut prepared = Vec::with_capacity(self.steps.len());
+        for (index, step) in self.steps.iter_mut().enumerate() {
+            if answers[index].is_some() {
+                continue;
+            }
+            match prepare(engine, step, index) {
+                Ok(ready) => prepared.push(ready),
+                Err(error) => answers[index] = Some(Err(error)),
+            }
+        }
+        if self.atomic
+            && let Some(error) = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned())
+        {
+            answers.fill(Some(Err(error.clone())));
+            return Ok(());
+        }
+        self.sync_data(&mut prepared, answers);
+        if self.atomic && answers.iter().any(|answer| matches!(answer, Some(Err(_)))) {
+            let error = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned());
+            let error = error.unwrap_or_else(|| Error::invalid("batch", "it failed"));
+            answers.fill(Some(Err(error.clone())));
+            return Ok(());
+        }
+        let proposals = if self.atomic {
+            let mut all = Proposal::default();
+            for ready in &mut prepared {
+                all.expect.append(&mut ready.proposal.expect);
+                all.changes.append(&mut ready.proposal.changes);
+            }
+            vec![all]
+        } else {
+            prepared.iter_mut().map(|ready| std::mem::take(&mut ready.proposal)).collect()
+        };
+        let done = engine.commit(proposals, self.durability)?;
+        let mut replaced = 0;
+        for (position, ready) in prepared.iter().enumerate() {
+            let outcome = if self.atomic { &done[0] } else { &done[position] };
+            let answer = match outcome {
+                Err(error) if is_race(error) && !last => continue,
+                Err(error) => Err(error.clone()),
+                Ok(done) => {
+                    let (id, generation) = match &ready.put {
+                        Some((resolved, _)) => (resolved.id, resolved.generation),
+                        None => (self.steps[ready.index].object(), 0),
+                    };
+                    replaced += ready.put.as_ref().map_or(0, |(resolved, _)| resolved.replaced);
+                    Ok(Put { id, generation, position: done.position })
+                }
+            };
+            answers[ready.index] = Some(answer);
+        }
+        let _ = engine.note_garbage(replaced); // What cannot be removed now is removed later.
+        Ok(())
+    }
+
+    /// Syncs the bytes of all puts: each pack once, up to the last record of the batch.
+    fn sync_data(&self, prepared: &mut Vec<Prepared>, answers: &mut [Option<Result<Put>>]) {
+        let mut failed = BTreeSet::new();
+        // The last record of a pack first: that one sync is the sync of all before it.
+        for ready in prepared.iter().rev() {
+            let (Some((_, end)), Step::Put { copy, .. }) = (&ready.put, &self.steps[ready.index]) else {
+                continue;
+            };
+            if let Err(error) = copy.sync(end, self.durability) {
+                answers[ready.index] = Some(Err(error));
+                failed.insert(ready.index);
+            }
+        }
+        prepared.retain(|ready| !failed.contains(&ready.index));
+    }
+}
+
+impl Step {
+    fn object(&self) -> ObjectId {
+        match self {
+            Self::Put { fresh, options, .. } => options.id.unwrap_or(*fresh),
+            Self::Attributes { id, .. } | Self::Remove { id } | Self::Name { id, .. } => *id,
+        }
+    }
+}
+
+fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
+    let (put, expect, change) = match step {
+        Step::Put { options, fresh, digests, copy } => {
+            let resolved = options.resolve(engine, *fresh)?;
+            let (written, end) = copy.finish(resolved.id, resolved.generation)?;
+            let tier = copy.tier();
+            let mut expect = resolved.expect.clone();
+            expect.push(Expect::TierWritable(tier.index(), tier.config.incarnation));
+            if tier.config.capacity_bytes != 0 {
+                expect.push(Expect::TierRoom(tier.index(), written.size));
+            }
+            let content = Content {
+                size: written.size,
+                block_shift: options.block_shift()?,
+                root: written.root,
+                digests: digests.clone(),
+            };
+            let change = Change::Put {
+                object: resolved.id,
+                generation: resolved.generation,
+                content: Some(content),
+                copies: vec![Copy {
+                    tier: tier.index(),
+                    created_ns: 0,
+                    verified_ns: 0,
+                    pieces: written.pieces,
+                }],
+                attributes: options.updates(),
+                name: options.name.clone(),
+                new: resolved.new,
+            };
+            debug_assert!(options.mode != PutMode::Update || !resolved.new);
+            (Some((resolved, end)), expect, change)
+        }
+        Step::Attributes { id, updates } => {
+            let change = Change::AttributesSet { subject: Subject::Object(*id), attributes: updates.clone() };
+            (None, vec![Expect::Live(*id)], change)
+        }
+        Step::Remove { id } => {
+            let until_ns = engine.clock.now_ns().saturating_add(engine.grace_ns);
+            (None, vec![Expect::Live(*id)], Change::Removed { object: *id, until_ns })
+        }
+        Step::Name { id, name } => {
+            let expect =
+                vec![Expect::Live(*id), Expect::Dataset(name.dataset), Expect::NameFree(name.clone())];
+            (None, expect, Change::Named { name: name.clone(), object: *id })
+        }
+    };
+    Ok(Prepared { index, put, proposal: Proposal { expect, changes: vec![change] } })
+}

@@ -1,0 +1,60 @@
+//! The feed, read from a position.
+
+use std::collections::VecDeque;
+
+use super::Store;
+use crate::error::Result;
+use crate::event::Event;
+use crate::object::Position;
+
+/// Events fetched at once by the iterator.
+const PAGE_LEN: usize = 4096;
+
+impl Store {
+    /// Up to `limit` durable changes behind `after`, in order; `Position::default()` stands before the first.
+    pub fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>> {
+        let engine = self.engine();
+        engine.check()?;
+        engine.catalog.feed_after(after, limit)
+    }
+
+    /// Every durable change behind `after`, up to the last there is when the end is reached.
+    pub fn feed(&self, after: Position) -> Feed {
+        Feed { store: self.clone(), after, page: VecDeque::new(), failed: false }
+    }
+}
+
+/// An iterator over the feed. It can be asked again after it ended; after an error it ends for good.
+#[derive(Debug)]
+pub struct Feed {
+    store: Store,
+    after: Position,
+    page: VecDeque<Event>,
+    failed: bool,
+}
+
+impl Feed {
+    /// The position of the last event that was returned.
+    pub fn position(&self) -> Position {
+        self.after
+    }
+}
+
+impl Iterator for Feed {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.is_empty() && !self.failed {
+            match self.store.feed_after(self.after, PAGE_LEN) {
+                Ok(events) => self.page = events.into(),
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        let event = self.page.pop_front()?;
+        self.after = event.position;
+        Some(Ok(event))
+    }
+}

@@ -1,0 +1,199 @@
+//! Get: an object's bytes, each checked before it is returned.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::Store;
+use crate::backend::ReadFrom;
+use crate::error::{Error, IoContext, Kind, Result};
+use crate::file::{self, Disk, Mode, OsDisk};
+use crate::object::{Name, Object, ObjectId, TierIndex};
+use crate::tier::CopyReader;
+
+/// Bytes handed on at once.
+const RUN_LEN: usize = 1 << 20;
+
+/// Where to read from.
+#[derive(Debug, Clone, Default)]
+pub struct GetOptions {
+    /// Only from this tier; `None`: the hottest copy in reach, and another where that is damaged.
+    pub tier: Option<TierIndex>,
+}
+
+impl Store {
+    /// What the store knows about a live object.
+    pub fn object(&self, id: ObjectId) -> Result<Object> {
+        let engine = self.engine();
+        engine.check()?;
+        engine.live(id)
+    }
+
+    /// The live object that has this name.
+    pub fn find(&self, name: &Name) -> Result<ObjectId> {
+        let engine = self.engine();
+        engine.check()?;
+        engine.catalog.resolve(name)?.ok_or_else(|| Error::KeyNotFound {
+            dataset: name.dataset.to_string(),
+            key: name.key.escape_ascii().to_string(),
+        })
+    }
+
+    /// Opens an object for reading. The reader keeps what it began with, whatever happens to the object.
+    pub fn reader(&self, id: ObjectId, options: &GetOptions) -> Result<Reader> {
+        let engine = self.engine();
+        engine.check()?;
+        let (object, copy, tier) = engine.open_copy(id, options.tier, ReadFrom::Anywhere)?;
+        Ok(Reader { store: self.clone(), object, copy, tier, fall_back: options.tier.is_none(), position: 0 })
+    }
+
+    /// Reads a whole object into memory.
+    pub fn get(&self, id: ObjectId) -> Result<Vec<u8>> {
+        let mut reader = self.reader(id, &GetOptions::default())?;
+        let mut bytes = vec![0; reader.size() as usize];
+        reader.read_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    /// Reads into `buffer` from byte `offset` on; short only at the end of the object.
+    pub fn get_range(&self, id: ObjectId, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        self.reader(id, &GetOptions::default())?.read_at(buffer, offset)
+    }
+
+    /// Writes a whole object to `target`. Returns its size in bytes.
+    pub fn get_to(&self, id: ObjectId, mut target: impl Write, options: &GetOptions) -> Result<u64> {
+        self.reader(id, options)?.each_run(&mut |bytes| {
+            target
+                .write_all(bytes)
+                .map_err(|error| Error::Cancelled { reason: format!("the target failed: {error}") })
+        })
+    }
+
+    /// Writes a whole object to a file, which is there whole or not at all: it is written beside `path`,
+    /// synced, and renamed. Returns its size in bytes.
+    pub fn get_path(&self, id: ObjectId, path: impl AsRef<Path>, options: &GetOptions) -> Result<u64> {
+        let path = path.as_ref();
+        let path = std::path::absolute(path).context("find", path)?;
+        let mut beside = path.clone().into_os_string();
+        beside.push(format!(".{:016x}.new", self.inner.instance));
+        let beside = Path::new(&beside);
+        let mut reader = self.reader(id, options)?;
+        let disk = OsDisk::new();
+        let file = disk.open(beside, Mode::OpenOrCreate).context("create", beside)?;
+        file.set_len(0).context("truncate", beside)?;
+        let mut at = 0;
+        let written = reader.each_run(&mut |bytes| {
+            file.write_at(bytes, at).context("write", beside)?;
+            at += bytes.len() as u64;
+            Ok(())
+        });
+        let finished = written.and_then(|size| {
+            file.sync_data().context("sync", beside)?;
+            disk.rename(beside, &path).context("rename", &path)?;
+            file::sync_parent(&disk, &path).context("sync", &path)?;
+            Ok(size)
+        });
+        if finished.is_err() {
+            let _ = disk.remove_file(beside);
+        }
+        finished
+    }
+}
+
+/// An object open for reading. Its bytes are those of one generation, also when the object is overwritten,
+/// moved or removed meanwhile.
+#[derive(Debug)]
+pub struct Reader {
+    store: Store,
+    object: Object,
+    copy: CopyReader,
+    tier: TierIndex,
+    fall_back: bool,
+    position: u64,
+}
+
+impl Reader {
+    /// Size in bytes.
+    pub fn size(&self) -> u64 {
+        self.copy.size()
+    }
+
+    /// The object as it was when it was opened.
+    pub fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// The tier that bytes come from now.
+    pub fn tier(&self) -> TierIndex {
+        self.tier
+    }
+
+    /// Reads into `buffer` from byte `offset` on; short only at the end of the object.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` when a block is damaged on every copy in reach; no byte of it is returned.
+    pub fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        self.store.engine().check()?;
+        match self.copy.read_at(buffer, offset) {
+            Err(error)
+                if self.fall_back && matches!(error.kind(), Kind::Corrupt | Kind::Io | Kind::Offline) =>
+            {
+                self.read_elsewhere(buffer, offset, error)
+            }
+            read => read,
+        }
+    }
+
+    /// Reads from another copy of the same generation, and goes on with that one.
+    fn read_elsewhere(&mut self, buffer: &mut [u8], offset: u64, first: Error) -> Result<usize> {
+        let engine = self.store.engine();
+        let Some(content) = self.object.content.clone() else { return Err(first) };
+        for copy in self.object.copies.iter().filter(|copy| copy.tier != self.tier) {
+            let Ok(Some(reader)) = engine.try_copy(&self.object, &content, copy.tier, ReadFrom::Anywhere)
+            else {
+                continue;
+            };
+            if let Ok(read) = reader.read_at(buffer, offset) {
+                self.copy = reader;
+                self.tier = copy.tier;
+                return Ok(read);
+            }
+        }
+        Err(first)
+    }
+
+    /// Calls `take` with all bytes in order, in runs of bounded length. Returns the size.
+    fn each_run(&mut self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
+        let size = self.size();
+        let mut buffer = vec![0; RUN_LEN.min(size as usize)];
+        let mut offset = 0;
+        while offset < size {
+            let read = self.read_at(&mut buffer, offset)?;
+            take(&buffer[..read])?;
+            offset += read as u64;
+        }
+        Ok(size)
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.read_at(buffer, self.position).map_err(io::Error::other)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Reader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (base, by) = match to {
+            SeekFrom::Start(offset) => (offset, 0),
+            SeekFrom::End(by) => (self.size(), by),
+            SeekFrom::Current(by) => (self.position, by),
+        };
+        self.position = base
+            .checked_add_signed(by)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the beginning"))?;
+        Ok(self.position)
+    }
+}

@@ -1,0 +1,157 @@
+//! Maintenance that a caller asks for: no thread of the store's own does it.
+
+use super::{Store, member};
+use crate::backend::PlaceName;
+use crate::catalog::{Durability, Expect, PackUsage, Proposal};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::journal::{Change, EpochCause};
+use crate::object::Position;
+
+/// Objects purged together.
+const PURGED_AT_ONCE: usize = 1000;
+
+/// What [`Store::maintain`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Maintained {
+    /// Removed objects whose grace window was over.
+    pub purged: u64,
+    /// Files of dropped copies that were removed.
+    pub files_removed: u64,
+    /// Packs that were removed since nothing in them lived.
+    pub packs_removed: u64,
+}
+
+/// What [`Store::reconcile`] found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reconciled {
+    /// Places on the roots that the catalog does not know. They are left where they are.
+    pub unknown_places: u64,
+    /// Their length in bytes.
+    pub unknown_bytes: u64,
+    /// Where the new epoch begins; `None` when the store was not out of step with its roots.
+    pub new_epoch: Option<Position>,
+}
+
+impl Store {
+    /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
+    /// overwritten. Call it now and then; nothing else depends on it but room.
+    pub fn maintain(&self) -> Result<Maintained> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        let purged = purge_expired(engine)?;
+        let files_removed = engine.reclaim()?;
+        let packs_removed = remove_empty_packs(engine, self.inner.instance)?;
+        Ok(Maintained { purged, files_removed, packs_removed })
+    }
+
+    /// Writes a snapshot of the index to `snapshots/` in the store: with the journal from there on it restores
+    /// the store. Made while the store is in use; what is not durable becomes so first. `None` for a store
+    /// whose index lies in memory.
+    pub fn snapshot(&self) -> Result<Option<Position>> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        engine.catalog.snapshot()
+    }
+
+    /// Compares the roots of the tiers with the catalog and, where the store is older than its roots (a
+    /// restored backup), begins a new epoch and makes it writable again. Nothing is removed.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` while others have the store open.
+    pub fn reconcile(&self) -> Result<Reconciled> {
+        let engine = self.engine();
+        engine.check()?;
+        let _open = self.inner.lock.lock_open()?;
+        let others = member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?;
+        if others.live.iter().any(|instance| *instance != self.inner.instance) {
+            return Err(Error::Busy { what: "the store, for reconciling".to_owned(), waited_s: 0 });
+        }
+        let mut found = Reconciled::default();
+        let known = known_places(engine)?;
+        for tier in engine.tiers.all() {
+            if tier.backend.check_root().is_err() {
+                continue;
+            }
+            for instance in tier.backend.instances()? {
+                tier.backend.places(instance, 0, &mut |name, len| {
+                    if !known.contains(&(tier.index(), name)) {
+                        found.unknown_places += 1;
+                        found.unknown_bytes += len;
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        if engine.read_only.read().is_some() {
+            let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
+            for tier in engine.tiers.all() {
+                if tier.backend.check_root().is_ok() {
+                    tier.mark_seen(position)?;
+                }
+            }
+            *engine.read_only.write() = None;
+            found.new_epoch = Some(position);
+        }
+        Ok(found)
+    }
+}
+
+/// Every place that an object's copy lies in. Grows with the store: reconciling is for the rare case.
+fn known_places(engine: &Engine) -> Result<std::collections::BTreeSet<(u8, PlaceName)>> {
+    let mut known = std::collections::BTreeSet::new();
+    for removed in [false, true] {
+        let query = crate::catalog::Query { removed, ..Default::default() };
+        let mut after = None;
+        loop {
+            let page = engine.catalog.page(&query, after.as_ref(), PURGED_AT_ONCE)?;
+            for (_, object) in &page.items {
+                for piece in object.copies.iter().flat_map(|copy| &copy.pieces) {
+                    known.insert((piece.place.tier, crate::tier::place_name(piece)));
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn purge_expired(engine: &Engine) -> Result<u64> {
+    let mut purged = 0;
+    loop {
+        let expired = engine.catalog.expired(engine.clock.now_ns(), PURGED_AT_ONCE)?;
+        let proposal = |id: &_| Proposal {
+            expect: vec![Expect::Removed(*id)],
+            changes: vec![Change::Purged { object: *id }],
+        };
+        let answers = engine.commit(expired.iter().map(proposal).collect(), Durability::Durable)?;
+        // One that fails was brought back, or purged by another handle.
+        let done = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+        purged += done;
+        if expired.len() < PURGED_AT_ONCE || done == 0 {
+            return Ok(purged);
+        }
+    }
+}
+
+/// Removes this handle's packs in which nothing lives, but for those it appends to.
+fn remove_empty_packs(engine: &Engine, instance: u64) -> Result<u64> {
+    let open = crate::catalog::Places::settled(&*engine.tiers).packs;
+    let is_done = |pack: &PackUsage| pack.live_objects == 0 && !open.contains(&(pack.tier, pack.name));
+    let empty: Vec<PackUsage> = engine.catalog.packs(Some(instance))?.into_iter().filter(is_done).collect();
+    let mut removed = Vec::new();
+    for pack in empty {
+        let tier = engine.tier(pack.tier)?;
+        if tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name])).is_ok() {
+            removed.push(pack);
+        }
+    }
+    if !removed.is_empty() {
+        engine.catalog.forget_packs(&removed)?;
+    }
+    Ok(removed.len() as u64)
+}

@@ -1,0 +1,378 @@
+//! Opening and creating a store.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::member::{self, Member, Others};
+use super::{Inner, Store, StoreOptions};
+use crate::catalog::Places as _;
+use crate::catalog::embedded::{Embedded, Found, Ground, IndexPlace};
+use crate::clock;
+use crate::engine::Engine;
+use crate::error::{Error, IoContext, Result};
+use crate::file::{self, Disk, FileKind, MemoryDisk, Mode};
+use crate::journal::Change;
+use crate::journal::queue::LockFile;
+use crate::object::{IdGenerator, TierConfig};
+use crate::tier::{Tier, TierGround, Tiers};
+use crate::wire::{self, Reader, Writer};
+
+const MARKER: &str = "HSM-STORE";
+const MAGIC: [u8; 8] = *b"hsmstore";
+const MARKER_LEN: usize = 64;
+const RESERVE_MAGIC: [u8; 8] = *b"hsmspare";
+/// Names that an interrupted creation leaves behind; no other name may be in a directory that becomes a store.
+const OWN_NAMES: [&str; 8] =
+    ["lock", "reserve", "members", "journal", "index", "snapshots", "tiers", "HSM-STORE.new"];
+
+impl Store {
+    /// Opens the store in directory `path`, or creates it there. `":memory:"` is a store in memory.
+    ///
+    /// # Errors
+    ///
+    /// `NotAStore` where other files are, `NewerFormat`, `SecondImage`, `Busy` where someone has it open
+    /// exclusively, `Unsupported` on a network file system unless exclusive.
+    pub fn open(path: impl AsRef<Path>, options: &StoreOptions) -> Result<Self> {
+        let path = path.as_ref();
+        if path == Path::new(":memory:") {
+            return Self::in_memory(options);
+        }
+        let directory = std::path::absolute(path).context("find", path)?;
+        Opening { options, directory, disk: options.disk.clone() }.open()
+    }
+
+    /// A new store wholly in memory, gone with its last handle: for tests of those who embed the library.
+    pub fn in_memory(options: &StoreOptions) -> Result<Self> {
+        let disk = Arc::new(MemoryDisk::new());
+        let in_memory = |mut config: TierConfig| {
+            config.backend = crate::object::BackendKind::Memory;
+            config.root.clear();
+            config
+        };
+        let tiers = options.tiers.clone().unwrap_or_else(default_tiers).into_iter().map(in_memory).collect();
+        let options = options.clone().tiers(tiers).index_in_memory();
+        Opening { options: &options, directory: PathBuf::from("/memory"), disk }.open()
+    }
+}
+
+/// Tiers 0 to 4, under the store.
+fn default_tiers() -> Vec<TierConfig> {
+    (0..5).map(|index| TierConfig::posix(index, format!("tiers/{index}"))).collect()
+}
+
+struct Opening<'a> {
+    options: &'a StoreOptions,
+    directory: PathBuf,
+    disk: Arc<dyn Disk>,
+}
+
+impl Opening<'_> {
+    fn open(self) -> Result<Store> {
+        self.prepare_directory()?;
+        self.check_network()?;
+        let lock_path = self.directory.join("lock");
+        let patience = self.options.patience;
+        let lock = Arc::new(LockFile::open(&*self.disk, &lock_path, &[0; 16], patience)?);
+        let open_lock = lock.lock_open()?;
+        let id = self.read_marker()?;
+        let store = match id {
+            Some(_) if self.options.must_create => {
+                return Err(Error::Exists { what: format!("a store in {}", self.directory.display()) });
+            }
+            Some(id) => self.open_existing(id, lock.clone()),
+            None if self.options.create && !self.options.read_only => self.create(lock.clone()),
+            None => Err(self.not_a_store("it has no HSM-STORE")),
+        }?;
+        drop(open_lock);
+        Ok(store)
+    }
+
+    fn not_a_store(&self, detail: &str) -> Error {
+        Error::NotAStore { path: self.directory.clone(), detail: detail.to_owned() }
+    }
+
+    /// Makes sure that there is a directory, and that it is a store or may become one.
+    fn prepare_directory(&self) -> Result<()> {
+        let path = &self.directory;
+        match self.disk.metadata(path) {
+            Ok(found) if found.kind != FileKind::Directory => {
+                return Err(self.not_a_store("it is no directory"));
+            }
+            Ok(_) => {}
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && self.options.create
+                    && !self.options.read_only =>
+            {
+                self.disk.create_dir(path).context("create", path)?;
+                file::sync_parent(&*self.disk, path).context("sync", path)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(self.not_a_store("there is no such directory"));
+            }
+            Err(error) => return Err(Error::io("open", path, &error)),
+        }
+        let names = self.disk.read_dir(path).context("list", path)?;
+        if names.iter().any(|(name, _)| name == MARKER) {
+            return Ok(());
+        }
+        match names.iter().find(|(name, _)| !OWN_NAMES.contains(&name.as_str())) {
+            Some((name, _)) => {
+                Err(self.not_a_store(&format!("it holds {name:?} and no HSM-STORE; give an empty directory")))
+            }
+            None if !self.options.create || self.options.read_only => {
+                Err(self.not_a_store("it has no HSM-STORE"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_network(&self) -> Result<()> {
+        let directory = self.options.index_directory.as_ref().unwrap_or(&self.directory);
+        if self.options.exclusive || self.options.index_in_memory {
+            return Ok(());
+        }
+        match self.disk.network_kind(directory).context("look at", directory)? {
+            Some(kind) => Err(Error::Unsupported {
+                what: format!(
+                    "a shared index on {kind} ({}): put the index on a local disk, or open the store exclusively",
+                    directory.display()
+                ),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The store's id; `None` where there is no store.
+    fn read_marker(&self) -> Result<Option<[u8; 16]>> {
+        let path = self.directory.join(MARKER);
+        let bytes = match file::read_whole(&*self.disk, &path, MARKER_LEN as u64) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.context("read", &path)?,
+        };
+        let id: Option<[u8; 16]> = bytes.get(24..40).and_then(|id| id.try_into().ok());
+        let Some(id) = id.filter(|id| bytes.len() == MARKER_LEN && wire::check_seal(&bytes, id)) else {
+            return Err(Error::damaged(&path, "it is no whole marker of a store"));
+        };
+        let features = wire::check_head(&bytes, MAGIC, Some(&id), &path)?;
+        if !features.writable() && !self.options.read_only {
+            return Err(Error::NewerFormat {
+                path,
+                detail: "it uses features that this hsm can read but not write; open it read-only".to_owned(),
+            });
+        }
+        debug_assert!(Reader(&bytes[40..]).i64().is_some());
+        Ok(Some(id))
+    }
+
+    fn write_marker(&self, id: &[u8; 16]) -> Result<()> {
+        let path = self.directory.join(MARKER);
+        let mut bytes = Vec::with_capacity(MARKER_LEN);
+        wire::write_head(&mut bytes, MAGIC, id);
+        Writer(&mut bytes).i64(self.options.clock.now_ns()).zeros(8).seal(id);
+        file::write_whole(&*self.disk, &path, &bytes).context("write", &path)
+    }
+
+    fn create(&self, lock: Arc<LockFile>) -> Result<Store> {
+        let clock = &*self.options.clock;
+        let id = clock::random_identity(clock);
+        self.clear_interrupted_creation()?;
+        for name in ["members", "journal", "tiers", "snapshots"] {
+            let path = self.directory.join(name);
+            file::create_dirs(&*self.disk, &self.directory, &path).context("create", &path)?;
+        }
+        let parts = self.parts(id, lock)?;
+        let mut changes = Vec::new();
+        for mut config in self.options.tiers.clone().unwrap_or_else(default_tiers) {
+            super::tiers::check_config(&config)?;
+            config.incarnation = clock::random_identity(clock);
+            Tier::create_root(parts.tiers.ground(), &config)?;
+            parts.tiers.configure(std::slice::from_ref(&config));
+            changes.push(Change::TierSet(config));
+        }
+        let member = Member::join(&*self.disk, clock, &self.directory, &id, parts.instance)?;
+        let catalog = Embedded::create(parts.ground.clone(), &changes)?;
+        self.make_reserve(&id);
+        self.write_marker(&id)?;
+        Ok(self.assemble(parts, catalog, member, Found::default(), None))
+    }
+
+    /// Removes what an interrupted creation left: nothing in it was ever acknowledged.
+    fn clear_interrupted_creation(&self) -> Result<()> {
+        for name in ["members", "journal", "tiers", "snapshots"] {
+            remove_tree(&*self.disk, &self.directory.join(name))?;
+        }
+        Ok(())
+    }
+
+    fn open_existing(&self, id: [u8; 16], lock: Arc<LockFile>) -> Result<Store> {
+        let clock = &*self.options.clock;
+        let others = member::others(&*self.disk, clock, &self.directory, &id)?;
+        let alone = others.live.is_empty();
+        if self.options.exclusive && !alone {
+            return Err(Error::Busy {
+                what: format!("the store in {}", self.directory.display()),
+                waited_s: 0,
+            });
+        }
+        let parts = self.parts(id, lock)?;
+        let (catalog, mut found) = Embedded::open(parts.ground.clone(), alone)?;
+        let member = Member::join(&*self.disk, clock, &self.directory, &id, parts.instance)?;
+        if self.options.read_only {
+            found.read_only.get_or_insert_with(|| "it was opened read-only".to_owned());
+        }
+        self.make_reserve(&id);
+        let store = self.assemble(parts, catalog, member, found.clone(), found.read_only);
+        let engine = store.engine();
+        engine.refresh_tiers()?;
+        store.check_age()?;
+        if engine.read_only.read().is_none() {
+            let Others { dead, live } = others;
+            engine.sweep(dead, &live, store.inner.instance)?;
+            engine.reclaim()?;
+        }
+        Ok(store)
+    }
+
+    /// What a catalog needs, put together.
+    fn parts(&self, id: [u8; 16], lock: Arc<LockFile>) -> Result<Parts> {
+        let instance = clock::random_u64(&*self.options.clock);
+        let tiers = Arc::new(Tiers::new(TierGround {
+            disk: self.disk.clone(),
+            clock: self.options.clock.clone(),
+            directory: self.directory.clone(),
+            store_id: id,
+            instance,
+            reserve_bytes: self.options.reserve_bytes,
+        }));
+        let ground = Ground {
+            disk: self.disk.clone(),
+            clock: self.options.clock.clone(),
+            directory: self.directory.clone(),
+            store_id: id,
+            instance,
+            index: self.index_place()?,
+            exclusive: self.options.exclusive,
+            segment_bytes_max: self.options.segment_bytes_max,
+            places: tiers.clone(),
+            lock: lock.clone(),
+        };
+        Ok(Parts { ground, tiers, lock, instance })
+    }
+
+    fn index_place(&self) -> Result<IndexPlace> {
+        if self.options.index_in_memory {
+            return Ok(IndexPlace::Memory);
+        }
+        if let Some(directory) = &self.options.index_directory {
+            return Ok(IndexPlace::File(directory.join("index.db")));
+        }
+        let directory = self.directory.join("index");
+        file::create_dirs(&*self.disk, &self.directory, &directory).context("create", &directory)?;
+        Ok(IndexPlace::File(directory.join("index.db")))
+    }
+
+    /// Makes the ballast if there is room. Where there is none, it is what the ballast was for.
+    fn make_reserve(&self, id: &[u8; 16]) {
+        let path = self.directory.join("reserve");
+        let make = || -> io::Result<()> {
+            if self.options.reserve_bytes == 0 || self.disk.metadata(&path).is_ok() {
+                return Ok(());
+            }
+            if self.disk.space(&self.directory)?.available < self.options.reserve_bytes.saturating_mul(2) {
+                return Ok(());
+            }
+            let file = self.disk.open(&path, Mode::Create)?;
+            let mut bytes = Vec::new();
+            wire::write_head(&mut bytes, RESERVE_MAGIC, id);
+            file.write_at(&bytes, 0)?;
+            file.allocate(self.options.reserve_bytes)
+        };
+        if !self.options.read_only && make().is_err() {
+            let _ = self.disk.remove_file(&path);
+        }
+    }
+
+    fn assemble(
+        &self,
+        parts: Parts,
+        catalog: Embedded,
+        member: Member,
+        found: Found,
+        read_only: Option<String>,
+    ) -> Store {
+        let store_id = parts.ground.store_id;
+        let grace_ns = i64::try_from(self.options.grace.as_nanos()).unwrap_or(i64::MAX);
+        let engine = Engine {
+            disk: self.disk.clone(),
+            clock: self.options.clock.clone(),
+            directory: self.directory.clone(),
+            ids: IdGenerator::default(),
+            catalog: Arc::new(catalog),
+            tiers: parts.tiers,
+            grace_ns,
+            pid: std::process::id(),
+            closed: AtomicBool::new(false),
+            read_only: RwLock::new(read_only),
+            garbage: AtomicU64::new(0),
+        };
+        let inner = Inner {
+            engine: Some(Arc::new(engine)),
+            instance: member.instance,
+            member: Mutex::new(Some(member)),
+            lock: parts.lock,
+            store_id,
+            found,
+        };
+        Store { inner: Arc::new(inner) }
+    }
+}
+
+struct Parts {
+    ground: Ground,
+    tiers: Arc<Tiers>,
+    lock: Arc<LockFile>,
+    instance: u64,
+}
+
+impl Store {
+    /// A store older than the roots of its tiers is a restored backup: it is read until it is reconciled.
+    fn check_age(&self) -> Result<()> {
+        let engine = self.engine();
+        let last = engine.catalog.progress()?.applied;
+        for tier in engine.tiers.all() {
+            if let Some(seen) = tier.seen().ok().flatten().filter(|seen| *seen > last) {
+                let reason = format!(
+                    "the root of tier {} has seen change {} of epoch {}, the journal ends at {} of {}: it was restored from an older backup; run reconcile",
+                    tier.index(),
+                    seen.number,
+                    seen.epoch,
+                    last.number,
+                    last.epoch
+                );
+                engine.read_only.write().get_or_insert(reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes a directory and all below it, as far as it is there.
+fn remove_tree(disk: &dyn Disk, path: &Path) -> Result<()> {
+    let names = match disk.read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names.context("list", path)?,
+    };
+    for (name, kind) in names {
+        let below = path.join(name);
+        match kind {
+            FileKind::Directory => remove_tree(disk, &below)?,
+            _ => disk.remove_file(&below).context("remove", &below)?,
+        }
+    }
+    disk.remove_dir(path).context("remove", path)
+}

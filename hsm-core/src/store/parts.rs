@@ -1,0 +1,357 @@
+//! One object written by several writers: ranks of a simulation, parts of an upload.
+//!
+//! One process begins ([`Store::parts`]) and hands out a token; every writer, in whatever process, writes
+//! parts that begin on the edge of a block, and gets a receipt for each; one process commits the receipts as
+//! one generation. All parts lie in one place, so the object reads like any other.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::Store;
+use super::put::{Put, PutOptions};
+use crate::backend::object_file::{Table, Tail, write_end};
+use crate::backend::{PlaceName, PlaceWriter};
+use crate::catalog::{Durability, Expect};
+use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::error::{Error, Result};
+use crate::integrity::{BlockDigest, BlockHasher, Digest, RootDigest, RootHasher, block_digest};
+use crate::journal::Change;
+use crate::object::{Content, Copy, Piece, TierIndex};
+use crate::tier::PlaceGuard;
+use crate::wire::{self, Reader, Writer as Fields};
+
+const TOKEN_MAGIC: [u8; 8] = *b"hsmparts";
+const RECEIPT_MAGIC: [u8; 8] = *b"hsmpartr";
+const RUN_LEN: usize = 1 << 20;
+
+/// An object being written in parts. Callable from several threads.
+#[derive(Debug)]
+pub struct Parts {
+    store: Store,
+    options: PutOptions,
+    tier: TierIndex,
+    name: PlaceName,
+    block_shift: u8,
+    place: Arc<dyn PlaceWriter>,
+    /// Held by who began: dropped without a commit, the place is removed.
+    guard: Mutex<Option<PlaceGuard>>,
+}
+
+/// One part being written.
+#[derive(Debug)]
+pub struct Part {
+    store: Store,
+    place: Arc<dyn PlaceWriter>,
+    name: PlaceName,
+    block_size: u64,
+    offset: u64,
+    length: u64,
+    block: Option<(BlockHasher, u64)>,
+    digests: Vec<BlockDigest>,
+}
+
+/// Says what a part holds; whoever commits needs those of all parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartReceipt {
+    name: PlaceName,
+    offset: u64,
+    length: u64,
+    digests: Vec<BlockDigest>,
+}
+
+impl Store {
+    /// Begins an object that is written in parts, with a block size of `options` that divides every part but
+    /// the last.
+    pub fn parts(&self, options: &PutOptions) -> Result<Parts> {
+        options.check()?;
+        let engine = self.engine();
+        engine.check_writable()?;
+        let tier = engine.target(options.tier)?;
+        tier.check_writable(options.size_hint)?;
+        let (guard, place) = PlaceGuard::create(&engine.tiers, &tier)?;
+        let name =
+            PlaceName { instance: guard.place().instance, serial: guard.place().serial, packed: false };
+        Ok(Parts {
+            store: self.clone(),
+            block_shift: options.block_shift()?,
+            options: options.clone(),
+            tier: tier.index(),
+            name,
+            place,
+            guard: Mutex::new(Some(guard)),
+        })
+    }
+
+    /// Joins an object that another handle, here or in another process, began to write in parts.
+    pub fn join_parts(&self, token: &[u8]) -> Result<Parts> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        let invalid = || Error::invalid("token of parts", "it is not one of this store");
+        let sealed = wire::check_seal(token, &self.inner.store_id) && token.starts_with(&TOKEN_MAGIC);
+        let mut fields = Reader(token.get(wire::HEAD_LENGTH..).filter(|_| sealed).ok_or_else(invalid)?);
+        let read = (|| {
+            let (tier, block_shift) = (fields.u8()?, fields.u8()?);
+            Some((
+                tier,
+                block_shift,
+                PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false },
+            ))
+        })();
+        let (tier, block_shift, name) = read.ok_or_else(invalid)?;
+        let place = engine.tier(tier)?.backend.reopen(name)?;
+        Ok(Parts {
+            store: self.clone(),
+            options: PutOptions::default(),
+            tier,
+            name,
+            block_shift,
+            place,
+            guard: Mutex::new(None),
+        })
+    }
+}
+
+impl Parts {
+    /// What another process needs to write parts: bytes to be sent as they are.
+    pub fn token(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        wire::write_head(&mut bytes, TOKEN_MAGIC, &self.store.inner.store_id);
+        Fields(&mut bytes)
+            .u8(self.tier)
+            .u8(self.block_shift)
+            .u64(self.name.instance)
+            .u64(self.name.serial)
+            .seal(&self.store.inner.store_id);
+        bytes
+    }
+
+    /// Bytes a block: parts begin at multiples of it.
+    pub fn block_size(&self) -> u64 {
+        1 << self.block_shift
+    }
+
+    /// Begins the part at byte `offset` of the object.
+    pub fn part(&self, offset: u64) -> Result<Part> {
+        self.store.engine().check_writable()?;
+        if !offset.is_multiple_of(self.block_size()) {
+            let detail = format!("{offset} is no multiple of the block size, {}", self.block_size());
+            return Err(Error::invalid("offset of a part", detail));
+        }
+        Ok(Part {
+            store: self.store.clone(),
+            place: self.place.clone(),
+            name: self.name,
+            block_size: self.block_size(),
+            offset,
+            length: 0,
+            block: None,
+            digests: Vec::new(),
+        })
+    }
+
+    /// Commits the parts as one generation. They must cover the object without gap or overlap.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the receipts do not fit together, or by a handle that joined: who began commits.
+    pub fn commit(self, receipts: &[PartReceipt]) -> Result<Put> {
+        let guard = self.guard.lock().take();
+        let guard = guard
+            .ok_or_else(|| Error::invalid("commit of parts", "only the handle that began it commits"))?;
+        let (size, digests) = self.join(receipts)?;
+        let mut root = RootHasher::new(size);
+        for digest in &digests {
+            root.push(digest);
+        }
+        let root = root.finish();
+        let recorded = self.whole_digests(size, &digests)?;
+        let engine = self.store.engine().clone();
+        let fresh = self.store.new_id();
+        let mut table: Option<Table> = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let resolved = self.options.resolve(&engine, fresh)?;
+            let tail = self.tail(&engine, &resolved, size, root);
+            match &table {
+                Some(table) => table.write_tail(&*self.place, &tail).map(drop)?,
+                None => table = Some(write_end(&*self.place, &tail, &[], digests.iter().copied())?),
+            }
+            if self.options.durability == Durability::Durable {
+                self.place.sync()?;
+            }
+            match self.try_commit(&engine, &resolved, size, root, &recorded) {
+                Ok(put) => {
+                    guard.keep();
+                    let _ = engine.note_garbage(resolved.replaced); // Removed later where it cannot be now.
+                    return Ok(put);
+                }
+                Err(error @ Error::Closed { .. }) => {
+                    guard.keep(); // The journal may refer to it.
+                    return Err(error);
+                }
+                Err(error) if is_race(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Conflict { what: "the object".to_owned() })
+    }
+
+    fn tail(&self, engine: &Engine, resolved: &super::put::Resolved, size: u64, root: RootDigest) -> Tail {
+        Tail {
+            store_id: self.store.inner.store_id,
+            place: crate::object::Place {
+                tier: self.tier,
+                instance: self.name.instance,
+                serial: self.name.serial,
+            },
+            id: resolved.id,
+            generation: resolved.generation,
+            start: 0,
+            length: size,
+            size,
+            block_shift: self.block_shift,
+            root,
+            created_ns: engine.clock.now_ns(),
+        }
+    }
+
+    fn try_commit(
+        &self,
+        engine: &Engine,
+        resolved: &super::put::Resolved,
+        size: u64,
+        root: RootDigest,
+        digests: &[Digest],
+    ) -> Result<Put> {
+        let tier = engine.tier(self.tier)?;
+        let mut expect = resolved.expect.clone();
+        expect.push(Expect::TierWritable(self.tier, tier.config.incarnation));
+        expect.push(Expect::TierRoom(self.tier, size));
+        let place =
+            crate::object::Place { tier: self.tier, instance: self.name.instance, serial: self.name.serial };
+        let piece = Piece { start: 0, length: size, place, offset: 0, packed: false };
+        let change = Change::Put {
+            object: resolved.id,
+            generation: resolved.generation,
+            content: Some(Content { size, block_shift: self.block_shift, root, digests: digests.to_vec() }),
+            copies: vec![Copy { tier: self.tier, created_ns: 0, verified_ns: 0, pieces: vec![piece] }],
+            attributes: self.options.updates(),
+            name: self.options.name.clone(),
+            new: resolved.new,
+        };
+        let done = engine.commit_one(expect, vec![change], self.options.durability)?;
+        Ok(Put { id: resolved.id, generation: resolved.generation, position: done.position })
+    }
+
+    /// The size and the block digests of all parts together.
+    fn join(&self, receipts: &[PartReceipt]) -> Result<(u64, Vec<BlockDigest>)> {
+        let mut sorted: Vec<&PartReceipt> = receipts.iter().collect();
+        sorted.sort_by_key(|receipt| receipt.offset);
+        let (mut size, mut digests) = (0, Vec::new());
+        for receipt in sorted {
+            if receipt.name != self.name {
+                return Err(Error::invalid("receipt", "it is of another object's part"));
+            }
+            if receipt.offset != size {
+                let detail = format!("a part begins at {}, where {size} was expected", receipt.offset);
+                return Err(Error::invalid("receipts", detail));
+            }
+            size += receipt.length;
+            digests.extend_from_slice(&receipt.digests);
+        }
+        if size == 0 {
+            return Err(Error::invalid("receipts", "no part holds a byte; put an empty object instead"));
+        }
+        Ok((size, digests))
+    }
+
+    /// Digests of the whole content, where they were asked for: that needs one more pass over it.
+    fn whole_digests(&self, size: u64, blocks: &[BlockDigest]) -> Result<Vec<Digest>> {
+        let mut set = self.options.digest_set();
+        if set.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut buffer = vec![0; self.block_size() as usize];
+        for (index, expected) in blocks.iter().enumerate() {
+            let at = index as u64 * self.block_size();
+            let wanted = (size - at).min(self.block_size()) as usize;
+            let read = self.place.read_at(&mut buffer[..wanted], at)?;
+            if read != wanted || block_digest(&buffer[..read]) != *expected {
+                let detail = format!("block {index} does not hold what its writer's receipt says");
+                return Err(Error::invalid("receipts", detail));
+            }
+            set.update(&buffer[..read]);
+        }
+        self.options.checked(set)
+    }
+}
+
+impl Part {
+    /// Adds the next bytes of the part.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        self.store.engine().check()?;
+        for run in bytes.chunks(RUN_LEN) {
+            self.place.write_at(run, self.offset + self.length)?;
+            self.length += run.len() as u64;
+            self.hash(run);
+        }
+        Ok(())
+    }
+
+    fn hash(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (hasher, came) = self.block.get_or_insert_with(|| (BlockHasher::new(), 0));
+            let wanted = (self.block_size - *came).min(bytes.len() as u64);
+            let (part, rest) = bytes.split_at(wanted as usize);
+            hasher.write(part);
+            *came += wanted;
+            bytes = rest;
+            if *came == self.block_size {
+                self.digests.push(hasher.finish());
+                self.block = None;
+            }
+        }
+    }
+
+    /// Ends the part: its bytes are durable when this returns.
+    pub fn finish(mut self) -> Result<PartReceipt> {
+        if let Some((hasher, _)) = self.block.take() {
+            self.digests.push(hasher.finish());
+        }
+        self.place.sync()?;
+        Ok(PartReceipt { name: self.name, offset: self.offset, length: self.length, digests: self.digests })
+    }
+}
+
+impl PartReceipt {
+    /// The receipt as bytes, to be sent to who commits.
+    pub fn to_bytes(&self, store: &Store) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        wire::write_head(&mut bytes, RECEIPT_MAGIC, &store.inner.store_id);
+        let mut fields = Fields(&mut bytes);
+        fields.u64(self.name.instance).u64(self.name.serial).u64(self.offset).u64(self.length);
+        for digest in &self.digests {
+            fields.bytes(digest);
+        }
+        fields.seal(&store.inner.store_id);
+        bytes
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    pub fn from_bytes(store: &Store, bytes: &[u8]) -> Result<Self> {
+        let invalid = || Error::invalid("receipt", "it is not one of this store");
+        let sealed = wire::check_seal(bytes, &store.inner.store_id) && bytes.starts_with(&RECEIPT_MAGIC);
+        let body = bytes.get(wire::HEAD_LENGTH..bytes.len().saturating_sub(8)).filter(|_| sealed);
+        let mut fields = Reader(body.ok_or_else(invalid)?);
+        let read = (|| {
+            let name = PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false };
+            let (offset, length) = (fields.u64()?, fields.u64()?);
+            let mut digests = Vec::new();
+            while !fields.is_empty() {
+                digests.push(fields.array()?);
+            }
+            Some(Self { name, offset, length, digests })
+        })();
+        read.ok_or_else(invalid)
+    }
+}

@@ -1,0 +1,464 @@
+//! Put: new content under an id or a name, whole or not at all.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use super::Store;
+use crate::catalog::{Committed, Durability, Expect};
+use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::error::{Error, IoContext, Kind, Result};
+use crate::file::{Disk as _, File, Mode, OsDisk};
+use crate::integrity::{Algorithm, Digest, DigestSet};
+use crate::journal::{Change, Updates};
+use crate::object::{
+    self, Attributes, BLOCK_SHIFT_DEFAULT, Content, Copy, DIGESTS_MAX, Generation, Name, ObjectId, Position,
+    SIZE_MAX, TierIndex,
+};
+use crate::testing_hooks::{Mutant, mutant};
+use crate::tier::{CopyWriter, Written};
+
+/// Bytes read at once from a caller's reader or file.
+const RUN_LEN: usize = 1 << 20;
+
+/// Whether the object must exist before a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PutMode {
+    /// It may: it is created, or gets a new generation.
+    #[default]
+    Upsert,
+    /// It must not: else `Exists`.
+    Create,
+    /// It must: else `ObjectNotFound` or `KeyNotFound`.
+    Update,
+}
+
+/// What to put where. The default makes a new object with an id of our choice on the hottest active tier.
+#[derive(Debug, Clone, Default)]
+pub struct PutOptions {
+    /// The object; `None`: the one that has `name`, or a new one.
+    pub id: Option<ObjectId>,
+    /// A dataset and a key there. The object has that name afterwards.
+    pub name: Option<Name>,
+    /// Whether it must exist.
+    pub mode: PutMode,
+    /// The tier; `None`: the hottest that is active.
+    pub tier: Option<TierIndex>,
+    /// Attributes to set with it. Others that an existing object has stay.
+    pub attributes: Attributes,
+    /// Digests to compute and record.
+    pub digests: Vec<Algorithm>,
+    /// Digests that the content must have: else `DigestMismatch`, and nothing is stored. They are recorded.
+    pub expected: Vec<Digest>,
+    /// When the put counts as done.
+    pub durability: Durability,
+    /// Bytes a block, for checksums: a power of two from 4 KiB to 64 MiB. `None`: 1 MiB.
+    pub block_size: Option<u64>,
+    /// About how many bytes will come, if that is known: room is looked for before the first is written.
+    pub size_hint: u64,
+}
+
+/// What a put did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Put {
+    /// The object.
+    pub id: ObjectId,
+    /// The generation that its content now is.
+    pub generation: Generation,
+    /// Where the change stands in the journal.
+    pub position: Position,
+}
+
+/// Which object a put turned out to be for, and what must still hold when it is committed.
+#[derive(Debug, Clone)]
+pub(super) struct Resolved {
+    pub(super) id: ObjectId,
+    pub(super) generation: Generation,
+    pub(super) new: bool,
+    /// Places of the generation before, which this put makes garbage.
+    pub(super) replaced: usize,
+    pub(super) expect: Vec<Expect>,
+}
+
+impl PutOptions {
+    /// A put of a new generation of `id`, or of a new object with that id.
+    pub fn id(id: ObjectId) -> Self {
+        Self { id: Some(id), ..Self::default() }
+    }
+
+    /// A put under a name.
+    pub fn name(name: Name) -> Self {
+        Self { name: Some(name), ..Self::default() }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(name) = &self.name {
+            object::check_key(&name.key)?;
+        }
+        object::check_attributes(&self.attributes)?;
+        if self.digests.len() + self.expected.len() > DIGESTS_MAX {
+            return Err(Error::invalid("digests", format!("more than {DIGESTS_MAX} of them")));
+        }
+        if self.mode == PutMode::Update && self.id.is_none() && self.name.is_none() {
+            return Err(Error::invalid("put", "an update needs an id or a name"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn block_shift(&self) -> Result<u8> {
+        self.block_size.map_or(Ok(BLOCK_SHIFT_DEFAULT), object::check_block_size)
+    }
+
+    pub(super) fn updates(&self) -> Updates {
+        self.attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
+    }
+
+    pub(super) fn digest_set(&self) -> DigestSet {
+        DigestSet::new(self.digests.iter().copied().chain(self.expected.iter().map(Digest::algorithm)))
+    }
+
+    /// The digests to record, once they match what was expected.
+    pub(super) fn checked(&self, digests: DigestSet) -> Result<Vec<Digest>> {
+        let computed = digests.finish();
+        for expected in &self.expected {
+            let found = computed.iter().find(|digest| digest.algorithm() == expected.algorithm());
+            if found != Some(expected) {
+                let computed = found.map_or_else(String::new, ToString::to_string);
+                return Err(Error::DigestMismatch { expected: expected.to_string(), computed });
+            }
+        }
+        Ok(computed)
+    }
+
+    /// Looks up which object is meant. `fresh`: the id for a new one.
+    pub(super) fn resolve(&self, engine: &Engine, fresh: ObjectId) -> Result<Resolved> {
+        let named = match &self.name {
+            Some(name) => {
+                if engine.catalog.dataset(name.dataset)?.is_none() {
+                    return Err(Error::DatasetNotFound { name: name.dataset.to_string() });
+                }
+                engine.catalog.resolve(name)?
+            }
+            None => None,
+        };
+        if let (Some(name), Some(found)) = (&self.name, named)
+            && (self.mode == PutMode::Create || self.id.is_some_and(|id| id != found))
+        {
+            return Err(Error::Exists { what: format!("key \"{}\"", name.key.escape_ascii()) });
+        }
+        let mut expect = Vec::new();
+        if let Some(name) = &self.name {
+            expect.push(Expect::Dataset(name.dataset));
+            match named {
+                Some(id) => expect.push(Expect::NameIs(name.clone(), id)),
+                None => expect.push(Expect::NameFree(name.clone())),
+            }
+        }
+        let Some(id) = self.id.or(named) else {
+            return match (&self.mode, &self.name) {
+                (PutMode::Update, Some(name)) => Err(Error::KeyNotFound {
+                    dataset: name.dataset.to_string(),
+                    key: name.key.escape_ascii().to_string(),
+                }),
+                _ => Ok(Resolved { id: fresh, generation: 1, new: true, replaced: 0, expect }),
+            };
+        };
+        let found = engine.catalog.object(id)?;
+        let live = found.as_ref().filter(|object| !object.is_removed());
+        match (self.mode, live) {
+            (PutMode::Create, Some(_)) => return Err(Error::Exists { what: format!("object {id}") }),
+            (PutMode::Update, None) => return Err(Error::ObjectNotFound { id }),
+            _ => {}
+        }
+        expect.push(Expect::Generation(id, found.as_ref().map_or(0, |object| object.generation)));
+        expect.push(if live.is_some() { Expect::Live(id) } else { Expect::NotLive(id) });
+        // An id that was purged leaves nothing behind, so a new life of one that a caller chose begins above
+        // every number that the earlier life can have had.
+        let generation = match &found {
+            Some(object) => object.generation + 1,
+            None => engine.catalog.progress()?.applied.number + 1,
+        };
+        let replaced = found.iter().flat_map(|object| &object.copies).map(|copy| copy.pieces.len()).sum();
+        Ok(Resolved { id, generation, new: live.is_none(), replaced, expect })
+    }
+}
+
+impl Store {
+    /// Stores `bytes` as an object.
+    pub fn put(&self, bytes: &[u8], options: &PutOptions) -> Result<Put> {
+        let options = PutOptions { size_hint: bytes.len() as u64, ..options.clone() };
+        let mut writer = self.writer(&options)?;
+        writer.add(bytes)?;
+        writer.commit()
+    }
+
+    /// Stores what a reader yields until its end.
+    pub fn put_reader(&self, mut reader: impl Read, options: &PutOptions) -> Result<Put> {
+        let mut writer = self.writer(options)?;
+        let mut buffer = vec![0; RUN_LEN];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return writer.commit(),
+                Ok(read) => writer.add(&buffer[..read])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::Cancelled { reason: format!("the source failed: {error}") }),
+            }
+        }
+    }
+
+    /// Stores `length` bytes at `offset` of a file; `None`: all from there to its end.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the file is shorter than asked for.
+    pub fn put_path(
+        &self,
+        path: impl AsRef<Path>,
+        offset: u64,
+        length: Option<u64>,
+        options: &PutOptions,
+    ) -> Result<Put> {
+        let path = path.as_ref();
+        let path = std::path::absolute(path).context("find", path)?;
+        let file = OsDisk::new().open(&path, Mode::Read).context("open", &path)?;
+        self.put_file(&*file, offset, length, options).map_err(|error| match error {
+            Error::Cancelled { reason } => {
+                Error::Io { action: "read", path, io_kind: io::ErrorKind::Other, message: reason }
+            }
+            other => other,
+        })
+    }
+
+    /// Stores `length` bytes at `offset` of an open file; `None`: all from there to its end. The file's own
+    /// offset is neither used nor moved. [`OsDisk::adopt`] makes such a file of a descriptor.
+    pub fn put_file(
+        &self,
+        file: &dyn File,
+        offset: u64,
+        length: Option<u64>,
+        options: &PutOptions,
+    ) -> Result<Put> {
+        let failed = |error: io::Error| Error::Cancelled { reason: format!("the source failed: {error}") };
+        let available = file.len().map_err(failed)?.saturating_sub(offset);
+        let options = PutOptions { size_hint: length.unwrap_or(available), ..options.clone() };
+        let mut writer = self.writer(&options)?;
+        let mut buffer = vec![0; RUN_LEN];
+        let (mut at, mut left) = (offset, length.unwrap_or(u64::MAX));
+        while left > 0 {
+            let wanted = left.min(RUN_LEN as u64) as usize;
+            let read = file.read_at(&mut buffer[..wanted], at).map_err(failed)?;
+            if read == 0 && length.is_some() {
+                return Err(Error::invalid("length", format!("the source ends {left} bytes before it")));
+            }
+            if read == 0 {
+                break;
+            }
+            writer.add(&buffer[..read])?;
+            at += read as u64;
+            left -= read as u64;
+        }
+        writer.commit()
+    }
+
+    /// Makes an object without data: attributes and a name alone. It can be given data later.
+    ///
+    /// # Errors
+    ///
+    /// `Exists` when there is such an object already.
+    pub fn put_empty(&self, options: &PutOptions) -> Result<Put> {
+        options.check()?;
+        let engine = self.engine();
+        engine.check_writable()?;
+        let options = PutOptions { mode: PutMode::Create, ..options.clone() };
+        let fresh = self.new_id();
+        for attempt in 0.. {
+            let resolved = options.resolve(engine, fresh)?;
+            let change = Change::Put {
+                object: resolved.id,
+                generation: resolved.generation,
+                content: None,
+                copies: Vec::new(),
+                attributes: options.updates(),
+                name: options.name.clone(),
+                new: true,
+            };
+            match engine.commit_one(resolved.expect, vec![change], options.durability) {
+                Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
+                answer => {
+                    let Committed { position, .. } = answer?;
+                    return Ok(Put { id: resolved.id, generation: resolved.generation, position });
+                }
+            }
+        }
+        Err(Error::Conflict { what: "the object".to_owned() })
+    }
+
+    /// Begins a put whose bytes come piece by piece. Nothing is visible before [`Writer::commit`]; a writer
+    /// that is dropped leaves nothing.
+    pub fn writer(&self, options: &PutOptions) -> Result<Writer> {
+        options.check()?;
+        let engine = self.engine();
+        engine.check_writable()?;
+        let tier = engine.target(options.tier)?;
+        let copy = CopyWriter::new(&engine.tiers, tier, options.block_shift()?, options.size_hint)?;
+        Ok(Writer {
+            store: self.clone(),
+            fresh: self.new_id(),
+            digests: options.digest_set(),
+            options: options.clone(),
+            copy,
+            failed: None,
+        })
+    }
+}
+
+/// A put under way.
+#[derive(Debug)]
+pub struct Writer {
+    store: Store,
+    options: PutOptions,
+    fresh: ObjectId,
+    copy: CopyWriter,
+    digests: DigestSet,
+    /// A write that failed left a hole: the put cannot be committed any more.
+    failed: Option<Error>,
+}
+
+impl Writer {
+    /// Adds the next bytes.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if self.copy.len().saturating_add(bytes.len() as u64) > SIZE_MAX {
+            return Err(Error::invalid("size", "an object has at most 2^63 - 1 bytes"));
+        }
+        self.store.engine().check()?;
+        if let Err(error) = self.copy.write(bytes) {
+            self.failed = Some(error.clone());
+            return Err(error);
+        }
+        self.digests.update(bytes);
+        Ok(())
+    }
+
+    /// How many bytes came so far.
+    pub fn len(&self) -> u64 {
+        self.copy.len()
+    }
+
+    /// Whether none came so far.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Publishes what was written as the object's next generation.
+    pub fn commit(self) -> Result<Put> {
+        self.commit_if(None)
+    }
+
+    /// The same, only if the object is still at `generation`; else `Conflict`.
+    pub(super) fn commit_over(self, generation: Generation) -> Result<Put> {
+        self.commit_if(Some(generation))
+    }
+
+    fn commit_if(mut self, over: Option<Generation>) -> Result<Put> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let digests = self.options.checked(std::mem::take(&mut self.digests))?;
+        let engine = self.store.engine().clone();
+        let mut last = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let resolved = self.options.resolve(&engine, self.fresh)?;
+            if over.is_some_and(|generation| generation + 1 != resolved.generation) {
+                break;
+            }
+            match self.try_commit(&engine, &resolved, &digests) {
+                Ok(committed) => {
+                    self.copy.keep();
+                    let put = Put {
+                        id: resolved.id,
+                        generation: resolved.generation,
+                        position: committed.position,
+                    };
+                    // Failing to remove garbage is no failure of the put: it is tried again later.
+                    let _ = engine.note_garbage(resolved.replaced);
+                    return Ok(put);
+                }
+                Err(error @ Error::Closed { .. }) => {
+                    self.copy.keep(); // The journal may refer to it.
+                    return Err(error);
+                }
+                Err(error) if is_race(&error) || self.lost_a_name(&error) => {
+                    engine.refresh_tiers()?;
+                    last = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::Conflict { what: "the object".to_owned() }))
+    }
+
+    /// Whether someone else gave the name or id away between our look and our commit, and that is no matter.
+    fn lost_a_name(&self, error: &Error) -> bool {
+        self.options.mode == PutMode::Upsert
+            && matches!(error.kind(), Kind::Exists | Kind::NotFound)
+            && !matches!(error, Error::DatasetNotFound { .. } | Error::TierNotFound { .. })
+    }
+
+    fn try_commit(&mut self, engine: &Engine, resolved: &Resolved, digests: &[Digest]) -> Result<Committed> {
+        let (written, end) = self.copy.finish(resolved.id, resolved.generation)?;
+        if !mutant(Mutant::CommitBeforeData) {
+            self.copy.sync(&end, self.options.durability)?;
+        }
+        let (expect, change) = self.proposal(resolved, written, digests)?;
+        let committed = engine.commit_one(expect, vec![change], self.options.durability)?;
+        if mutant(Mutant::CommitBeforeData) {
+            self.copy.sync(&end, self.options.durability)?;
+        }
+        Ok(committed)
+    }
+
+    fn proposal(
+        &self,
+        resolved: &Resolved,
+        written: Written,
+        digests: &[Digest],
+    ) -> Result<(Vec<Expect>, Change)> {
+        let tier = self.copy.tier();
+        let mut expect = resolved.expect.clone();
+        expect.push(Expect::TierWritable(tier.index(), tier.config.incarnation));
+        if tier.config.capacity_bytes != 0 {
+            expect.push(Expect::TierRoom(tier.index(), written.size));
+        }
+        let content = Content {
+            size: written.size,
+            block_shift: self.options.block_shift()?,
+            root: written.root,
+            digests: digests.to_vec(),
+        };
+        let copy = Copy { tier: tier.index(), created_ns: 0, verified_ns: 0, pieces: written.pieces };
+        let change = Change::Put {
+            object: resolved.id,
+            generation: resolved.generation,
+            content: Some(content),
+            copies: vec![copy],
+            attributes: self.options.updates(),
+            name: self.options.name.clone(),
+            new: resolved.new,
+        };
+        Ok((expect, change))
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.add(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    /// Does nothing: bytes become visible, and durable, with the commit.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

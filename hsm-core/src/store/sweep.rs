@@ -1,0 +1,99 @@
+//! The sweep: what a handle that died without closing left behind, and nothing else, is removed.
+//!
+//! A place is removed when its instance is dead, its serial lies behind those that were settled, and no
+//! commit names it. Packs are cut behind the last record that was ever committed, or removed when nothing in
+//! them lives.
+
+use super::member::Dead;
+use crate::backend::PlaceName;
+use crate::catalog::PackUsage;
+use crate::engine::Engine;
+use crate::error::{Kind, Result};
+use crate::testing_hooks::{Mutant, mutant};
+use crate::tier::Tier;
+
+impl Engine {
+    /// Sweeps after dead members. One whose places are on a tier that is out of reach is left for later.
+    pub(super) fn sweep(&self, dead: Vec<Dead>, live: &[u64], own: u64) -> Result<()> {
+        let mut left = vec![own];
+        left.extend_from_slice(live);
+        let any = !dead.is_empty();
+        if any {
+            // The last group of the dead may be in the journal without being in the index.
+            self.catalog.sync()?;
+        }
+        for member in dead {
+            if mutant(Mutant::SweepLeftOut) || self.sweep_instance(member.instance)? {
+                member.bury(&*self.disk)?;
+            } else {
+                left.push(member.instance);
+            }
+        }
+        if any { self.catalog.forget_instances(&left) } else { Ok(()) }
+    }
+
+    /// The same for this handle itself, when it closes: only its packs and empty directories are left.
+    pub(super) fn sweep_own(&self, instance: u64) -> Result<()> {
+        self.sweep_instance(instance).map(drop)
+    }
+
+    /// Sweeps one instance on every tier; `false` when one was out of reach.
+    fn sweep_instance(&self, instance: u64) -> Result<bool> {
+        let resolved = self.catalog.resolved(instance)?;
+        let packs = self.catalog.packs(Some(instance))?;
+        let mut complete = true;
+        for tier in self.tiers.all() {
+            if !tier.config.state.is_readable() {
+                continue;
+            }
+            match self.sweep_tier(&tier, instance, resolved, &packs) {
+                Ok(()) => {}
+                Err(error) if matches!(error.kind(), Kind::Offline | Kind::NotFound) => complete = false,
+                Err(error) => return Err(error),
+            }
+        }
+        let empty: Vec<PackUsage> = packs.into_iter().filter(|pack| pack.live_objects == 0).collect();
+        if complete && !empty.is_empty() {
+            self.catalog.forget_packs(&empty)?;
+        }
+        Ok(complete)
+    }
+
+    fn sweep_tier(&self, tier: &Tier, instance: u64, resolved: u64, packs: &[PackUsage]) -> Result<()> {
+        tier.backend.check_root()?;
+        let by_age = mutant(Mutant::SweepByAge);
+        let mut stray: Vec<PlaceName> = Vec::new();
+        let from = if by_age { 0 } else { resolved + 1 };
+        tier.backend.places(instance, from, &mut |name, _| {
+            let is_pack_known = packs.iter().any(|pack| pack.tier == tier.index() && pack.name == name);
+            if by_age || !is_pack_known && (name.packed || !self.catalog.is_recent(instance, name.serial)?) {
+                tier.backend.remove(name)?;
+                stray.push(name);
+            }
+            Ok(())
+        })?;
+        for pack in packs.iter().filter(|pack| pack.tier == tier.index()) {
+            if pack.live_objects == 0 {
+                tier.backend.remove(pack.name)?;
+                stray.push(pack.name);
+            } else {
+                cut_pack(tier, pack)?;
+            }
+        }
+        tier.backend.sync_removals(&stray)?;
+        tier.backend.forget_instance(instance)
+    }
+}
+
+/// Cuts a pack behind its last committed record.
+fn cut_pack(tier: &Tier, pack: &PackUsage) -> Result<()> {
+    let Some(reader) = tier.backend.open(pack.name, crate::backend::ReadFrom::Anywhere)? else {
+        return Ok(());
+    };
+    if reader.len()? > pack.used {
+        let writer = tier.backend.reopen(pack.name)?;
+        writer.truncate(pack.used)?;
+        writer.sync()?;
+    }
+    Ok(())
+}

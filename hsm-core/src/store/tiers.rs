@@ -1,0 +1,196 @@
+//! Administration of tiers, while the store is in use.
+
+use super::Store;
+use crate::catalog::{Durability, Expect, Places as _, Proposal, Query, TierUsage};
+use crate::clock;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::journal::{Change, DropReason};
+use crate::object::{self, BackendKind, ObjectId, TierConfig, TierIndex, TierState};
+use crate::tier::Tier;
+
+/// Objects whose copies are struck off together.
+const PAGE_LEN: usize = 1000;
+
+/// Checks the settings of a tier.
+pub(super) fn check_config(config: &TierConfig) -> Result<()> {
+    let check = |holds: bool, what: &'static str, detail: &str| {
+        if holds { Ok(()) } else { Err(Error::invalid(what, format!("tier {}: {detail}", config.index))) }
+    };
+    if !config.name.is_empty() {
+        object::check_name("name of a tier", &config.name)?;
+    }
+    let has_root = !config.root.is_empty() && !config.root.contains('\0') && config.root.len() <= 4096;
+    check(
+        config.backend != BackendKind::Posix || has_root,
+        "root",
+        "a directory is needed, of at most 4096 bytes",
+    )?;
+    let threshold = config.pack_threshold_bytes;
+    check(threshold <= TierConfig::PACK_THRESHOLD_MAX, "pack threshold", "the most is 1 MiB")?;
+    check(config.pack_size_bytes >= 4096, "pack size", "the least is 4096 bytes")?;
+    let (low, high) = (config.low_watermark_percent, config.high_watermark_percent);
+    check(low <= high && high <= 100, "watermarks", "low must not exceed high, nor high 100 percent")
+}
+
+impl Store {
+    /// Every tier that was not retired, the hottest first, with what is on it.
+    pub fn tiers(&self) -> Result<Vec<TierUsage>> {
+        let engine = self.engine();
+        engine.check()?;
+        let all = engine.catalog.tiers()?;
+        Ok(all.into_iter().filter(|usage| usage.config.state != TierState::Retired).collect())
+    }
+
+    /// One tier with what is on it.
+    pub fn tier(&self, index: TierIndex) -> Result<TierUsage> {
+        let found = self.tiers()?.into_iter().find(|usage| usage.config.index == index);
+        found.ok_or(Error::TierNotFound { tier: index })
+    }
+
+    /// Whether the root of a tier is in reach now.
+    pub fn is_tier_online(&self, index: TierIndex) -> Result<bool> {
+        let tier = self.engine().tier(index)?;
+        Ok(tier.config.state.is_readable() && tier.backend.check_root().is_ok())
+    }
+
+    /// Adds a tier, or gives the index of a retired one to a new one. Its root directory is made if its parent
+    /// exists; a root that holds other data is refused.
+    pub fn add_tier(&self, config: &TierConfig) -> Result<()> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        check_config(config)?;
+        let before = self.config(config.index)?;
+        if before.as_ref().is_some_and(|before| before.state != TierState::Retired) {
+            return Err(Error::Exists { what: format!("tier {}", config.index) });
+        }
+        let mut config = config.clone();
+        config.incarnation = clock::random_identity(&*engine.clock);
+        Tier::create_root(engine.tiers.ground(), &config)?;
+        commit_tier(engine, before, config)
+    }
+
+    /// Changes a tier's settings. Backend and root stay as they are.
+    pub fn change_tier(&self, config: &TierConfig) -> Result<()> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        check_config(config)?;
+        let before = self.tier(config.index)?.config;
+        if (before.backend, &before.root) != (config.backend, &config.root) {
+            let detail = "add another tier, drain this one and retire it".to_owned();
+            return Err(Error::invalid("root of an existing tier", detail));
+        }
+        check_step(before.state, config.state)?;
+        let config = TierConfig { incarnation: before.incarnation, ..config.clone() };
+        if config == before {
+            return Ok(());
+        }
+        commit_tier(engine, Some(before), config)
+    }
+
+    /// Sets a tier active, read-only or draining.
+    pub fn set_tier_state(&self, index: TierIndex, state: TierState) -> Result<()> {
+        let before = self.tier(index)?.config;
+        self.change_tier(&TierConfig { state, ..before })
+    }
+
+    /// Moves everything off a tier to `target`: it is set draining, so that nothing new comes. Returns how
+    /// many copies were moved. Stopped by an error, it can be called again.
+    pub fn drain_tier(&self, index: TierIndex, target: TierIndex) -> Result<u64> {
+        self.engine().check_writable()?;
+        self.set_tier_state(index, TierState::Draining)?;
+        self.engine().drain_tier(index, target)
+    }
+
+    /// Declares a tier's bytes gone for good: its copies are struck off. Returns the objects whose last copy
+    /// that was. Stopped by an error, it can be called again.
+    pub fn lose_tier(&self, index: TierIndex) -> Result<Vec<ObjectId>> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        let before = self.tier(index)?.config;
+        if before.state != TierState::Lost {
+            let config = TierConfig { state: TierState::Lost, ..before.clone() };
+            commit_tier(engine, Some(before), config)?;
+        }
+        let mut lost = Vec::new();
+        for removed in [false, true] {
+            strike_off(engine, &Query { removed, ..Query::tier(index) }, index, &mut lost)?;
+        }
+        Ok(lost)
+    }
+
+    /// Takes a tier that holds no copy out of use.
+    pub fn retire_tier(&self, index: TierIndex) -> Result<()> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        let before = self.tier(index)?.config;
+        let config = TierConfig { state: TierState::Retired, ..before.clone() };
+        let expect = vec![Expect::TierIs(index, Some(before)), Expect::TierEmpty(index)];
+        engine.commit_one(expect, vec![Change::TierSet(config.clone())], Durability::Durable)?;
+        engine.tiers.configure(&[config]);
+        Ok(())
+    }
+
+    /// A tier's settings, retired ones included.
+    fn config(&self, index: TierIndex) -> Result<Option<TierConfig>> {
+        let all = self.engine().catalog.tiers()?;
+        Ok(all.into_iter().map(|usage| usage.config).find(|config| config.index == index))
+    }
+}
+
+fn commit_tier(engine: &Engine, before: Option<TierConfig>, config: TierConfig) -> Result<()> {
+    let expect = vec![Expect::TierIs(config.index, before)];
+    engine.commit_one(expect, vec![Change::TierSet(config.clone())], Durability::Durable)?;
+    engine.tiers.configure(&[config]);
+    Ok(())
+}
+
+/// Which states follow which by a change of settings; losing and retiring have verbs of their own.
+fn check_step(from: TierState, to: TierState) -> Result<()> {
+    if from == to || from.is_readable() && to.is_readable() {
+        return Ok(());
+    }
+    let detail =
+        format!("a {} tier does not become {} so; lose_tier and retire_tier do that", from.name(), to.name());
+    Err(Error::invalid("state of a tier", detail))
+}
+
+/// Drops all copies on a tier from the record, page by page.
+fn strike_off(engine: &Engine, query: &Query, index: TierIndex, lost: &mut Vec<ObjectId>) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = engine.catalog.page(query, after.as_ref(), PAGE_LEN)?;
+        let mut proposals = Vec::with_capacity(page.items.len());
+        let mut last_copies = Vec::new();
+        for (_, object) in &page.items {
+            let (id, generation) = (object.id, object.generation);
+            let reason = DropReason::TierLost;
+            proposals.push(Proposal {
+                expect: vec![Expect::Generation(id, generation)],
+                changes: vec![Change::CopyDropped { object: id, generation, tier: index, reason }],
+            });
+            last_copies.push((id, object.copies.len() == 1));
+        }
+        for (answer, (id, last)) in
+            engine.commit(proposals, Durability::Durable)?.into_iter().zip(last_copies)
+        {
+            match answer {
+                Ok(_) if last => lost.push(id),
+                Ok(_) => {}
+                // Overwritten meanwhile: the new generation is not on a lost tier.
+                Err(error) if crate::engine::is_race(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(feature = "yaml")]
+pub use yaml::TiersFile;
+
+#[cfg(feature = "yaml")]
+mod yaml;

@@ -1,0 +1,122 @@
+//! Copy, move, archive, recall, release and verify.
+
+use super::Store;
+use crate::catalog::Query;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::migration::{self, Transfer};
+use crate::object::{ObjectId, Position, TierIndex};
+
+/// Objects transferred together when a whole listing is.
+const PAGE_LEN: usize = 1000;
+
+impl Store {
+    /// Makes sure that `target` holds a verified copy, read from `source` (`None`: the hottest copy). `None`
+    /// where that was so already. Archiving is copying to a colder tier, recalling to a hotter one.
+    pub fn copy(
+        &self,
+        id: ObjectId,
+        source: Option<TierIndex>,
+        target: TierIndex,
+    ) -> Result<Option<Position>> {
+        self.transfer_one(id, Transfer { source, target, release_source: false })
+    }
+
+    /// Copies, then drops the copy on `source`, in one change. Nothing is dropped before the new copy was read
+    /// back from the medium.
+    pub fn move_object(
+        &self,
+        id: ObjectId,
+        source: TierIndex,
+        target: TierIndex,
+    ) -> Result<Option<Position>> {
+        self.transfer_one(id, Transfer { source: Some(source), target, release_source: true })
+    }
+
+    /// Copies many objects; small ones share packs, syncs and commits. One answer each, in order.
+    pub fn copy_many(
+        &self,
+        ids: &[ObjectId],
+        source: Option<TierIndex>,
+        target: TierIndex,
+    ) -> Result<Vec<Result<Option<Position>>>> {
+        self.transfer_all(ids, Transfer { source, target, release_source: false })
+    }
+
+    /// Moves many objects; small ones share packs, syncs and commits. One answer each, in order.
+    pub fn move_many(
+        &self,
+        ids: &[ObjectId],
+        source: TierIndex,
+        target: TierIndex,
+    ) -> Result<Vec<Result<Option<Position>>>> {
+        self.transfer_all(ids, Transfer { source: Some(source), target, release_source: true })
+    }
+
+    /// Drops the copy on `tier`. `None` where there was none.
+    ///
+    /// # Errors
+    ///
+    /// `LastCopy` unless another verified copy is in reach, or `force` is given: then the bytes may be lost.
+    pub fn release(&self, id: ObjectId, tier: TierIndex, force: bool) -> Result<Option<Position>> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        Ok(migration::release(engine, id, tier, force)?.map(|done| done.position))
+    }
+
+    /// Brings a copy back to `target` from the hottest tier that has one. `None` where it was there already.
+    pub fn recall(&self, id: ObjectId, target: TierIndex) -> Result<Option<Position>> {
+        self.copy(id, None, target)
+    }
+
+    /// Reads the copy on `tier` back from the medium, and records whether it is whole.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` when it is not.
+    pub fn verify(&self, id: ObjectId, tier: TierIndex) -> Result<Position> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        Ok(migration::verify(engine, id, tier)?.position)
+    }
+
+    fn transfer_one(&self, id: ObjectId, wanted: Transfer) -> Result<Option<Position>> {
+        let mut answers = self.transfer_all(&[id], wanted)?;
+        answers.pop().unwrap_or(Ok(None))
+    }
+
+    fn transfer_all(&self, ids: &[ObjectId], wanted: Transfer) -> Result<Vec<Result<Option<Position>>>> {
+        let engine = self.engine();
+        engine.check_writable()?;
+        let answers = migration::transfer(engine, ids, wanted);
+        Ok(answers.into_iter().map(|answer| answer.map(|done| done.map(|done| done.position))).collect())
+    }
+}
+
+impl Engine {
+    /// Moves everything off a tier, page by page. The first error stops it; what was moved stays moved.
+    pub(super) fn drain_tier(&self, source: TierIndex, target: TierIndex) -> Result<u64> {
+        let query = Query::tier(source);
+        let (mut after, mut moved) = (None, 0);
+        loop {
+            let page = self.catalog.page(&query, after.as_ref(), PAGE_LEN)?;
+            let ids: Vec<ObjectId> = page.items.iter().map(|(_, object)| object.id).collect();
+            for answer in migration::transfer(
+                self,
+                &ids,
+                Transfer { source: Some(source), target, release_source: true },
+            ) {
+                match answer {
+                    Ok(_) => moved += 1,
+                    // Someone else removed or moved it.
+                    Err(error) if error.kind() == crate::Kind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(moved);
+            }
+        }
+    }
+}

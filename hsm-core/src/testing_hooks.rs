@@ -1,0 +1,57 @@
+//! Mistakes that tests switch on to see that they are caught. In a build for users every one is off, by
+//! constant.
+
+/// A mistake that could be made in this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mutant {
+    /// Data is not synced before the journal says it is there.
+    DataSyncLeftOut,
+    /// The journal is not synced before a durable change is acknowledged.
+    JournalSyncLeftOut,
+    /// The name of a new file is not synced.
+    DirectorySyncLeftOut,
+    /// A change is committed before its data is written.
+    CommitBeforeData,
+    /// The source of a move is removed before the copy is committed.
+    ReleaseBeforeCommit,
+    /// The sweep removes what is old instead of what belongs to the dead.
+    SweepByAge,
+    /// The sweep does not look at what the dead left behind.
+    SweepLeftOut,
+    /// A replay passes over the first change of a group.
+    ReplaySkips,
+    /// A copy is verified from the page cache.
+    VerifyFromCache,
+    /// What lies behind the end of the journal is not cut off, and the chain is not checked.
+    TailNotCut,
+    /// A failed append is not cut off by a new segment.
+    CutLeftOut,
+    /// Bytes of an overwritten generation are removed before the new one is durable.
+    ReclaimBeforeDurable,
+}
+
+#[cfg(any(test, feature = "testing"))]
+thread_local! {
+    static ACTIVE: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether this mistake is to be made, on this thread.
+#[inline]
+pub(crate) fn mutant(mutant: Mutant) -> bool {
+    #[cfg(any(test, feature = "testing"))]
+    {
+        ACTIVE.get() == Some(mutant)
+    }
+    #[cfg(not(any(test, feature = "testing")))]
+    {
+        let _ = mutant;
+        false
+    }
+}
+
+/// Makes this thread's code make a mistake, or none.
+#[cfg(any(test, feature = "testing"))]
+pub fn set_mutant(mutant: Option<Mutant>) {
+    ACTIVE.set(mutant);
+}

@@ -1,0 +1,311 @@
+//! Tiers at work: their backends, the packs that are open on them, and the places this handle writes.
+//!
+//! - a [`Tier`] is a tier's settings and the backend they name;
+//! - [`Tiers`] are all of them, and the serials of this handle's places;
+//! - a [`CopyWriter`] puts one object's bytes on a tier; a [`CopyReader`] reads a copy, each byte checked.
+//!
+//! A serial is *settled* when its place was committed or given up. What is not settled when a handle dies is
+//! what the sweep has to look at.
+
+mod read;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::backend::memory::MemoryBackend;
+use crate::backend::pack::{PackIdentity, PackWriter};
+use crate::backend::posix::{PosixBackend, RootIdentity};
+use crate::backend::{Backend, PlaceName};
+use crate::catalog::{Garbage, Places, Settled};
+use crate::clock::Clock;
+use crate::error::{Error, Kind, Result};
+use crate::file::Disk;
+use crate::object::{
+    BackendKind, Content, Copy, Generation, ObjectId, Piece, Place, Position, TierConfig, TierIndex,
+    TierState,
+};
+
+pub(crate) use read::{CopyReader, Wanted};
+pub(crate) use write::{CopyWriter, PackEnd, PlaceGuard, Written};
+
+/// What tiers stand on.
+#[derive(Debug, Clone)]
+pub(crate) struct TierGround {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) directory: PathBuf,
+    pub(crate) store_id: [u8; 16],
+    pub(crate) instance: u64,
+    pub(crate) reserve_bytes: u64,
+}
+
+/// One tier.
+#[derive(Debug)]
+pub(crate) struct Tier {
+    pub(crate) config: TierConfig,
+    pub(crate) backend: Arc<dyn Backend>,
+    posix: Option<Arc<PosixBackend>>,
+    ground: TierGround,
+    /// The pack that small objects are appended to.
+    pack: Mutex<Option<Arc<PackWriter>>>,
+    /// Whether this handle wrote to the root since it last noted there how far the journal had come.
+    written: AtomicBool,
+}
+
+/// All tiers of a store, as one handle sees them.
+#[derive(Debug)]
+pub(crate) struct Tiers {
+    ground: TierGround,
+    by_index: RwLock<BTreeMap<TierIndex, Arc<Tier>>>,
+    serials: Arc<Serials>,
+    /// The segment in which the journal ended when the roots were last told.
+    told_segment: AtomicU64,
+}
+
+/// Counts places, and knows which are still being written.
+#[derive(Debug, Default)]
+pub(crate) struct Serials {
+    state: Mutex<(u64, BTreeSet<u64>)>,
+}
+
+impl Serials {
+    pub(crate) fn next(&self) -> u64 {
+        let mut state = self.state.lock();
+        state.0 += 1;
+        let serial = state.0;
+        state.1.insert(serial);
+        serial
+    }
+
+    pub(crate) fn settle(&self, serial: u64) {
+        self.state.lock().1.remove(&serial);
+    }
+
+    fn settled_to(&self, packs: &[u64]) -> u64 {
+        let state = self.state.lock();
+        state.1.iter().find(|serial| !packs.contains(serial)).map_or(state.0, |first| first - 1)
+    }
+}
+
+impl Tiers {
+    pub(crate) fn new(ground: TierGround) -> Self {
+        let serials = Arc::new(Serials::default());
+        Self { ground, by_index: RwLock::default(), serials, told_segment: AtomicU64::new(0) }
+    }
+
+    /// A tier that was not retired.
+    pub(crate) fn get(&self, index: TierIndex) -> Result<Arc<Tier>> {
+        let found = self.by_index.read().get(&index).cloned();
+        found
+            .filter(|tier| tier.config.state != TierState::Retired)
+            .ok_or(Error::TierNotFound { tier: index })
+    }
+
+    /// Every tier that was not retired, the hottest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Tier>> {
+        let tiers = self.by_index.read();
+        tiers.values().filter(|tier| tier.config.state != TierState::Retired).cloned().collect()
+    }
+
+    pub(crate) fn serials(&self) -> &Arc<Serials> {
+        &self.serials
+    }
+
+    pub(crate) fn ground(&self) -> &TierGround {
+        &self.ground
+    }
+
+    /// Gives up every pack: the next small object begins a new one.
+    pub(crate) fn close_packs(&self) {
+        for tier in self.by_index.read().values() {
+            if let Some(pack) = tier.pack.lock().take() {
+                self.serials.settle(pack.identity().place.serial);
+            }
+        }
+    }
+
+    fn make(&self, config: &TierConfig, before: Option<&Arc<Tier>>) -> Arc<Tier> {
+        let same_place = |tier: &&Arc<Tier>| {
+            let old = &tier.config;
+            (old.backend, &old.root, old.incarnation) == (config.backend, &config.root, config.incarnation)
+        };
+        let (backend, posix): (Arc<dyn Backend>, _) = match (before.filter(same_place), config.backend) {
+            (Some(tier), _) => (tier.backend.clone(), tier.posix.clone()),
+            (None, BackendKind::Memory) => (Arc::new(MemoryBackend::new()), None),
+            (None, BackendKind::Posix) => {
+                let root = self.ground.directory.join(&config.root);
+                let identity = RootIdentity {
+                    store_id: self.ground.store_id,
+                    tier: config.index,
+                    incarnation: config.incarnation,
+                };
+                let posix = Arc::new(PosixBackend::new(self.ground.disk.clone(), root, identity));
+                (posix.clone(), Some(posix))
+            }
+        };
+        let pack = before.filter(same_place).and_then(|tier| tier.pack.lock().take());
+        Arc::new(Tier {
+            config: config.clone(),
+            backend,
+            posix,
+            ground: self.ground.clone(),
+            pack: Mutex::new(pack),
+            written: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Tier {
+    pub(crate) fn index(&self) -> TierIndex {
+        self.config.index
+    }
+
+    /// Checks that the tier takes new data and has room for `bytes` of it beside the reserve.
+    pub(crate) fn check_writable(&self, bytes: u64) -> Result<()> {
+        if self.config.state != TierState::Active {
+            return Err(Error::TierReadOnly { tier: self.index(), state: self.config.state.name() });
+        }
+        self.check_room(bytes)
+    }
+
+    /// Checks that the file system has room for `bytes` more beside the reserve.
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<()> {
+        let Some(space) = self.backend.space()? else { return Ok(()) };
+        if space.available < bytes.saturating_add(self.ground.reserve_bytes) {
+            return Err(Error::TierFull {
+                tier: self.index(),
+                detail: format!(
+                    "{bytes} bytes wanted, {} left on its file system, of which {} are kept in reserve; free some",
+                    space.available, self.ground.reserve_bytes
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    /// The place of a name on this tier.
+    pub(crate) fn place(&self, serial: u64) -> Place {
+        Place { tier: self.index(), instance: self.ground.instance, serial }
+    }
+
+    /// The pack to append to: the open one, or a new one when that is full or failed.
+    pub(crate) fn pack(&self, serials: &Serials) -> Result<Arc<PackWriter>> {
+        let mut open = self.pack.lock();
+        if let Some(pack) = &*open {
+            if pack.failed().is_none() && pack.len() < self.config.pack_size_bytes {
+                return Ok(pack.clone());
+            }
+            serials.settle(pack.identity().place.serial);
+            *open = None;
+        }
+        let serial = serials.next();
+        let place = self.place(serial);
+        let name = PlaceName { instance: place.instance, serial, packed: true };
+        let writer = self.backend.create(name).inspect_err(|_| serials.settle(serial))?;
+        let identity = PackIdentity { store_id: self.ground.store_id, place };
+        let pack = Arc::new(PackWriter::new(writer, identity, self.ground.clock.now_ns()));
+        self.note_written();
+        Ok(open.insert(pack).clone())
+    }
+
+    pub(crate) fn note_written(&self) {
+        self.written.store(true, Ordering::Release);
+    }
+
+    /// How far the journal had come when the root was last written to.
+    pub(crate) fn seen(&self) -> Result<Option<Position>> {
+        match &self.posix {
+            Some(posix) if posix.check_root().is_ok() => posix.seen(),
+            _ => Ok(None),
+        }
+    }
+
+    /// Notes on the root how far the journal has come. Under the writer lock.
+    pub(crate) fn mark_seen(&self, position: Position) -> Result<()> {
+        match &self.posix {
+            Some(posix) => posix.mark_seen(position),
+            None => Ok(()),
+        }
+    }
+
+    /// Creates the root of a tier that begins. Durable.
+    pub(crate) fn create_root(ground: &TierGround, config: &TierConfig) -> Result<()> {
+        if config.backend != BackendKind::Posix {
+            return Ok(());
+        }
+        let identity =
+            RootIdentity { store_id: ground.store_id, tier: config.index, incarnation: config.incarnation };
+        let root = ground.directory.join(&config.root);
+        PosixBackend::create_root(&*ground.disk, &root, &identity, ground.clock.now_ns())
+    }
+}
+
+/// The name of the place that a piece lies in.
+pub(crate) fn place_name(piece: &Piece) -> PlaceName {
+    PlaceName { instance: piece.place.instance, serial: piece.place.serial, packed: piece.packed }
+}
+
+impl Places for Tiers {
+    fn configure(&self, configs: &[TierConfig]) {
+        let mut tiers = self.by_index.write();
+        for config in configs {
+            let before = tiers.get(&config.index);
+            if before.is_none_or(|tier| tier.config != *config) {
+                let tier = self.make(config, before);
+                tiers.insert(config.index, tier);
+            }
+        }
+    }
+
+    fn sync(&self, place: &Garbage) -> Result<()> {
+        let tier = self.get(place.tier)?;
+        match tier.backend.reopen(place.name) {
+            Ok(writer) => writer.sync(),
+            Err(Error::Io { io_kind: std::io::ErrorKind::NotFound, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_whole(&self, id: ObjectId, generation: Generation, content: &Content, copy: &Copy) -> Result<bool> {
+        let wanted = Wanted { id, generation, content };
+        match CopyReader::open(self, &wanted, copy, crate::backend::ReadFrom::Medium) {
+            Ok(Some(reader)) => match reader.verify() {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == Kind::Corrupt => Ok(false),
+                Err(error) => Err(error),
+            },
+            Ok(None) => Ok(false),
+            // A tier in memory did not survive: neither did its bytes.
+            Err(error) if matches!(error.kind(), Kind::Corrupt | Kind::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn settled(&self) -> Settled {
+        let tiers = self.by_index.read();
+        let open = tiers.values().filter_map(|tier| {
+            let place = tier.pack.lock().as_ref()?.identity().place;
+            Some((tier.index(), PlaceName { instance: place.instance, serial: place.serial, packed: true }))
+        });
+        let packs: Vec<_> = open.collect();
+        let serials: Vec<u64> = packs.iter().map(|(_, name)| name.serial).collect();
+        Settled { serials: self.serials.settled_to(&serials), packs }
+    }
+
+    fn committed(&self, durable: &Position, segment: u64) {
+        let new_segment = self.told_segment.swap(segment, Ordering::AcqRel) != segment;
+        for tier in self.by_index.read().values() {
+            // Once for the first commit of a handle, then with each segment: it is a hint that tells a
+            // restored backup from its roots, and a root that cannot take it fails where data goes there.
+            if new_segment && tier.written.swap(false, Ordering::AcqRel) && tier.mark_seen(*durable).is_err()
+            {
+                tier.note_written();
+            }
+        }
+    }
+}

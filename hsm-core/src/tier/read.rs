@@ -1,0 +1,180 @@
+//! Reading a copy: every byte is checked against the digests of its block before it is returned.
+
+use crate::backend::object_file::{Expectation, ObjectReader, Whole};
+use crate::backend::pack::{self, ExpectedRecord};
+use crate::backend::{PlaceReader, ReadFrom};
+use crate::error::{Error, Result};
+use crate::integrity::{BlockDigest, RootHasher, block_digest};
+use crate::object::{Content, Copy, Generation, ObjectId, Piece};
+
+use super::{Tiers, place_name};
+
+/// Digests of one piece taken at once when several pieces make up a content: 64 KiB.
+const DIGESTS_AT_ONCE: u64 = 4096;
+/// Bytes verified at once.
+const VERIFY_LEN: usize = 1 << 20;
+
+/// Whose bytes are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) id: ObjectId,
+    pub(crate) generation: Generation,
+    pub(crate) content: &'a Content,
+}
+
+/// A copy open for reading. It stays readable after the copy is dropped.
+#[derive(Debug)]
+pub(crate) struct CopyReader {
+    size: u64,
+    pieces: Vec<(Piece, PieceReader)>,
+}
+
+#[derive(Debug)]
+enum PieceReader {
+    /// A small object, read and checked when it was opened.
+    Packed(Vec<u8>),
+    File(Box<ObjectReader>),
+}
+
+impl CopyReader {
+    /// Opens every place of a copy. `None`: one is gone, since the copy was dropped meanwhile.
+    pub(crate) fn open(
+        tiers: &Tiers,
+        wanted: &Wanted<'_>,
+        copy: &Copy,
+        from: ReadFrom,
+    ) -> Result<Option<Self>> {
+        let tier = tiers.get(copy.tier)?;
+        let content = wanted.content;
+        let mut pieces = Vec::with_capacity(copy.pieces.len());
+        for piece in &copy.pieces {
+            let Some(place) = tier.backend.open(place_name(piece), from)? else { return Ok(None) };
+            let reader = if piece.packed {
+                PieceReader::Packed(read_packed(tiers, wanted, piece, &*place)?)
+            } else {
+                let whole = (copy.pieces.len() == 1)
+                    .then_some(Whole { generation: Some(wanted.generation), root: content.root });
+                let expect = Expectation {
+                    store_id: tiers.ground().store_id,
+                    id: wanted.id,
+                    piece: *piece,
+                    block_shift: content.block_shift,
+                    whole,
+                };
+                PieceReader::File(Box::new(ObjectReader::open(place, &expect)?))
+            };
+            pieces.push((*piece, reader));
+        }
+        let reader = Self { size: content.size, pieces };
+        if reader.pieces.len() > 1 {
+            reader.check_root(wanted, copy)?;
+        }
+        Ok(Some(reader))
+    }
+
+    /// Checks one packed object in a place that is open already.
+    pub(crate) fn check_packed(
+        tiers: &Tiers,
+        wanted: &Wanted<'_>,
+        piece: &Piece,
+        place: &dyn PlaceReader,
+    ) -> Result<()> {
+        read_packed(tiers, wanted, piece, place).map(drop)
+    }
+
+    /// Compares the digests of all pieces with the content's root.
+    fn check_root(&self, wanted: &Wanted<'_>, copy: &Copy) -> Result<()> {
+        let mut root = RootHasher::new(self.size);
+        self.each_digest(&mut |digest| root.push(&digest))?;
+        if root.finish() == wanted.content.root {
+            return Ok(());
+        }
+        Err(Error::Corrupt {
+            id: wanted.id,
+            tier: copy.tier,
+            offset: 0,
+            detail: "the digests of its pieces do not make up its root".to_owned(),
+        })
+    }
+
+    /// Calls `visit` with the digest of every block, in order.
+    pub(crate) fn each_digest(&self, visit: &mut dyn FnMut(BlockDigest)) -> Result<()> {
+        for (_, reader) in &self.pieces {
+            match reader {
+                PieceReader::Packed(data) => visit(block_digest(data)),
+                PieceReader::File(file) => {
+                    let count = file.block_count();
+                    for begin in (0..count).step_by(DIGESTS_AT_ONCE as usize) {
+                        let digests = file.block_digests(begin..(begin + DIGESTS_AT_ONCE).min(count))?;
+                        digests.into_iter().for_each(&mut *visit);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Length of the content in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Reads up to `buffer.len()` bytes at `offset`; short only at the end.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let at = offset + filled as u64;
+            let index = self.pieces.partition_point(|(piece, _)| piece.start + piece.length <= at);
+            let Some((piece, reader)) = self.pieces.get(index) else { break };
+            let within = at - piece.start;
+            let wanted = ((piece.length - within).min((buffer.len() - filled) as u64)) as usize;
+            let into = &mut buffer[filled..filled + wanted];
+            match reader {
+                PieceReader::Packed(data) => {
+                    into.copy_from_slice(&data[within as usize..within as usize + wanted]);
+                }
+                PieceReader::File(file) => {
+                    if file.read_at(into, within)? != wanted {
+                        break;
+                    }
+                }
+            }
+            filled += wanted;
+        }
+        Ok(filled)
+    }
+
+    /// Reads everything and compares it.
+    pub(crate) fn verify(&self) -> Result<()> {
+        let mut buffer = vec![0; VERIFY_LEN.min(self.size as usize)];
+        let mut offset = 0;
+        while offset < self.size {
+            let read = self.read_at(&mut buffer, offset)?;
+            if read == 0 {
+                break; // Cannot be: the pieces cover the size, and a short file was refused when opened.
+            }
+            offset += read as u64;
+        }
+        Ok(())
+    }
+}
+
+fn read_packed(
+    tiers: &Tiers,
+    wanted: &Wanted<'_>,
+    piece: &Piece,
+    place: &dyn PlaceReader,
+) -> Result<Vec<u8>> {
+    let expect = ExpectedRecord {
+        store_id: tiers.ground().store_id,
+        id: wanted.id,
+        generation: Some(wanted.generation),
+        piece: *piece,
+        root: wanted.content.root,
+    };
+    let mut buffer = Vec::new();
+    let data_len = pack::read_record(place, &expect, &mut buffer)?.len();
+    // The data lies at the end of what was read.
+    buffer.drain(..buffer.len() - data_len);
+    Ok(buffer)
+}

@@ -1,0 +1,203 @@
+//! Writing one object's bytes to a tier: into the open pack when they are few, else into a file of their own.
+
+use std::sync::Arc;
+
+use crate::backend::object_file::{ObjectWriter, Tail};
+use crate::backend::{PlaceName, PlaceWriter};
+use crate::catalog::Durability;
+use crate::clock::TimeNs;
+use crate::error::Result;
+use crate::integrity::{RootDigest, RootHasher, block_digest};
+use crate::object::{Generation, ObjectId, Piece, Place};
+use crate::testing_hooks::{Mutant, mutant};
+
+use super::{Serials, Tier, Tiers};
+
+/// How often a writer looks whether the file system still has room, in bytes.
+const ROOM_CHECK_LEN: u64 = 64 << 20;
+
+/// A place of this handle that is being written. Dropped before it is kept, it is removed.
+#[derive(Debug)]
+pub(crate) struct PlaceGuard {
+    tier: Arc<Tier>,
+    serials: Arc<Serials>,
+    name: PlaceName,
+    keep: bool,
+}
+
+impl PlaceGuard {
+    pub(crate) fn create(tiers: &Tiers, tier: &Arc<Tier>) -> Result<(Self, Arc<dyn PlaceWriter>)> {
+        let serial = tiers.serials().next();
+        let name = PlaceName { instance: tiers.ground().instance, serial, packed: false };
+        let guard = Self { tier: tier.clone(), serials: tiers.serials().clone(), name, keep: false };
+        let writer = tier.backend.create(name)?;
+        tier.note_written();
+        Ok((guard, writer))
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.tier.place(self.name.serial)
+    }
+
+    /// The journal refers to it, or may: it stays.
+    pub(crate) fn keep(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for PlaceGuard {
+    fn drop(&mut self) {
+        if !self.keep {
+            // What cannot be removed now is swept after this handle's end, since its serial may be behind
+            // the settled ones only if it is removed.
+            let removed = self.tier.backend.remove(self.name);
+            if removed.and_then(|()| self.tier.backend.sync_removals(&[self.name])).is_err() {
+                return;
+            }
+        }
+        self.serials.settle(self.name.serial);
+    }
+}
+
+/// Takes an object's bytes in order and puts them on a tier.
+#[derive(Debug)]
+pub(crate) struct CopyWriter {
+    tiers: Arc<Tiers>,
+    tier: Arc<Tier>,
+    block_shift: u8,
+    /// Bytes that may yet go into a pack.
+    small: Vec<u8>,
+    pack_max: u64,
+    file: Option<(PlaceGuard, ObjectWriter)>,
+    room_checked_to: u64,
+    finished: Option<(TimeNs, RootDigest)>,
+}
+
+/// A copy on the medium that no one refers to yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) size: u64,
+    pub(crate) root: RootDigest,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+impl CopyWriter {
+    /// Begins a copy of about `size_hint` bytes, if that is known.
+    pub(crate) fn new(tiers: &Arc<Tiers>, tier: Arc<Tier>, block_shift: u8, size_hint: u64) -> Result<Self> {
+        tier.check_writable(size_hint)?;
+        let pack_max = tier.config.pack_threshold_bytes.min(1 << block_shift);
+        Ok(Self {
+            tiers: tiers.clone(),
+            tier,
+            block_shift,
+            small: Vec::new(),
+            pack_max,
+            file: None,
+            room_checked_to: size_hint.max(ROOM_CHECK_LEN),
+            finished: None,
+        })
+    }
+
+    pub(crate) fn tier(&self) -> &Arc<Tier> {
+        &self.tier
+    }
+
+    /// Adds the next bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.file.is_none() {
+            if (self.small.len() + bytes.len()) as u64 <= self.pack_max {
+                self.small.extend_from_slice(bytes);
+                return Ok(());
+            }
+            let (guard, place) = PlaceGuard::create(&self.tiers, &self.tier)?;
+            let mut writer = ObjectWriter::new(place, self.block_shift);
+            writer.write(&self.small)?;
+            self.small = Vec::new();
+            self.file = Some((guard, writer));
+        }
+        let Some((_, writer)) = &mut self.file else { return Ok(()) };
+        writer.write(bytes)?;
+        if writer.length() > self.room_checked_to {
+            self.tier.check_room(ROOM_CHECK_LEN)?;
+            self.room_checked_to = writer.length() + ROOM_CHECK_LEN;
+        }
+        Ok(())
+    }
+
+    /// How many bytes came.
+    pub(crate) fn len(&self) -> u64 {
+        self.file.as_ref().map_or(self.small.len() as u64, |(_, writer)| writer.length())
+    }
+
+    /// Ends the copy as `generation` of `id`: all that is left is to make it durable ([`sync`](Self::sync))
+    /// and to commit it. May be called again with another generation, when a commit met with another one.
+    pub(crate) fn finish(&mut self, id: ObjectId, generation: Generation) -> Result<(Written, PackEnd)> {
+        let created_ns =
+            self.finished.map_or_else(|| self.tiers.ground().clock.now_ns(), |(created_ns, _)| created_ns);
+        if let Some((guard, writer)) = &mut self.file {
+            let root = writer.end_data()?;
+            let place = guard.place();
+            let size = writer.length();
+            let tail = Tail {
+                store_id: self.tiers.ground().store_id,
+                place,
+                id,
+                generation,
+                start: 0,
+                length: size,
+                size,
+                block_shift: self.block_shift,
+                root,
+                created_ns,
+            };
+            if self.finished.replace((created_ns, root)).is_some() {
+                writer.rewrite_tail(&tail)?;
+            } else {
+                writer.finish(&tail, &[])?;
+            }
+            let piece = Piece { start: 0, length: size, place, offset: 0, packed: false };
+            return Ok((Written { size, root, pieces: vec![piece] }, PackEnd::File));
+        }
+        let size = self.small.len() as u64;
+        let digest = block_digest(&self.small);
+        let root = RootHasher::of_one_block(size, &digest);
+        self.finished = Some((created_ns, root));
+        if size == 0 {
+            return Ok((Written { size, root, pieces: Vec::new() }, PackEnd::Nothing));
+        }
+        let pack = self.tier.pack(self.tiers.serials())?;
+        let appended = pack.append(id, generation, created_ns, &digest, &self.small)?;
+        let place = pack.identity().place;
+        let piece = Piece { start: 0, length: size, place, offset: appended.offset, packed: true };
+        Ok((Written { size, root, pieces: vec![piece] }, PackEnd::Pack(pack, appended.end)))
+    }
+
+    /// Makes what was finished durable, or at least visible to every process.
+    pub(crate) fn sync(&self, end: &PackEnd, durability: Durability) -> Result<()> {
+        let durable = durability == Durability::Durable && !mutant(Mutant::DataSyncLeftOut);
+        match (end, &self.file) {
+            (PackEnd::Pack(pack, end), _) if durable => pack.sync_to(*end),
+            (PackEnd::Pack(pack, end), _) => pack.write_to(*end),
+            (PackEnd::File, Some((_, writer))) if durable => writer.sync(),
+            _ => Ok(()),
+        }
+    }
+
+    /// The journal refers to the copy, or may: its place stays.
+    pub(crate) fn keep(self) {
+        if let Some((guard, _)) = self.file {
+            guard.keep();
+        }
+    }
+}
+
+/// What has to be synced for a finished copy.
+#[derive(Debug, Clone)]
+pub(crate) enum PackEnd {
+    /// An object of zero bytes lies nowhere.
+    Nothing,
+    /// Its own file.
+    File,
+    /// A pack, up to this byte.
+    Pack(Arc<crate::backend::pack::PackWriter>, u64),
+}
