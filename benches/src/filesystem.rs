@@ -1,0 +1,77 @@
+//! The few file operations that both sides and the harness share.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::error::{Context, Error, Result};
+
+/// The buffer both sides read a large object through.
+pub(crate) const READ_BUFFER_BYTES: usize = 1 << 20;
+
+/// Creates `path` and what is missing above it.
+pub(crate) fn create_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).context(|| format!("create {}", path.display()))
+}
+
+/// Creates a directory in `parent` that is removed when the value is dropped.
+pub(crate) fn temporary_dir(parent: &Path) -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(parent)
+        .context(|| format!("create a directory in {}", parent.display()))
+}
+
+/// Removes `path` with everything in it; it may be missing.
+pub(crate) fn remove_dir(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::new(format!("remove {}", path.display()), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the entries of the directory `path` durable.
+pub(crate) fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path).and_then(|dir| dir.sync_all()).context(|| format!("sync {}", path.display()))
+}
+
+/// Writes out everything dirty, so that writeback of earlier work does not fall into a timed part.
+pub(crate) fn settle(path: &Path) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let action = || format!("sync the file system of {}", path.display());
+        let dir = File::open(path).context(action)?;
+        nix::unistd::syncfs(&dir).context(action)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        nix::unistd::sync();
+        Ok(())
+    }
+}
+
+/// Reads the file at `path` to its end through `buffer` and returns its length in bytes.
+pub(crate) fn read_through(path: &Path, buffer: &mut [u8]) -> Result<u64> {
+    let action = || format!("read {}", path.display());
+    let mut file = File::open(path).context(action)?;
+    let mut read_bytes = 0;
+    loop {
+        match file.read(buffer).context(action)? {
+            0 => return Ok(read_bytes),
+            length => read_bytes += length as u64,
+        }
+    }
+}
+
+/// Fails unless `found` bytes are the `expected` ones: a side that did less work would look fast.
+pub(crate) fn check_length(what: &str, found: u64, expected: u64) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::new(format!("trust {what}"), format!("{found} bytes where {expected} were expected")))
+}

@@ -1,0 +1,89 @@
+//! Measures hsm against its rivals: plain files, `cp` and `SQLite`.
+//!
+//! - a *row* is one line of the table: a task, its unit, its goal, and the two sides that do it;
+//! - a *side* is ours or the rival's; both work in the same directory with the same durability;
+//! - a *round* is one timed run of each side. Rounds alternate (ours, rival, ours, rival …), so what
+//!   disturbs the machine for a while disturbs both.
+//!
+//! A goal that is not met is a result, not a failure: the exit code tells only whether the measurement
+//! itself could be made.
+
+mod error;
+mod filesystem;
+mod machine;
+mod measure;
+mod options;
+mod ours;
+mod payloads;
+mod results;
+mod rows;
+mod statistics;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use error::{Error, Result};
+use options::{HELP, Options, Request};
+use results::RowResult;
+use rows::{Row, Setup, Sizes};
+
+fn main() -> ExitCode {
+    match options::parse(std::env::args_os().skip(1)).and_then(|request| match request {
+        Request::Help => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Request::Measure(options) => measure_all(&options),
+    }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure_all(options: &Options) -> Result<()> {
+    let rows = rows::chosen(options.row_filter.as_deref());
+    if rows.is_empty() {
+        return Err(Error::new("choose rows", "no name of a row contains the text after --row"));
+    }
+    let bench_dir = bench_dir();
+    let parent = options.dir.clone().unwrap_or_else(|| bench_dir.join("work"));
+    filesystem::create_dir(&parent)?;
+    // A folder of our own inside: nothing that was in the caller's directory before is ever removed.
+    let work = filesystem::temporary_dir(&parent)?;
+
+    println!("{}", machine::describe(work.path())?);
+    if options.quick {
+        println!("quick: sizes too small to judge by");
+    }
+    println!();
+
+    let results =
+        rows.iter().map(|row| measure_row(row, options, work.path())).collect::<Result<Vec<RowResult>>>()?;
+    print!("{}", table::render(&results));
+    results::write(&bench_dir.join("results.json"), &results)
+}
+
+fn measure_row(row: &Row, options: &Options, work: &Path) -> Result<RowResult> {
+    let row_dir = filesystem::temporary_dir(work)?;
+    let setup = Setup {
+        shared_dir: work.to_owned(),
+        row_dir: row_dir.path().to_owned(),
+        sizes: if options.quick { Sizes::QUICK } else { Sizes::FULL },
+        open_ours: Some(ours::opener()),
+    };
+    let mut sides = (row.build)(&setup)?;
+    let rates = measure::alternate(&mut sides, row_dir.path(), options.rounds, |round| {
+        eprintln!("{}: {round}", row.name);
+    })?;
+    Ok(RowResult::new(row, &rates))
+}
+
+/// Where results go, and the work too unless `--dir` says otherwise: `target/bench` of the workspace.
+fn bench_dir() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).join("target").join("bench")
+}

@@ -1,0 +1,112 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+Measures hsm against its rivals and writes target/bench/results.json.
+
+usage: bench [options]
+
+  --rounds N       timed rounds of each side, after one warm-up round (default 7)
+  --row SUBSTRING  only rows whose name contains SUBSTRING
+  --dir PATH       the directory to work in (default target/bench/work); needs 4 GiB
+  --quick          small sizes: shows that everything runs, says nothing about speed
+  --help           this text
+";
+
+const ROUNDS_DEFAULT: usize = 7;
+const ROUNDS_MAX: usize = 1000;
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Explain the options.
+    Help,
+    /// Measure.
+    Measure(Options),
+}
+
+/// How to measure.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Timed rounds of each side.
+    pub(crate) rounds: usize,
+    /// Measure only rows whose name contains this.
+    pub(crate) row_filter: Option<String>,
+    /// Where to work; `None`: under the workspace.
+    pub(crate) dir: Option<PathBuf>,
+    /// Small sizes.
+    pub(crate) quick: bool,
+}
+
+/// Reads the arguments that follow the program's name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request> {
+    let mut options = Options { rounds: ROUNDS_DEFAULT, row_filter: None, dir: None, quick: false };
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = |name| arguments.next().ok_or_else(|| refuse(&format!("{name} needs a value")));
+        match argument.to_str() {
+            Some("--help") => return Ok(Request::Help),
+            Some("--quick") => options.quick = true,
+            Some("--dir") => options.dir = Some(PathBuf::from(value("--dir")?)),
+            Some("--row") => options.row_filter = Some(text(value("--row")?)?),
+            Some("--rounds") => options.rounds = rounds(&text(value("--rounds")?)?)?,
+            _ => return Err(refuse(&format!("unknown option {}", argument.display()))),
+        }
+    }
+    Ok(Request::Measure(options))
+}
+
+fn rounds(text: &str) -> Result<usize> {
+    match text.parse() {
+        Ok(rounds @ 1..=ROUNDS_MAX) => Ok(rounds),
+        _ => Err(refuse(&format!("--rounds takes a number from 1 to {ROUNDS_MAX}, not {text}"))),
+    }
+}
+
+fn text(value: OsString) -> Result<String> {
+    value.into_string().map_err(|value| refuse(&format!("{} is not UTF-8", value.display())))
+}
+
+fn refuse(why: &str) -> Error {
+    Error::new("read the command line", format!("{why} (see --help)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_words(words: &[&str]) -> Result<Request> {
+        parse(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn no_options_mean_the_defaults() {
+        let expected = Options { rounds: 7, row_filter: None, dir: None, quick: false };
+        assert_eq!(parse_words(&[]).unwrap(), Request::Measure(expected));
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let expected = Options {
+            rounds: 3,
+            row_filter: Some("put".into()),
+            dir: Some(PathBuf::from("somewhere")),
+            quick: true,
+        };
+        let words = ["--rounds", "3", "--row", "put", "--dir", "somewhere", "--quick"];
+        assert_eq!(parse_words(&words).unwrap(), Request::Measure(expected));
+        assert_eq!(parse_words(&["--quick", "--help"]).unwrap(), Request::Help);
+    }
+
+    #[test]
+    fn wrong_options_are_refused() {
+        for words in [&["--fast"][..], &["--rounds"], &["--rounds", "0"], &["--rounds", "many"], &["put"]] {
+            assert!(parse_words(words).is_err(), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! A store of ours that lives for a round, or for all rounds of a row.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::filesystem;
+use crate::ours::{Opener, Ours};
+
+/// Where our store lies, and the store while it is open.
+pub(super) struct StoreInDir {
+    opener: Opener,
+    dir: PathBuf,
+    store: Option<Box<dyn Ours>>,
+}
+
+impl StoreInDir {
+    /// Nothing is created before [`open`](Self::open).
+    pub(super) fn new(opener: Opener, dir: PathBuf) -> Self {
+        Self { opener, dir, store: None }
+    }
+
+    /// Creates the store and opens it; does nothing while it is open.
+    pub(super) fn open(&mut self) -> Result<()> {
+        if self.store.is_none() {
+            self.store = Some((self.opener)(&self.dir)?);
+        }
+        Ok(())
+    }
+
+    /// The store.
+    pub(super) fn get(&self) -> Result<&dyn Ours> {
+        self.store.as_deref().ok_or_else(|| Error::new("use our store", "it is not open"))
+    }
+
+    /// Closes the store and removes it.
+    pub(super) fn remove(&mut self) -> Result<()> {
+        self.store = None;
+        filesystem::remove_dir(&self.dir)
+    }
+}
