@@ -1,1 +1,1 @@
-//! stub
+//! Complete client programs of hsm.

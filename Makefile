@@ -1,0 +1,48 @@
+# Every command of the project. `make help` lists them.
+
+CARGO ?= cargo
+# In CI the committed Cargo.lock must fit as it is.
+CARGO_FLAGS ?= $(if $(filter true,$(CI)),--locked)
+ARGS ?=
+
+RELEASE := $(CARGO) run $(CARGO_FLAGS) --release
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test crash bench lint deny
+
+help: ## List the targets (this text)
+	@echo "Usage: make <target> [VARIABLE=value]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables:"
+	@echo "  CARGO        the cargo command (now: $(CARGO))"
+	@echo "  CARGO_FLAGS  added to every cargo command that builds (now: $(or $(strip $(CARGO_FLAGS)),none); in CI: --locked)"
+	@echo "  ARGS         arguments of the program that demo, crash or bench runs"
+	@echo "  CI           true: a missing tool is an error"
+
+setup: ## Install missing Debian packages (as root), else name them
+	@bash .ci/setup
+
+demo: setup ## Show what hsm does
+	$(RELEASE) -p hsm-examples --bin demo -- $(ARGS)
+
+test: setup ## Run every test
+	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features --no-fail-fast
+
+crash: setup ## Stop the engine at every write and print what survived, as a table
+	$(RELEASE) -p hsm-tests --bin crash -- $(ARGS)
+
+bench: setup ## Measure
+	$(RELEASE) -p hsm-benches --bin bench -- $(ARGS)
+
+lint: setup ## Check format, clippy and documentation; any warning is an error
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(CARGO_FLAGS) --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings -D rustdoc::private_intra_doc_links" \
+		$(CARGO) doc $(CARGO_FLAGS) --workspace --all-features --no-deps
+
+deny: ## Check licenses, advisories and sources of the dependencies (needs cargo-deny)
+	@$(CARGO) deny --version >/dev/null 2>&1 || \
+		{ echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
+	$(CARGO) deny --all-features check
