@@ -19,7 +19,21 @@ pub type RootDigest = [u8; 16];
 
 /// The XXH3-128 of `bytes`, little-endian.
 pub fn block_digest(bytes: &[u8]) -> BlockDigest {
-    Xxh3::oneshot(bytes).to_le_bytes()
+    oneshot(bytes).to_le_bytes()
+}
+
+/// The crate picks its vector code at run time, and that code is fast only when the compiler inlines it into
+/// the function that picked it. In functions of their own, small and called from everywhere, it does; inlined
+/// into ours it sometimes did not, at a quarter of the speed.
+#[inline(never)]
+fn oneshot(bytes: &[u8]) -> u128 {
+    Xxh3::oneshot(bytes)
+}
+
+/// See [`oneshot`].
+#[inline(never)]
+fn update(hasher: &mut Xxh3, bytes: &[u8]) {
+    hasher.write(bytes);
 }
 
 /// XXH3-64 of `bytes`, seeded with `seed`: the checksum of headers, records and index pages.
@@ -59,7 +73,7 @@ impl BlockHasher {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
+        update(&mut self.0, bytes);
     }
 
     pub(crate) fn finish(&self) -> BlockDigest {

@@ -56,21 +56,36 @@ uuid_type!(
 /// method 3), the rest random.
 #[derive(Debug, Default)]
 pub struct IdGenerator {
-    last_tick: Mutex<u64>,
+    state: Mutex<State>,
 }
+
+#[derive(Debug, Default)]
+struct State {
+    last_tick: u64,
+    /// Random bytes not used yet: asking the kernel for each id alone would cost as much as the rest of it.
+    random: Vec<u8>,
+}
+
+/// Random bytes fetched at once.
+const RANDOM_LEN: usize = 512;
 
 impl IdGenerator {
     /// The next id. Never the same twice, also when the clock stands still or runs back.
     pub fn next(&self, clock: &dyn Clock) -> [u8; 16] {
         // One tick is 1/4096 ms: what 12 bits of fraction can tell apart.
         let now_tick = (clock.now_ns().max(0) as u128 * 4096 / 1_000_000) as u64;
-        let tick = {
-            let mut last = self.last_tick.lock();
-            *last = now_tick.max(*last + 1);
-            *last
-        };
         let mut bytes = [0; 16];
-        clock.fill_random(&mut bytes[8..]);
+        let mut state = self.state.lock();
+        state.last_tick = now_tick.max(state.last_tick + 1);
+        let tick = state.last_tick;
+        if state.random.is_empty() {
+            state.random.resize(RANDOM_LEN, 0);
+            clock.fill_random(&mut state.random);
+        }
+        let rest = state.random.len() - 8;
+        bytes[8..].copy_from_slice(&state.random[rest..]);
+        state.random.truncate(rest);
+        drop(state);
         bytes[..6].copy_from_slice(&(tick >> 12).to_be_bytes()[2..]);
         bytes[6] = 0x70 | (tick >> 8) as u8 & 0x0f;
         bytes[7] = tick as u8;

@@ -18,8 +18,8 @@ use crate::wire::{check_head, store_seed};
 /// Digests that are checked together when they are read again, and held in memory at once: 64 KiB.
 const DIGESTS_AT_ONCE: u64 = 4096;
 
-/// A piece of a block that is hashed while it is still in the processor's cache.
-const HASHED_AT_ONCE: usize = 256 << 10;
+/// The part of a block that is hashed right after it was read, while much of it is still in the cache.
+const HASHED_AT_ONCE: usize = 1 << 20;
 
 /// What the catalog says of the place that is opened.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@
 //! change is applied once, whoever comes to it first. Usage of tiers and packs is summed up over a group and
 //! written at its end.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
@@ -33,13 +34,25 @@ struct Sums {
 pub(super) struct Applier<'a> {
     connection: &'a Connection,
     sums: Sums,
+    /// Settings of tiers that expectations asked for: most proposals of a group name the same one.
+    tiers: RefCell<BTreeMap<u8, Option<TierConfig>>>,
     /// Whether places that come in were not synced yet.
     pub(super) relaxed: bool,
 }
 
 impl<'a> Applier<'a> {
     pub(super) fn new(connection: &'a Connection) -> Self {
-        Self { connection, sums: Sums::default(), relaxed: false }
+        Self { connection, sums: Sums::default(), tiers: RefCell::default(), relaxed: false }
+    }
+
+    /// A tier's settings as they are after the changes so far.
+    pub(super) fn tier_config(&self, tier: u8) -> Result<Option<TierConfig>> {
+        if let Some(known) = self.tiers.borrow().get(&tier) {
+            return Ok(known.clone());
+        }
+        let found = super::lookup::tier(self.connection, tier)?.map(|usage| usage.config);
+        self.tiers.borrow_mut().insert(tier, found.clone());
+        Ok(found)
     }
 
     /// Bytes that changes not summed up yet add to a tier.
@@ -152,6 +165,12 @@ impl<'a> Applier<'a> {
 
     fn put(&mut self, number: u64, time_ns: TimeNs, id: ObjectId, new: bool, change: &Change) -> Result<()> {
         let Change::Put { generation, content, copies, attributes, name, .. } = change else { return Ok(()) };
+        if new && self.insert(number, time_ns, id, change)? {
+            return match name {
+                Some(name) => self.name(number, id, name),
+                None => Ok(()),
+            };
+        }
         let before = self.find(id)?;
         let before_copies = before.as_ref().map(|found| found.copies.clone()).unwrap_or_default();
         let mut object = match before {
@@ -189,6 +208,33 @@ impl<'a> Applier<'a> {
             Some(name) => self.name(number, id, name),
             None => Ok(()),
         }
+    }
+
+    /// The usual case of a put: an object that has no row yet. `false`: it has one.
+    fn insert(&mut self, number: u64, time_ns: TimeNs, id: ObjectId, change: &Change) -> Result<bool> {
+        let Change::Put { generation, content, copies, attributes, .. } = change else { return Ok(false) };
+        let mut all = Attributes::new();
+        update(&mut all, attributes);
+        let copies: Vec<Copy> = copies.iter().map(|copy| dated(copy.clone(), time_ns)).collect();
+        let sql = "INSERT OR IGNORE INTO object(id, generation, size, created, modified, changed, content, copies, attributes)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8)";
+        let inserted = self.run(
+            sql,
+            params![
+                id.0,
+                *generation as i64,
+                content.as_ref().map_or(0, |content| content.size) as i64,
+                time_ns,
+                number as i64,
+                content.as_ref().map(row::write_content),
+                row::write_copies(&copies, time_ns),
+                row::write_attributes(&all),
+            ],
+        )?;
+        if inserted == 1 {
+            self.account(number, &[], &copies)?;
+        }
+        Ok(inserted == 1)
     }
 
     /// Reads an object, lets `change` alter it, and writes it back. One that is not there is passed over:
@@ -353,6 +399,7 @@ impl<'a> Applier<'a> {
     }
 
     fn set_tier(&self, config: &TierConfig) -> Result<()> {
+        self.tiers.borrow_mut().remove(&config.index);
         let mut bytes = Vec::new();
         journal::write_tier(&mut Writer(&mut bytes), config);
         let sql = "INSERT INTO tier(tier, config, objects, bytes) VALUES (?1, ?2, 0, 0)

@@ -7,7 +7,7 @@ use super::index::one;
 use super::lookup;
 use crate::catalog::Expect;
 use crate::error::{Error, Result};
-use crate::object::{Object, ObjectId, TierConfig, TierIndex, TierState};
+use crate::object::{Object, ObjectId, TierConfig, TierState};
 
 /// Checks one expectation; the error is the answer to the caller.
 pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Expect) -> Result<()> {
@@ -39,7 +39,7 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
         Expect::VerifiedElsewhere(id, tier) => {
             let object = must_live(connection, *id)?;
             for copy in object.copies.iter().filter(|copy| copy.tier != *tier && copy.is_verified()) {
-                if config(connection, copy.tier)?.is_some_and(|config| config.state.is_readable()) {
+                if applier.tier_config(copy.tier)?.is_some_and(|config| config.state.is_readable()) {
                     return Ok(());
                 }
             }
@@ -69,7 +69,7 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
                 None => Ok(()),
             }
         }
-        Expect::TierWritable(tier, incarnation) => match config(connection, *tier)? {
+        Expect::TierWritable(tier, incarnation) => match applier.tier_config(*tier)? {
             Some(config) if config.state == TierState::Active && config.incarnation == *incarnation => Ok(()),
             Some(config) if config.state == TierState::Active => {
                 Err(Error::Conflict { what: format!("the root of tier {tier}") })
@@ -87,7 +87,7 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             room(&usage.config, used, *bytes)
         }
         Expect::TierIs(tier, expected) => {
-            if config(connection, *tier)? == *expected {
+            if applier.tier_config(*tier)? == *expected {
                 return Ok(());
             }
             Err(Error::Conflict { what: format!("tier {tier}") })
@@ -122,10 +122,6 @@ fn live(connection: &Connection, id: ObjectId) -> Result<Option<Object>> {
 
 fn must_live(connection: &Connection, id: ObjectId) -> Result<Object> {
     live(connection, id)?.ok_or(Error::ObjectNotFound { id })
-}
-
-fn config(connection: &Connection, tier: TierIndex) -> Result<Option<TierConfig>> {
-    Ok(lookup::tier(connection, tier)?.map(|usage| usage.config))
 }
 
 fn changed(id: ObjectId) -> Error {

@@ -13,8 +13,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Thread};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 
 use super::apply::Applier;
@@ -38,13 +40,16 @@ struct Request {
     proposals: Vec<Proposal>,
     relaxed: bool,
     answer: Mutex<Option<Vec<Result<Committed>>>>,
+    /// Set when it is this caller's turn to lead.
+    leads: AtomicBool,
+    /// Who waits: woken alone, since a crowd that wakes to sleep again costs more than the commit.
+    caller: Thread,
 }
 
 /// The callers who wait.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     state: Mutex<Waiting>,
-    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -53,21 +58,27 @@ struct Waiting {
     led: bool,
 }
 
-/// Gives the lead back, also when a panic ends it.
+/// Answers who was led and passes the lead on, also when a panic ends it.
 struct Lead<'a>(&'a Queue, &'a [Arc<Request>]);
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.0.state.lock();
-        waiting.led = false;
         for request in self.1 {
             request.answer.lock().get_or_insert_with(|| {
                 let lost =
                     || Error::Closed { reason: "the commit panicked; open the store again".to_owned() };
                 request.proposals.iter().map(|_| Err(lost())).collect()
             });
+            request.caller.unpark();
         }
-        self.0.changed.notify_all();
+        let mut waiting = self.0.state.lock();
+        match waiting.requests.front() {
+            Some(next) => {
+                next.leads.store(true, Ordering::Release);
+                next.caller.unpark();
+            }
+            None => waiting.led = false,
+        }
     }
 }
 
@@ -87,27 +98,37 @@ impl Embedded {
         if proposals.is_empty() {
             return Vec::new();
         }
-        let relaxed = durability == Durability::Relaxed;
-        let request = Arc::new(Request { proposals, relaxed, answer: Mutex::new(None) });
-        let mut waiting = self.queue.state.lock();
-        waiting.requests.push_back(request.clone());
-        loop {
-            if let Some(answer) = request.answer.lock().take() {
-                return answer;
+        let request = Arc::new(Request {
+            proposals,
+            relaxed: durability == Durability::Relaxed,
+            answer: Mutex::new(None),
+            leads: AtomicBool::new(false),
+            caller: thread::current(),
+        });
+        let leads_at_once = {
+            let mut waiting = self.queue.state.lock();
+            waiting.requests.push_back(request.clone());
+            !std::mem::replace(&mut waiting.led, true)
+        };
+        if !leads_at_once {
+            while !request.leads.load(Ordering::Acquire) {
+                if let Some(answer) = request.answer.lock().take() {
+                    return answer;
+                }
+                thread::park();
             }
-            if waiting.led {
-                self.queue.changed.wait(&mut waiting);
-                continue;
-            }
-            waiting.led = true;
-            let count = waiting.requests.len().min(REQUESTS_A_GROUP_MAX);
-            let taken: Vec<Arc<Request>> = waiting.requests.drain(..count).collect();
-            drop(waiting);
-            let lead = Lead(&self.queue, &taken);
-            self.answer(&taken);
-            drop(lead);
-            waiting = self.queue.state.lock();
         }
+        // Whoever leads is first in the queue, so its own request is among those taken.
+        let taken: Vec<Arc<Request>> = {
+            let mut waiting = self.queue.state.lock();
+            let count = waiting.requests.len().min(REQUESTS_A_GROUP_MAX);
+            waiting.requests.drain(..count).collect()
+        };
+        let lead = Lead(&self.queue, &taken);
+        self.answer(&taken);
+        drop(lead);
+        let answer = request.answer.lock().take();
+        answer.unwrap_or_default()
     }
 
     /// Commits everything the requests want and gives each its answers.
