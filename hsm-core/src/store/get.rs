@@ -69,17 +69,15 @@ impl Store {
     }
 
     /// Writes a whole object to a file, which is there whole or not at all: it is written beside `path`,
-    /// synced, and renamed. Returns its size in bytes.
+    /// synced, and renamed over what was there. Returns its size in bytes.
     pub fn get_path(&self, id: ObjectId, path: impl AsRef<Path>, options: &GetOptions) -> Result<u64> {
         let path = path.as_ref();
         let path = std::path::absolute(path).context("find", path)?;
-        let mut beside = path.clone().into_os_string();
-        beside.push(format!(".{:016x}.new", self.inner.instance));
-        let beside = Path::new(&beside);
+        // A name of its own: made of the target's, it could be too long, or that of another call.
+        let beside = &path.with_file_name(format!(".{}.new", self.new_id()));
         let mut reader = self.reader(id, options)?;
         let disk = OsDisk::new();
-        let file = disk.open(beside, Mode::OpenOrCreate).context("create", beside)?;
-        file.set_len(0).context("truncate", beside)?;
+        let file = disk.open(beside, Mode::Create).context("create", beside)?;
         let mut at = 0;
         let written = reader.each_run(&mut |bytes| {
             file.write_at(bytes, at).context("write", beside)?;
