@@ -112,6 +112,19 @@ impl PutOptions {
         self.attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
     }
 
+    /// The change that makes an object without data.
+    pub(super) fn change_without_data(&self, resolved: &Resolved) -> Change {
+        Change::Put {
+            object: resolved.id,
+            generation: resolved.generation,
+            content: None,
+            copies: Vec::new(),
+            attributes: self.updates(),
+            name: self.name.clone(),
+            new: true,
+        }
+    }
+
     pub(super) fn digest_set(&self) -> DigestSet {
         DigestSet::new(self.digests.iter().copied().chain(self.expected.iter().map(Digest::algorithm)))
     }
@@ -272,15 +285,7 @@ impl Store {
         let fresh = self.new_id();
         for attempt in 0.. {
             let resolved = options.resolve(engine, fresh)?;
-            let change = Change::Put {
-                object: resolved.id,
-                generation: resolved.generation,
-                content: None,
-                copies: Vec::new(),
-                attributes: options.updates(),
-                name: options.name.clone(),
-                new: true,
-            };
+            let change = options.change_without_data(&resolved);
             match engine.commit_one(resolved.expect, vec![change], options.durability) {
                 Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
                 answer => {
