@@ -78,8 +78,8 @@ impl Embedded {
         let mut applier = Applier::new(connection);
         applier.apply(first.number, header.created_ns, &change)?;
         applier.finish()?;
-        let tail =
-            journal::append(&self.segments, tail, &group, true, u64::MAX).map_err(|append| *append.error)?;
+        let tail = journal::append(&self.segments, tail, &group, true, false, u64::MAX)
+            .map_err(|append| *append.error)?;
         lookup::set_state(connection, &State { tail, durable: tail, ..state })?;
         commit(connection)?;
         Ok(tail.last)
