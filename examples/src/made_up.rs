@@ -26,7 +26,7 @@ pub fn make(root: &Path) -> io::Result<()> {
 
     // Sizes.
     fs::write(root.join("empty file"), "")?;
-    let large: Vec<u8> = (0..LARGE_LEN).map(|at| (at * 31 >> 3) as u8).collect();
+    let large: Vec<u8> = (0..LARGE_LEN).map(|at| ((at * 31) >> 3) as u8).collect();
     fs::write(root.join("large"), large)?;
     fs::create_dir(root.join("empty directory"))?;
     let deep = root.join("a/b/c/d/e/f/g/h");

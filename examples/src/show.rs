@@ -67,11 +67,11 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) {
     };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let print = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut line = String::from("  ");
-        for (column, cell) in cells.enumerate() {
+        let pad = |(column, cell): (usize, &str)| {
             let width = widths[column];
-            line += &if column == 0 { format!("  {cell:<width$}") } else { format!("   {cell:>width$}") };
-        }
+            if column == 0 { format!("    {cell:<width$}") } else { format!("   {cell:>width$}") }
+        };
+        let line: String = cells.enumerate().map(pad).collect();
         say!("{}", line.trim_end());
     };
     print(&mut header.iter().copied());
