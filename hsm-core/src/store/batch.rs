@@ -49,7 +49,8 @@ struct Prepared {
 }
 
 impl Store {
-    /// Begins a batch. `atomic`: all of it happens, or nothing.
+    /// Begins a batch. `atomic`: all of it happens, or nothing. It holds at most 65 536 changes, 16 MiB of small
+    /// objects, and each object and each key once.
     pub fn batch(&self, atomic: bool, durability: Durability) -> Batch {
         Batch {
             store: self.clone(),

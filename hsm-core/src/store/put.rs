@@ -196,7 +196,12 @@ impl PutOptions {
 }
 
 impl Store {
-    /// Stores `bytes` as an object.
+    /// Stores `bytes` as an object: a new one, or the next generation of the one that `options` name. Copies of the
+    /// generation before, on whatever tiers, are dropped with it. On an error nothing changed.
+    ///
+    /// # Errors
+    ///
+    /// `Exists`, `ObjectNotFound` or `KeyNotFound` by [`PutMode`], `DigestMismatch`, `TierReadOnly`, `TierFull`.
     pub fn put(&self, bytes: &[u8], options: &PutOptions) -> Result<Put> {
         let options = PutOptions { size_hint: bytes.len() as u64, ..options.clone() };
         let mut writer = self.writer(&options)?;
@@ -204,7 +209,11 @@ impl Store {
         writer.commit()
     }
 
-    /// Stores what a reader yields until its end.
+    /// Stores what a reader yields until its end, in runs of at most 1 MiB.
+    ///
+    /// # Errors
+    ///
+    /// `Cancelled` when the reader fails; and those of [`put`](Self::put).
     pub fn put_reader(&self, mut reader: impl Read, options: &PutOptions) -> Result<Put> {
         let mut writer = self.writer(options)?;
         let mut buffer = vec![0; RUN_LEN];
