@@ -80,3 +80,20 @@ fn relaxed_changes_that_could_not_be_synced_put_the_handle_out_of_use() {
     assert!(matches!(failed.kind(), Kind::Closed | Kind::Full), "{failed}");
     assert_eq!(store.put(&[3; 100], &PutOptions::default()).unwrap_err().kind(), Kind::Closed);
 }
+
+#[test]
+fn a_new_epoch_makes_the_relaxed_changes_before_it_durable() {
+    let disk = SimDisk::new();
+    let store = Store::open("/store", &options(&disk)).unwrap();
+    let relaxed = put(&store, 1, Durability::Relaxed);
+
+    // An index in memory is rebuilt at each open, and a rebuild begins a new epoch.
+    let disk = disk.crash().process_crash();
+    let store = Store::open("/store", &options(&disk)).unwrap();
+    assert!(store.new_epoch_cause().is_some());
+
+    let disk = disk.crash().power_loss(Keep::None);
+    let store = Store::open("/store", &options(&disk)).unwrap();
+    assert_eq!(store.read_only_reason(), None);
+    assert_eq!(store.get(relaxed.id).unwrap(), [1; 100]);
+}
