@@ -2,11 +2,11 @@
 //!
 //! Three nouns, from wish to fact:
 //!
-//! - a [`Proposal`] is changes and what must hold for them to make sense ([`Expect`]);
+//! - a *proposal* is changes and what must hold for them to make sense;
 //! - a commit checks a proposal and records its changes, all or none, under one lock;
 //! - [`Committed`] says where in the journal they stand.
 //!
-//! [`embedded`] is a journal with a SQLite index. A distributed engine would replace it as a whole. What a
+//! `embedded` is a journal with a SQLite index. A distributed engine would replace it as a whole. What a
 //! catalog does not do: touch objects' bytes.
 
 pub(crate) mod embedded;

@@ -2,7 +2,7 @@
 //!
 //! - an [`ObjectId`] is 128 bits, a UUID; version 7 when we choose it, so that ids sort by arrival;
 //! - an object's *content* changes by whole generations; [`Content`] describes one;
-//! - a [`Copy`] is one tier's bytes of the current generation, in one or several [`Piece`]s;
+//! - a [`Copy`](struct@Copy) is one tier's bytes of the current generation, in one or several [`Piece`]s;
 //! - a [`Place`] names bytes in a tier for ever: it is never reused, whatever object it belonged to.
 
 mod id;

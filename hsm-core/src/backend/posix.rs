@@ -1,6 +1,6 @@
 //! Places as files below a directory: `data/<instance>/<serial / 1024>/<serial>.obj` or `.pack`.
 //!
-//! - the *root* of a tier is a directory with a marker ([`root`]); a root without it is an unmounted disk,
+//! - the *root* of a tier is a directory with a marker; a root without it is an unmounted disk,
 //!   and nothing is ever written there;
 //! - a *bucket* is a directory of at most 1024 places, made and synced before its first place is created, so
 //!   that a place needs no more than its own sync and its bucket's.

@@ -19,15 +19,26 @@ pub(crate) struct AppendFailed {
 }
 
 /// Appends a group, and syncs it if `sync` says so. A segment that has grown beyond `segment_bytes_max` is
-/// followed by a new one first.
+/// followed by a new one first. `unsynced`: the groups before it are not all synced yet.
+///
+/// Every segment but the last is durable, whole: what is unsynced in it is synced before another follows. So a
+/// sync of the last one is a sync of the journal, and no power loss leaves a gap between two.
 pub(crate) fn append(
     segments: &Segments,
     mut tail: Tail,
     group: &Group,
     sync: bool,
+    unsynced: bool,
     segment_bytes_max: u64,
 ) -> Result<Tail, AppendFailed> {
+    let mut unsynced = unsynced;
     if tail.offset >= segment_bytes_max {
+        if unsynced {
+            // What was not synced then never will be: the pages may be gone.
+            sync_segment(segments, tail.segment)
+                .map_err(|error| AppendFailed { error: Box::new(error), tail: None })?;
+            unsynced = false;
+        }
         let header = following(&tail, group);
         segments
             .create(&header)
@@ -35,7 +46,9 @@ pub(crate) fn append(
         tail = Tail::at_start_of(&header);
     }
     let (bytes, chain) = group.encode(segments.seed());
-    match write(segments, &tail, &bytes, sync) {
+    let written = write(segments, &tail, &bytes);
+    let is_written = written.is_ok();
+    match written.and_then(|()| if sync { sync_segment(segments, tail.segment) } else { Ok(()) }) {
         Ok(()) => Ok(Tail {
             segment: tail.segment,
             offset: tail.offset + bytes.len() as u64,
@@ -50,9 +63,11 @@ pub(crate) fn append(
             if mutant(Mutant::CutLeftOut) {
                 return Err(AppendFailed { error: Box::new(error), tail: Some(tail) });
             }
+            // A sync that failed was that of the groups before it, too.
+            let is_durable = !unsynced || !is_written && sync_segment(segments, tail.segment).is_ok();
             let header = following(&tail, group);
-            let cut = segments.create(&header).map(|()| Tail::at_start_of(&header));
-            Err(AppendFailed { error: Box::new(error), tail: cut.ok() })
+            let cut = is_durable.then(|| segments.create(&header).map(|()| Tail::at_start_of(&header)));
+            Err(AppendFailed { error: Box::new(error), tail: cut.and_then(Result::ok) })
         }
     }
 }
@@ -67,7 +82,8 @@ pub(crate) fn begin(segments: &Segments, header: &SegmentHeader) -> Result<Tail>
 /// sync left clean in the cache would not be written by a sync alone.
 pub(crate) fn write_again(segments: &Segments, before: &Tail, group: &Group) -> Result<()> {
     let (bytes, _) = group.encode(segments.seed());
-    write(segments, before, &bytes, true)
+    write(segments, before, &bytes)?;
+    sync_segment(segments, before.segment)
 }
 
 /// Cuts off what lies behind the end of the journal.
@@ -83,11 +99,11 @@ pub(crate) fn cut(segments: &Segments, tail: &Tail) -> Result<()> {
 
 /// Syncs segments that relaxed groups were appended to.
 pub(crate) fn sync(segments: &Segments, from: u64, to: u64) -> Result<()> {
-    for serial in from..=to {
-        let path = segments.path(serial);
-        segments.open_for_writing(serial)?.sync_data().context("sync", &path)?;
-    }
-    Ok(())
+    (from..=to).try_for_each(|serial| sync_segment(segments, serial))
+}
+
+fn sync_segment(segments: &Segments, serial: u64) -> Result<()> {
+    segments.open_for_writing(serial)?.sync_data().context("sync", &segments.path(serial))
 }
 
 fn following(tail: &Tail, group: &Group) -> SegmentHeader {
@@ -100,12 +116,7 @@ fn following(tail: &Tail, group: &Group) -> SegmentHeader {
     }
 }
 
-fn write(segments: &Segments, tail: &Tail, bytes: &[u8], sync: bool) -> Result<()> {
-    let path = segments.path(tail.segment);
+fn write(segments: &Segments, tail: &Tail, bytes: &[u8]) -> Result<()> {
     let file = segments.open_for_writing(tail.segment)?;
-    file.write_at(bytes, tail.offset).context("write", &path)?;
-    if sync {
-        file.sync_data().context("sync", &path)?;
-    }
-    Ok(())
+    file.write_at(bytes, tail.offset).context("write", &segments.path(tail.segment))
 }

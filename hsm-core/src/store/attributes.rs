@@ -8,7 +8,13 @@ use crate::journal::{Change, Subject, Updates};
 use crate::object::{self, Attributes, DatasetId, ObjectId, Position};
 
 impl Store {
-    /// Sets attributes of an object, or removes those whose value is `None`. Others stay.
+    /// Sets attributes of a live object, or removes those whose value is `None`. Others stay. Durable when this
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when a name, a value, or all of them together are outside the limits (255 bytes, 64 KiB,
+    /// 256 KiB), `ObjectNotFound`.
     pub fn set_attributes(&self, id: ObjectId, updates: &Updates) -> Result<Position> {
         let engine = self.engine();
         for attempt in 0.. {

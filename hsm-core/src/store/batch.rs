@@ -35,6 +35,7 @@ pub struct Batch {
 #[derive(Debug)]
 enum Step {
     Put { options: Box<PutOptions>, fresh: ObjectId, digests: Vec<Digest>, copy: Box<CopyWriter> },
+    Empty { options: Box<PutOptions>, fresh: ObjectId },
     Attributes { id: ObjectId, updates: Updates },
     Remove { id: ObjectId },
     Name { id: ObjectId, name: Name },
@@ -48,7 +49,8 @@ struct Prepared {
 }
 
 impl Store {
-    /// Begins a batch. `atomic`: all of it happens, or nothing.
+    /// Begins a batch. `atomic`: all of it happens, or nothing. It holds at most 65 536 changes, 16 MiB of small
+    /// objects, and each object and each key once.
     pub fn batch(&self, atomic: bool, durability: Durability) -> Batch {
         Batch {
             store: self.clone(),
@@ -105,6 +107,16 @@ impl Batch {
             digests,
             copy: Box::new(copy),
         });
+        Ok(())
+    }
+
+    /// Adds an object without data, as [`Store::put_empty`] makes it: its answer is `Exists` when there is such
+    /// an object already.
+    pub fn put_empty(&mut self, options: &PutOptions) -> Result<()> {
+        options.check()?;
+        self.note(options.id, options.name.as_ref())?;
+        let options = Box::new(PutOptions { mode: PutMode::Create, ..options.clone() });
+        self.steps.push(Step::Empty { options, fresh: self.store.new_id() });
         Ok(())
     }
 
@@ -254,7 +266,7 @@ impl Batch {
 impl Step {
     fn object(&self) -> ObjectId {
         match self {
-            Self::Put { fresh, options, .. } => options.id.unwrap_or(*fresh),
+            Self::Put { fresh, options, .. } | Self::Empty { fresh, options } => options.id.unwrap_or(*fresh),
             Self::Attributes { id, .. } | Self::Remove { id } | Self::Name { id, .. } => *id,
         }
     }
@@ -293,6 +305,12 @@ fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
             };
             debug_assert!(options.mode != PutMode::Update || !resolved.new);
             (Some((resolved, end)), expect, change)
+        }
+        Step::Empty { options, fresh } => {
+            let resolved = options.resolve(engine, *fresh)?;
+            let expect = resolved.expect.clone();
+            let change = options.change_without_data(&resolved);
+            (Some((resolved, PackEnd::Nothing)), expect, change)
         }
         Step::Attributes { id, updates } => {
             let change = Change::AttributesSet { subject: Subject::Object(*id), attributes: updates.clone() };

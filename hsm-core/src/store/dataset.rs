@@ -7,7 +7,11 @@ use crate::journal::{Change, Updates};
 use crate::object::{self, Attributes, Dataset, DatasetId, Name, ObjectId, Position};
 
 impl Store {
-    /// Creates a dataset. Its name is 1 to 255 bytes of UTF-8 and unique in the store.
+    /// Creates a dataset. Its name is 1 to 255 bytes of UTF-8 and unique in the store. Durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `Exists` when the name is taken, `Invalid` for a name or attributes outside the limits.
     pub fn create_dataset(&self, name: &str, attributes: &Attributes) -> Result<DatasetId> {
         object::check_name("dataset name", name)?;
         object::check_attributes(attributes)?;
@@ -22,13 +26,17 @@ impl Store {
     }
 
     /// Removes a dataset that holds no key.
+    ///
+    /// # Errors
+    ///
+    /// `Exists` while it holds keys, `DatasetNotFound`.
     pub fn remove_dataset(&self, id: DatasetId) -> Result<Position> {
         let expect = vec![Expect::Dataset(id), Expect::DatasetEmpty(id)];
         let change = Change::DatasetRemoved { dataset: id };
         Ok(self.engine().commit_one(expect, vec![change], Durability::Durable)?.position)
     }
 
-    /// A dataset by its name.
+    /// A dataset by its name, with the number of its keys.
     pub fn dataset(&self, name: &str) -> Result<Dataset> {
         let engine = self.engine();
         engine.check()?;
@@ -49,7 +57,11 @@ impl Store {
         engine.catalog.datasets(after, limit)
     }
 
-    /// Gives an object one more name.
+    /// Gives an object one more name. A listing of a dataset shows it once for each of its keys there.
+    ///
+    /// # Errors
+    ///
+    /// `Exists` when the name is taken, `ObjectNotFound`, `DatasetNotFound`.
     pub fn add_name(&self, id: ObjectId, name: &Name) -> Result<Position> {
         object::check_key(&name.key)?;
         let expect = vec![Expect::Live(id), Expect::Dataset(name.dataset), Expect::NameFree(name.clone())];
@@ -65,7 +77,7 @@ impl Store {
         Ok(self.engine().commit_one(expect, vec![change], Durability::Durable)?.position)
     }
 
-    /// Every name of an object.
+    /// Every name of a live object, the first one first. All of them are in memory at once.
     pub fn names(&self, id: ObjectId) -> Result<Vec<Name>> {
         let engine = self.engine();
         engine.check()?;

@@ -46,7 +46,12 @@ impl Store {
         Ok(Reader { store: self.clone(), object, copy, tier, fall_back: options.tier.is_none(), position: 0 })
     }
 
-    /// Reads a whole object into memory.
+    /// Reads a whole object into memory, however large it is.
+    ///
+    /// # Errors
+    ///
+    /// `NoData` for an object without data, `Corrupt` when a block is damaged on every copy in reach,
+    /// `TierOffline` when no copy is in reach.
     pub fn get(&self, id: ObjectId) -> Result<Vec<u8>> {
         let mut reader = self.reader(id, &GetOptions::default())?;
         let mut bytes = vec![0; reader.size() as usize];
@@ -54,12 +59,17 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Reads into `buffer` from byte `offset` on; short only at the end of the object.
+    /// Reads into `buffer` from byte `offset` on; short only at the end of the object. Only the blocks that hold
+    /// the range are read, and checked. For many ranges, a [`reader`](Self::reader) looks the object up once.
     pub fn get_range(&self, id: ObjectId, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         self.reader(id, &GetOptions::default())?.read_at(buffer, offset)
     }
 
-    /// Writes a whole object to `target`. Returns its size in bytes.
+    /// Writes a whole object to `target`, in runs of at most 1 MiB. Returns its size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// `Cancelled` when `target` fails; it may have got a part of the object then.
     pub fn get_to(&self, id: ObjectId, mut target: impl Write, options: &GetOptions) -> Result<u64> {
         self.reader(id, options)?.each_run(&mut |bytes| {
             target
@@ -69,17 +79,15 @@ impl Store {
     }
 
     /// Writes a whole object to a file, which is there whole or not at all: it is written beside `path`,
-    /// synced, and renamed. Returns its size in bytes.
+    /// synced, and renamed over what was there. Returns its size in bytes.
     pub fn get_path(&self, id: ObjectId, path: impl AsRef<Path>, options: &GetOptions) -> Result<u64> {
         let path = path.as_ref();
         let path = std::path::absolute(path).context("find", path)?;
-        let mut beside = path.clone().into_os_string();
-        beside.push(format!(".{:016x}.new", self.inner.instance));
-        let beside = Path::new(&beside);
+        // A name of its own: made of the target's, it could be too long, or that of another call.
+        let beside = &path.with_file_name(format!(".{}.new", self.new_id()));
         let mut reader = self.reader(id, options)?;
         let disk = OsDisk::new();
-        let file = disk.open(beside, Mode::OpenOrCreate).context("create", beside)?;
-        file.set_len(0).context("truncate", beside)?;
+        let file = disk.open(beside, Mode::Create).context("create", beside)?;
         let mut at = 0;
         let written = reader.each_run(&mut |bytes| {
             file.write_at(bytes, at).context("write", beside)?;

@@ -14,7 +14,7 @@ impl Store {
     /// Up to `limit` objects that match, in the query's order, behind the cursor of the page before.
     ///
     /// An object that exists throughout a listing appears in it exactly once; one that comes or goes meanwhile
-    /// may or may not.
+    /// may or may not. A page is in memory as a whole, so `limit` bounds that. Nothing is held between pages.
     pub fn page(&self, query: &Query, after: Option<&Cursor>, limit: usize) -> Result<Page> {
         let engine = self.engine();
         engine.check()?;

@@ -112,6 +112,19 @@ impl PutOptions {
         self.attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
     }
 
+    /// The change that makes an object without data.
+    pub(super) fn change_without_data(&self, resolved: &Resolved) -> Change {
+        Change::Put {
+            object: resolved.id,
+            generation: resolved.generation,
+            content: None,
+            copies: Vec::new(),
+            attributes: self.updates(),
+            name: self.name.clone(),
+            new: true,
+        }
+    }
+
     pub(super) fn digest_set(&self) -> DigestSet {
         DigestSet::new(self.digests.iter().copied().chain(self.expected.iter().map(Digest::algorithm)))
     }
@@ -183,7 +196,12 @@ impl PutOptions {
 }
 
 impl Store {
-    /// Stores `bytes` as an object.
+    /// Stores `bytes` as an object: a new one, or the next generation of the one that `options` name. Copies of the
+    /// generation before, on whatever tiers, are dropped with it. On an error nothing changed.
+    ///
+    /// # Errors
+    ///
+    /// `Exists`, `ObjectNotFound` or `KeyNotFound` by [`PutMode`], `DigestMismatch`, `TierReadOnly`, `TierFull`.
     pub fn put(&self, bytes: &[u8], options: &PutOptions) -> Result<Put> {
         let options = PutOptions { size_hint: bytes.len() as u64, ..options.clone() };
         let mut writer = self.writer(&options)?;
@@ -191,7 +209,11 @@ impl Store {
         writer.commit()
     }
 
-    /// Stores what a reader yields until its end.
+    /// Stores what a reader yields until its end, in runs of at most 1 MiB.
+    ///
+    /// # Errors
+    ///
+    /// `Cancelled` when the reader fails; and those of [`put`](Self::put).
     pub fn put_reader(&self, mut reader: impl Read, options: &PutOptions) -> Result<Put> {
         let mut writer = self.writer(options)?;
         let mut buffer = vec![0; RUN_LEN];
@@ -272,15 +294,7 @@ impl Store {
         let fresh = self.new_id();
         for attempt in 0.. {
             let resolved = options.resolve(engine, fresh)?;
-            let change = Change::Put {
-                object: resolved.id,
-                generation: resolved.generation,
-                content: None,
-                copies: Vec::new(),
-                attributes: options.updates(),
-                name: options.name.clone(),
-                new: true,
-            };
+            let change = options.change_without_data(&resolved);
             match engine.commit_one(resolved.expect, vec![change], options.durability) {
                 Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
                 answer => {

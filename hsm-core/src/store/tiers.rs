@@ -88,7 +88,7 @@ impl Store {
         commit_tier(engine, Some(before), config)
     }
 
-    /// Sets a tier active, read-only or draining.
+    /// Sets a tier active, read-only or draining. Reads go on in each of these states.
     pub fn set_tier_state(&self, index: TierIndex, state: TierState) -> Result<()> {
         let before = self.tier(index)?.config;
         self.change_tier(&TierConfig { state, ..before })
@@ -119,7 +119,12 @@ impl Store {
         Ok(lost)
     }
 
-    /// Takes a tier that holds no copy out of use.
+    /// Takes a tier that holds no copy out of use. Its index may then be given to another.
+    ///
+    /// # Errors
+    ///
+    /// `Exists` while it holds copies, those of removed objects included: drain or lose it first, and wait for the
+    /// grace window or purge.
     pub fn retire_tier(&self, index: TierIndex) -> Result<()> {
         let engine = self.engine();
         engine.check_writable()?;

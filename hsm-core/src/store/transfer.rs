@@ -13,6 +13,14 @@ const PAGE_LEN: usize = 1000;
 impl Store {
     /// Makes sure that `target` holds a verified copy, read from `source` (`None`: the hottest copy). `None`
     /// where that was so already. Archiving is copying to a colder tier, recalling to a hotter one.
+    ///
+    /// The new copy was synced and read back from the medium when this returns, and the change is durable.
+    ///
+    /// # Errors
+    ///
+    /// `CopyNotFound` when `source` has no copy, `NoData` for an object without data, `TierReadOnly` or
+    /// `TierFull` when `target` takes nothing, `Corrupt` when no whole copy could be read, or the new one came
+    /// back from the medium damaged. The object is then as it was.
     pub fn copy(
         &self,
         id: ObjectId,
@@ -23,7 +31,11 @@ impl Store {
     }
 
     /// Copies, then drops the copy on `source`, in one change. Nothing is dropped before the new copy was read
-    /// back from the medium.
+    /// back from the medium. `None` where only `target` has a copy already.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`copy`](Self::copy).
     pub fn move_object(
         &self,
         id: ObjectId,
@@ -33,7 +45,9 @@ impl Store {
         self.transfer_one(id, Transfer { source: Some(source), target, release_source: true })
     }
 
-    /// Copies many objects; small ones share packs, syncs and commits. One answer each, in order.
+    /// Copies many objects; small ones share packs, syncs and commits. One answer each, in order; an object that
+    /// fails does not disturb the others. Memory grows with the number of ids: a listing is best done page by
+    /// page.
     pub fn copy_many(
         &self,
         ids: &[ObjectId],
@@ -43,7 +57,7 @@ impl Store {
         self.transfer_all(ids, Transfer { source, target, release_source: false })
     }
 
-    /// Moves many objects; small ones share packs, syncs and commits. One answer each, in order.
+    /// Moves many objects, as [`copy_many`](Self::copy_many) copies them.
     pub fn move_many(
         &self,
         ids: &[ObjectId],
@@ -69,11 +83,12 @@ impl Store {
         self.copy(id, None, target)
     }
 
-    /// Reads the copy on `tier` back from the medium, and records whether it is whole.
+    /// Reads the copy on `tier` back from the medium, past the page cache where the kernel allows, and records
+    /// whether it is whole. A copy that was found damaged no longer counts as verified.
     ///
     /// # Errors
     ///
-    /// `Corrupt` when it is not.
+    /// `Corrupt` when it is not whole, `CopyNotFound` when there is none.
     pub fn verify(&self, id: ObjectId, tier: TierIndex) -> Result<Position> {
         let engine = self.engine();
         engine.check_writable()?;

@@ -257,7 +257,8 @@ impl Embedded {
         }
         let durable = !relaxed;
         let sync = durable && !mutant(Mutant::JournalSyncLeftOut);
-        match journal::append(&self.segments, state.tail, &group, sync, self.ground.segment_bytes_max) {
+        let (unsynced, max) = (state.durable != state.tail, self.ground.segment_bytes_max);
+        match journal::append(&self.segments, state.tail, &group, sync, unsynced, max) {
             Ok(tail) => Ok(Some((state, tail, durable, (done, time_ns)))),
             Err(append) => Err(Failed { error: append.error, tail: Some(Box::new((state, append.tail))) }),
         }
@@ -291,10 +292,8 @@ impl Embedded {
         tail: Option<journal::Tail>,
         error: &Error,
     ) -> Result<()> {
-        let Some(tail) = tail else {
-            return Err(self.fail(format!("the journal cannot be written ({error}); open the store again")));
-        };
-        if state.durable.last != state.tail.last && error.kind() != Kind::Full {
+        let unsynced = state.durable.last != state.tail.last;
+        if unsynced && (tail.is_none() || error.kind() != Kind::Full) {
             // The sync that failed was also that of relaxed groups, whose pages may be gone: what is true is
             // found out by an open that reads the medium.
             let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
@@ -302,6 +301,9 @@ impl Embedded {
                 self.fail(format!("relaxed changes could not be synced ({error}); open the store again"))
             );
         }
+        let Some(tail) = tail else {
+            return Err(self.fail(format!("the journal cannot be written ({error}); open the store again")));
+        };
         if tail == state.tail {
             return Ok(());
         }

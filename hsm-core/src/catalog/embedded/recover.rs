@@ -216,6 +216,8 @@ impl Embedded {
             }
             tail = reader.tail();
         }
+        // The journal may go on in a segment that holds nothing yet.
+        let tail = reader.tail();
         let lost = tail.last.number < state.tail.last.number;
         let durable = if another_boot { tail } else { durable };
         Ok(JournalEnd { tail, rolled_back: lost, durable, damage: None })

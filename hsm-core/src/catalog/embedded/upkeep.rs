@@ -55,6 +55,11 @@ impl Embedded {
 
     fn new_epoch_in_transaction(&self, connection: &Connection, cause: EpochCause) -> Result<Position> {
         let state = lookup::must_state(connection)?;
+        if state.durable != state.tail {
+            // The segment before must not lose what the new one goes on from.
+            self.sync_places(connection)?;
+            journal::sync(&self.segments, state.durable.segment, state.tail.segment)?;
+        }
         let ended = state.tail.last;
         let first = Position { epoch: ended.epoch + 1, number: ended.number + 1 };
         let header = SegmentHeader {
@@ -78,8 +83,8 @@ impl Embedded {
         let mut applier = Applier::new(connection);
         applier.apply(first.number, header.created_ns, &change)?;
         applier.finish()?;
-        let tail =
-            journal::append(&self.segments, tail, &group, true, u64::MAX).map_err(|append| *append.error)?;
+        let tail = journal::append(&self.segments, tail, &group, true, false, u64::MAX)
+            .map_err(|append| *append.error)?;
         lookup::set_state(connection, &State { tail, durable: tail, ..state })?;
         commit(connection)?;
         Ok(tail.last)
