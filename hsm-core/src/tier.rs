@@ -198,6 +198,8 @@ impl Tier {
         let mut open = self.pack.lock();
         if let Some(pack) = &*open {
             if pack.failed().is_none() && pack.len() < self.config.pack_size_bytes {
+                // An open file outlives the root it lies on: what is written there would not be found.
+                self.backend.look_for_root()?;
                 return Ok(pack.clone());
             }
             serials.settle(pack.identity().place.serial);

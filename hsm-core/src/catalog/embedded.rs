@@ -158,8 +158,8 @@ impl Catalog for Embedded {
         self.read(|connection| lookup::expired(connection, now_ns, limit))
     }
 
-    fn garbage(&self, limit: usize) -> Result<Vec<Garbage>> {
-        self.read(|connection| lookup::garbage(connection, limit))
+    fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>> {
+        self.read(|connection| lookup::garbage(connection, after, limit))
     }
 
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()> {

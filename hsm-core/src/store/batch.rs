@@ -3,7 +3,7 @@
 //! The bytes of all small puts go to a pack together and are synced once; the changes are one group of the
 //! journal. An *atomic* batch happens wholly or not at all; otherwise each change stands for itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
 use super::put::{Put, PutMode, PutOptions, Resolved};
@@ -208,6 +208,7 @@ impl Batch {
                 all.expect.append(&mut ready.proposal.expect);
                 all.changes.append(&mut ready.proposal.changes);
             }
+            all.expect = room_in_all(all.expect);
             vec![all]
         } else {
             prepared.iter_mut().map(|ready| std::mem::take(&mut ready.proposal)).collect()
@@ -217,7 +218,9 @@ impl Batch {
         for (position, ready) in prepared.iter().enumerate() {
             let outcome = if self.atomic { &done[0] } else { &done[position] };
             let answer = match outcome {
-                Err(error) if is_race(error) && !last => continue,
+                Err(error) if !last && (self.follow(engine, ready.index, error)? || is_race(error)) => {
+                    continue;
+                }
                 Err(error) => Err(error.clone()),
                 Ok(done) => {
                     let (id, generation) = match &ready.put {
@@ -232,6 +235,14 @@ impl Batch {
         }
         let _ = engine.note_garbage(replaced); // What cannot be removed now is removed later.
         Ok(())
+    }
+
+    /// Takes a put's bytes to where its tier is now, or to the tier that takes its place.
+    fn follow(&mut self, engine: &Engine, index: usize, error: &Error) -> Result<bool> {
+        let Step::Put { options, copy, .. } = &mut self.steps[index] else { return Ok(false) };
+        let Some(target) = engine.new_target(options.tier, copy.tier(), error)? else { return Ok(false) };
+        copy.move_to(target)?;
+        Ok(true)
     }
 
     /// Syncs the bytes of all puts: each pack once, up to the last record of the batch.
@@ -258,6 +269,23 @@ impl Step {
             Self::Attributes { id, .. } | Self::Remove { id } | Self::Name { id, .. } => *id,
         }
     }
+}
+
+/// All puts of a batch together must find room on a tier, not each alone.
+fn room_in_all(expect: Vec<Expect>) -> Vec<Expect> {
+    let mut wanted = BTreeMap::new();
+    let mut left: Vec<Expect> = expect
+        .into_iter()
+        .filter(|one| match one {
+            Expect::TierRoom(tier, bytes) => {
+                *wanted.entry(*tier).or_insert(0) += bytes;
+                false
+            }
+            _ => true,
+        })
+        .collect();
+    left.extend(wanted.into_iter().map(|(tier, bytes)| Expect::TierRoom(tier, bytes)));
+    left
 }
 
 fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {

@@ -41,7 +41,7 @@ impl Store {
         engine.check_writable()?;
         let purged = purge_expired(engine)?;
         let files_removed = engine.reclaim()?;
-        let packs_removed = remove_empty_packs(engine, self.inner.instance)?;
+        let packs_removed = self.remove_empty_packs(engine)?;
         Ok(Maintained { purged, files_removed, packs_removed })
     }
 
@@ -98,6 +98,53 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Removes packs in which nothing lives, of this handle and of those that are gone, but for those it
+    /// appends to.
+    fn remove_empty_packs(&self, engine: &Engine) -> Result<u64> {
+        let candidates = engine.catalog.packs(None)?;
+        if candidates.iter().all(|pack| pack.live_objects != 0) {
+            return Ok(0);
+        }
+        let others = {
+            let _open = self.inner.lock.lock_open()?;
+            member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?.live
+        };
+        let own = self.inner.instance;
+        // What is empty only by relaxed changes must stay: they may yet be rolled back.
+        engine.catalog.sync()?;
+        let open = crate::catalog::Places::settled(&*engine.tiers).packs;
+        let is_done = |pack: &PackUsage| {
+            let writer = pack.name.instance;
+            pack.live_objects == 0
+                && (writer == own || !others.contains(&writer))
+                && !open.contains(&(pack.tier, pack.name))
+        };
+        let mut removed = Vec::new();
+        // Looked at again: what was empty before the sync and is still is empty for good, since nobody
+        // appends to it.
+        for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
+            let tier = match engine.tier(pack.tier) {
+                Ok(tier) => tier,
+                Err(_) => {
+                    removed.push(pack); // Its tier was retired.
+                    continue;
+                }
+            };
+            let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));
+            if gone.is_ok() {
+                // An empty directory that stays does no harm.
+                let _ = (pack.name.instance != own).then(|| tier.backend.forget_instance(pack.name.instance));
+                removed.push(pack);
+            }
+        }
+        if !removed.is_empty() {
+            engine.catalog.forget_packs(&removed)?;
+        }
+        Ok(removed.len() as u64)
+    }
+}
+
 /// Every place that an object's copy lies in. Grows with the store: reconciling is for the rare case.
 fn known_places(engine: &Engine) -> Result<std::collections::BTreeSet<(u8, PlaceName)>> {
     let mut known = std::collections::BTreeSet::new();
@@ -136,22 +183,4 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
             return Ok(purged);
         }
     }
-}
-
-/// Removes this handle's packs in which nothing lives, but for those it appends to.
-fn remove_empty_packs(engine: &Engine, instance: u64) -> Result<u64> {
-    let open = crate::catalog::Places::settled(&*engine.tiers).packs;
-    let is_done = |pack: &PackUsage| pack.live_objects == 0 && !open.contains(&(pack.tier, pack.name));
-    let empty: Vec<PackUsage> = engine.catalog.packs(Some(instance))?.into_iter().filter(is_done).collect();
-    let mut removed = Vec::new();
-    for pack in empty {
-        let tier = engine.tier(pack.tier)?;
-        if tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name])).is_ok() {
-            removed.push(pack);
-        }
-    }
-    if !removed.is_empty() {
-        engine.catalog.forget_packs(&removed)?;
-    }
-    Ok(removed.len() as u64)
 }

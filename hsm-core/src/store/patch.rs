@@ -51,7 +51,7 @@ impl Store {
             }
             let size = end.max(object.size());
             match self.try_put_at(engine, &object, offset, bytes, size, durability) {
-                Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
+                Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => engine.refresh_tiers()?,
                 done => return done,
             }
         }

@@ -389,11 +389,14 @@ impl Writer {
                     self.copy.keep(); // The journal may refer to it.
                     return Err(error);
                 }
-                Err(error) if is_race(&error) || self.lost_a_name(&error) => {
-                    engine.refresh_tiers()?;
+                Err(error) => {
+                    if let Some(target) = engine.new_target(self.options.tier, self.copy.tier(), &error)? {
+                        self.copy.move_to(target)?;
+                    } else if !is_race(&error) && !self.lost_a_name(&error) {
+                        return Err(error);
+                    }
                     last = Some(error);
                 }
-                Err(error) => return Err(error),
             }
         }
         Err(last.unwrap_or_else(|| Error::Conflict { what: "the object".to_owned() }))
