@@ -203,6 +203,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn snapshot(&self) -> Result<Option<Position>>;
     /// Begins a new epoch; the handle must be the only one.
     fn begin_epoch(&self, cause: EpochCause) -> Result<Position>;
+    /// The epochs that began, in order: each with its cause and the number of its first change.
+    fn epochs(&self) -> Result<Vec<(u64, EpochCause, u64)>>;
     /// Closes what a clean end can close, so that nothing needs recovery.
     fn close(&self) -> Result<()>;
     /// Durable changes behind `after`, in order.

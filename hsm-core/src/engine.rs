@@ -37,6 +37,8 @@ pub(crate) struct Engine {
     pub(crate) pid: u32,
     pub(crate) closed: AtomicBool,
     pub(crate) read_only: RwLock<Option<String>>,
+    /// Whether that is because the store is older than its roots: reconciling mends this, and nothing else.
+    pub(crate) restored: AtomicBool,
     /// Places that became garbage since the last reclaim.
     pub(crate) garbage: AtomicU64,
 }

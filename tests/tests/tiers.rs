@@ -2,9 +2,10 @@
 //! nothing goes where it should not, and no copy disappears that nobody gave up.
 
 use std::fs;
+use std::time::Duration;
 
 use hsm_core::object::{Attributes, TierConfig, TierState};
-use hsm_core::{Durability, Kind, PutOptions, Query};
+use hsm_core::{Durability, Kind, PutOptions, Query, StoreOptions};
 use hsm_tests::fixture::{Fixture, LARGE, SMALL, bytes, files_ending, kind, on_tier, tiers_of};
 
 fn root_beside(fixture: &Fixture, name: &str) -> String {
@@ -115,7 +116,7 @@ fn a_stale_handle_reads_what_lies_on_the_new_root_of_a_tier() {
 #[test]
 fn a_root_that_belongs_to_someone_else_is_refused() {
     let fixture = Fixture::new();
-    let stranger = Fixture::with_outside_tiers(1, hsm_core::StoreOptions::new());
+    let stranger = Fixture::with_outside_tiers(1, StoreOptions::new());
     let root = stranger.outside("tier-0").display().to_string();
     assert_eq!(kind(&fixture.store.add_tier(&TierConfig::posix(7, root))), Some(Kind::Exists));
     assert_eq!(kind(&fixture.store.tier(7)), Some(Kind::NotFound));
@@ -237,7 +238,7 @@ fn losing_a_tier_strikes_off_its_copies_and_names_what_is_gone() {
 
 #[test]
 fn the_garbage_of_a_lost_tier_does_not_stand_in_the_way_of_others() {
-    let mut fixture = Fixture::with_outside_tiers(2, hsm_core::StoreOptions::new());
+    let mut fixture = Fixture::with_outside_tiers(2, StoreOptions::new().grace(Duration::ZERO));
     let ids: Vec<_> = (0..300)
         .map(|seed| {
             let options = PutOptions { durability: Durability::Relaxed, ..on_tier(0) };
@@ -249,8 +250,7 @@ fn the_garbage_of_a_lost_tier_does_not_stand_in_the_way_of_others() {
     let mut batch = fixture.store.batch(false, Durability::Durable);
     ids.iter().for_each(|id| batch.remove(*id).unwrap());
     batch.commit().unwrap();
-    ids.iter().for_each(|id| drop(fixture.store.purge(*id).unwrap()));
-    fixture.store.purge(there.id).unwrap();
+    fixture.store.remove(there.id).unwrap();
     fixture.store.maintain().unwrap();
     assert_eq!(files_ending(&fixture.outside("tier-1"), ".obj").len(), 0, "of the tier in reach");
     fixture.store.lose_tier(0).unwrap();

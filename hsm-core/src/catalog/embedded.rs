@@ -197,6 +197,10 @@ impl Catalog for Embedded {
         self.new_epoch(cause)
     }
 
+    fn epochs(&self) -> Result<Vec<(u64, EpochCause, u64)>> {
+        self.read(lookup::epochs)
+    }
+
     fn close(&self) -> Result<()> {
         let progress = self.progress()?;
         if progress.applied != progress.durable {

@@ -1,5 +1,7 @@
 //! Maintenance that a caller asks for: no thread of the store's own does it.
 
+use std::sync::atomic::Ordering;
+
 use super::{Store, member};
 use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, PackUsage, Proposal};
@@ -84,7 +86,7 @@ impl Store {
                 })?;
             }
         }
-        if engine.read_only.read().is_some() {
+        if engine.restored.load(Ordering::Acquire) {
             let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
             for tier in engine.tiers.all() {
                 if tier.backend.check_root().is_ok() {
@@ -92,6 +94,7 @@ impl Store {
                 }
             }
             *engine.read_only.write() = None;
+            engine.restored.store(false, Ordering::Release);
             found.new_epoch = Some(position);
         }
         Ok(found)

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -15,9 +15,9 @@ use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
 use crate::file::{self, Disk, FileKind, MemoryDisk, Mode};
-use crate::journal::Change;
+use crate::journal::{Change, EpochCause};
 use crate::journal::queue::LockFile;
-use crate::object::{IdGenerator, TierConfig};
+use crate::object::{IdGenerator, Position, TierConfig};
 use crate::tier::{Tier, TierGround, Tiers};
 use crate::wire::{self, Reader, Writer};
 
@@ -318,6 +318,7 @@ impl Opening<'_> {
             pid: std::process::id(),
             closed: AtomicBool::new(false),
             read_only: RwLock::new(read_only),
+            restored: AtomicBool::new(false),
             garbage: AtomicU64::new(0),
         };
         let inner = Inner {
@@ -344,8 +345,9 @@ impl Store {
     fn check_age(&self) -> Result<()> {
         let engine = self.engine();
         let last = engine.catalog.progress()?.applied;
+        let epochs = engine.catalog.epochs()?;
         for tier in engine.tiers.all() {
-            if let Some(seen) = tier.seen().ok().flatten().filter(|seen| *seen > last) {
+            if let Some(seen) = tier.seen().ok().flatten().filter(|seen| is_unknown(*seen, last, &epochs)) {
                 let reason = format!(
                     "the root of tier {} has seen change {} of epoch {}, the journal ends at {} of {}: it was restored from an older backup; run reconcile",
                     tier.index(),
@@ -354,11 +356,25 @@ impl Store {
                     last.number,
                     last.epoch
                 );
-                engine.read_only.write().get_or_insert(reason);
+                engine.read_only.write().get_or_insert_with(|| {
+                    engine.restored.store(true, Ordering::Release);
+                    reason
+                });
             }
         }
         Ok(())
     }
+}
+
+/// Whether a change that a root has seen never was in this journal. That shows also when the restored journal
+/// began a new epoch since: where that epoch began, the one the root has seen had gone further. What was
+/// reconciled since is known and settled.
+fn is_unknown(seen: Position, last: Position, epochs: &[(u64, EpochCause, u64)]) -> bool {
+    let mut later = epochs.iter().filter(|(epoch, ..)| *epoch > seen.epoch);
+    if later.clone().any(|(_, cause, _)| *cause == EpochCause::Reconciled) {
+        return false;
+    }
+    seen > last || later.next().is_some_and(|(_, _, first)| *first <= seen.number)
 }
 
 /// Removes a directory and all below it, as far as it is there.
