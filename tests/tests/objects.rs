@@ -416,7 +416,9 @@ fn undelete_brings_back_all_that_there_was() {
         .into()
     };
     let before = seen(store);
-    ids.map(|id| store.remove(id).unwrap());
+    for id in ids {
+        store.remove(id).unwrap();
+    }
     for id in ids {
         assert_eq!(kind(&store.object(id)), Some(Kind::NotFound));
     }

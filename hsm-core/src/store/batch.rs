@@ -190,6 +190,13 @@ impl Batch {
             }
         }
         if self.atomic
+            && let Some(twice) = changed_twice(&prepared)
+        {
+            let error = Error::invalid("batch", format!("it changes object {twice} twice, once by its name"));
+            answers.fill(Some(Err(error)));
+            return Ok(());
+        }
+        if self.atomic
             && let Some(error) = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned())
         {
             answers.fill(Some(Err(error.clone())));
@@ -271,6 +278,14 @@ impl Step {
     }
 }
 
+/// An object that two changes turned out to be about: what they expect was looked up before either.
+fn changed_twice(prepared: &[Prepared]) -> Option<ObjectId> {
+    let mut seen = BTreeSet::new();
+    let objects = prepared.iter().flat_map(|ready| &ready.proposal.changes).filter_map(Change::object);
+    let mut twice = objects.filter(|id| !seen.insert(*id));
+    twice.next()
+}
+
 /// All puts of a batch together must find room on a tier, not each alone.
 fn room_in_all(expect: Vec<Expect>) -> Vec<Expect> {
     let mut wanted = BTreeMap::new();
@@ -323,6 +338,7 @@ fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
             (Some((resolved, end)), expect, change)
         }
         Step::Attributes { id, updates } => {
+            super::attributes::check(engine, &engine.live(*id)?.attributes, updates)?;
             let change = Change::AttributesSet { subject: Subject::Object(*id), attributes: updates.clone() };
             (None, vec![Expect::Live(*id)], change)
         }

@@ -169,6 +169,11 @@ impl PutOptions {
             (PutMode::Update, None) => return Err(Error::ObjectNotFound { id }),
             _ => {}
         }
+        if let Some(live) = live.filter(|_| !self.attributes.is_empty()) {
+            let mut together = live.attributes.clone();
+            together.extend(self.attributes.clone());
+            object::check_attributes(&together)?;
+        }
         expect.push(Expect::Generation(id, found.as_ref().map_or(0, |object| object.generation)));
         expect.push(if live.is_some() { Expect::Live(id) } else { Expect::NotLive(id) });
         // An id that was purged leaves nothing behind, so a new life of one that a caller chose begins above
