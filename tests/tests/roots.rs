@@ -128,12 +128,10 @@ fn a_restored_backup_is_read_until_it_is_reconciled() {
     for index_too in [true, false] {
         let mut fixture = with_backup(index_too);
         let backup = fixture.outside("backup");
-        fixture.store = fixture
-            .try_reopen_after(|store| {
-                fs::remove_dir_all(store).unwrap();
-                fs::rename(&backup, store).unwrap();
-            })
-            .unwrap();
+        fixture.reopen_after(|store| {
+            fs::remove_dir_all(store).unwrap();
+            fs::rename(&backup, store).unwrap();
+        });
         let store = &fixture.store;
         let reason = store.read_only_reason().expect("older than its roots");
         assert!(reason.contains("older backup"), "{reason}");
@@ -163,13 +161,11 @@ fn a_restored_backup_is_read_until_it_is_reconciled() {
 fn a_root_that_was_away_while_the_store_was_reconciled_is_taken_back() {
     let mut fixture = with_backup(false);
     let (backup, root, away) = (fixture.outside("backup"), fixture.outside("tier-1"), fixture.outside("away"));
-    fixture.store = fixture
-        .try_reopen_after(|store| {
-            fs::remove_dir_all(store).unwrap();
-            fs::rename(&backup, store).unwrap();
-            fs::rename(&root, &away).unwrap();
-        })
-        .unwrap();
+    fixture.reopen_after(|store| {
+        fs::remove_dir_all(store).unwrap();
+        fs::rename(&backup, store).unwrap();
+        fs::rename(&root, &away).unwrap();
+    });
     fixture.store.reconcile().unwrap();
     fixture.reopen_after(|_| fs::rename(&away, &root).unwrap());
     assert_eq!(fixture.store.read_only_reason(), None);
@@ -190,8 +186,8 @@ fn reconciling_a_store_in_step_changes_nothing() {
 
 #[test]
 fn reconciling_does_not_make_a_handle_writable_that_was_opened_read_only() {
-    let fixture = two_disks();
-    fixture.store.close().unwrap();
+    let mut fixture = two_disks();
+    fixture.close();
     let store = Store::open(fixture.path(), &StoreOptions::new().read_only(true)).unwrap();
     assert_eq!(store.reconcile().unwrap().new_epoch, None);
     assert_eq!(kind(&store.put(b"x", &PutOptions::default())), Some(Kind::Refused));

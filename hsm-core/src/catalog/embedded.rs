@@ -223,8 +223,19 @@ impl Catalog for Embedded {
                 format!("the journal no longer holds change {}", after.number + 1),
             ));
         };
-        while events.len() < limit {
-            let Some((group, changes)) = reader.next()? else { break };
+        while events.len() < limit && reader.tail().last.number < durable.number {
+            let (group, changes) = match reader.next() {
+                Ok(Some(read)) => read,
+                // What lies before the damage is handed out first.
+                _ if !events.is_empty() => break,
+                Ok(None) => {
+                    return Err(Error::damaged(
+                        self.segments.directory(),
+                        format!("it ends at change {} of {}", reader.tail().last.number, durable.number),
+                    ));
+                }
+                Err(error) => return Err(error),
+            };
             if group.header.first.number > durable.number {
                 break;
             }

@@ -48,6 +48,13 @@ impl LockFile {
             wire::write_head(&mut bytes, MAGIC, store_id);
             Writer(&mut bytes).u64(0);
             file.write_at(&bytes, 0).context("write", path)?;
+        } else {
+            let mut head = [0; HEAD_LENGTH];
+            file.read_at(&mut head, 0).context("read", path)?;
+            // A later version may queue in another way. Damage does no harm: nothing here matters.
+            if let Err(newer @ Error::NewerFormat { .. }) = wire::check_head(&head, MAGIC, None, path) {
+                return Err(newer);
+            }
         }
         Ok(Self { file, path: path.to_owned(), mine: Mutex::new(()), patience })
     }

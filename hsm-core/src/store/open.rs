@@ -72,6 +72,14 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     fn open(self) -> Result<Store> {
+        match self.try_open() {
+            // Met behind the first look at it, and marked: this time it is rebuilt.
+            Err(Error::Index { damaged: true, .. }) => self.try_open(),
+            opened => opened,
+        }
+    }
+
+    fn try_open(&self) -> Result<Store> {
         self.prepare_directory()?;
         self.check_network()?;
         let lock_path = self.directory.join("lock");
