@@ -11,7 +11,7 @@ fn a_store_on_a_network_file_system_is_opened_by_one_handle_alone() {
     let disk = SimDisk::new();
     disk.set_network(Some("NFS"));
     let index = tempfile::tempdir().unwrap();
-    let shared = StoreOptions::new().disk(Arc::new(disk.clone())).index_directory("/store");
+    let shared = StoreOptions::new().disk(Arc::new(disk.clone()));
     let answer = Store::open("/store", &shared);
     assert_eq!(kind(&answer), Some(Kind::Unsupported));
     assert!(answer.unwrap_err().to_string().contains("NFS"));
@@ -43,5 +43,11 @@ fn whoever_finds_a_store_open_exclusively_is_told_that_it_is_busy() {
     assert_eq!(kind(&answer), Some(Kind::Busy), "{answer:?}");
     assert!(begun.elapsed() < std::time::Duration::from_secs(5));
     drop(store);
-    Store::open(&path, &options).unwrap();
+    let shared = Store::open(&path, &options).unwrap();
+    let other = Store::open(&path, &options).unwrap();
+    shared.close().unwrap();
+    assert_eq!(kind(&Store::open(&path, &options.clone().exclusive(true))), Some(Kind::Busy));
+    other.close().unwrap();
+    drop((shared, other));
+    Store::open(&path, &options.exclusive(true)).unwrap();
 }

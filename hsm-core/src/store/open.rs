@@ -14,7 +14,7 @@ use crate::catalog::embedded::{Embedded, Found, Ground, IndexPlace};
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
-use crate::file::{self, Disk, FileKind, MemoryDisk, Mode};
+use crate::file::{self, Disk, FileKind, MemoryDisk, Mode, OsDisk};
 use crate::journal::{Change, EpochCause};
 use crate::journal::queue::LockFile;
 use crate::object::{IdGenerator, Position, TierConfig};
@@ -86,6 +86,10 @@ impl Opening<'_> {
         let patience = self.options.patience;
         let lock = Arc::new(LockFile::open(&*self.disk, &lock_path, &[0; 16], patience)?);
         let open_lock = lock.lock_open()?;
+        if !lock.enter(self.options.exclusive)? {
+            let what = format!("the store in {} (one of you exclusively)", self.directory.display());
+            return Err(Error::Busy { what, waited_s: 0 });
+        }
         let id = self.read_marker()?;
         let store = match id {
             Some(_) if self.options.must_create => {
@@ -140,11 +144,15 @@ impl Opening<'_> {
     }
 
     fn check_network(&self) -> Result<()> {
-        let directory = self.options.index_directory.as_ref().unwrap_or(&self.directory);
         if self.options.exclusive || self.options.index_in_memory {
             return Ok(());
         }
-        match self.disk.network_kind(directory).context("look at", directory)? {
+        // An index of its own directory lies on the operating system's disk, whatever the store lies on.
+        let (kind, directory) = match &self.options.index_directory {
+            Some(directory) => (OsDisk::new().network_kind(directory), directory),
+            None => (self.disk.network_kind(&self.directory), &self.directory),
+        };
+        match kind.context("look at", directory)? {
             Some(kind) => Err(Error::Unsupported {
                 what: format!(
                     "a shared index on {kind} ({}): put the index on a local disk, or open the store exclusively",

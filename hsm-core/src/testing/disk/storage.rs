@@ -111,7 +111,9 @@ impl Storage {
     // Processes and boots.
 
     pub(super) fn process(&self) -> ProcessIdentity {
-        let boot_id = (u128::from(self.boot) << 64 | u128::from_le_bytes(*b"simulated boot..")).to_le_bytes();
+        // The journal keeps the first 8 bytes only: they must tell boots apart.
+        let mut boot_id = *b"........simulate";
+        boot_id[..8].copy_from_slice(&self.boot.to_le_bytes());
         ProcessIdentity { pid: u64::from(std::process::id()), start_ticks: self.starts, boot_id }
     }
 
