@@ -82,6 +82,11 @@ pub trait Backend: Send + Sync + Debug {
     fn capabilities(&self) -> Capabilities;
     /// Checks that the root is there and ours. An error of kind `Offline` says how to bring it back.
     fn check_root(&self) -> Result<()>;
+    /// Looks whether the root is there, more quickly than [`check_root`](Self::check_root) and less closely:
+    /// for whoever holds a place open that was checked before.
+    fn look_for_root(&self) -> Result<()> {
+        self.check_root()
+    }
     /// Creates a place. Errors of kind `Exists` when the name was used before.
     fn create(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>>;
     /// Opens a place that is still being written, by this process or another, for more writing.

@@ -185,8 +185,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn tiers(&self) -> Result<Vec<TierUsage>>;
     /// Removed objects whose grace window was over before `now_ns`.
     fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>>;
-    /// Places that may be removed now.
-    fn garbage(&self, limit: usize) -> Result<Vec<Garbage>>;
+    /// Places that may be removed now, in order, behind `after`.
+    fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>>;
     /// Strikes places off the garbage that are removed.
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()>;
     /// The packs of an instance, or of all.
@@ -203,6 +203,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn snapshot(&self) -> Result<Option<Position>>;
     /// Begins a new epoch; the handle must be the only one.
     fn begin_epoch(&self, cause: EpochCause) -> Result<Position>;
+    /// The epochs that began, in order: each with its cause and the number of its first change.
+    fn epochs(&self) -> Result<Vec<(u64, EpochCause, u64)>>;
     /// Closes what a clean end can close, so that nothing needs recovery.
     fn close(&self) -> Result<()>;
     /// Durable changes behind `after`, in order.

@@ -37,6 +37,8 @@ pub(crate) struct Engine {
     pub(crate) pid: u32,
     pub(crate) closed: AtomicBool,
     pub(crate) read_only: RwLock<Option<String>>,
+    /// Whether that is because the store is older than its roots: reconciling mends this, and nothing else.
+    pub(crate) restored: AtomicBool,
     /// Places that became garbage since the last reclaim.
     pub(crate) garbage: AtomicU64,
 }
@@ -69,7 +71,11 @@ impl Engine {
         durability: Durability,
     ) -> Result<Vec<Result<Committed>>> {
         self.check_writable()?;
-        Ok(self.catalog.commit(proposals, durability))
+        let answers = self.catalog.commit(proposals, durability);
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(may_be_stale)) {
+            self.refresh_tiers()?;
+        }
+        Ok(answers)
     }
 
     /// Commits one proposal.
@@ -103,15 +109,38 @@ impl Engine {
         })
     }
 
-    /// The tier that data goes to: the one named, or the hottest that takes new data.
+    /// The tier that data goes to: the one named, or the hottest that takes new data. Others may have changed
+    /// the tiers since we looked: the commit finds that out.
     pub(crate) fn target(&self, named: Option<TierIndex>) -> Result<Arc<crate::tier::Tier>> {
-        if let Some(index) = named {
-            return self.tier(index);
+        let wanted = || match named {
+            Some(index) => self.tiers.get(index).ok(),
+            None => self.tiers.all().into_iter().find(|tier| tier.config.state == TierState::Active),
+        };
+        if let Some(tier) = wanted().filter(|tier| tier.config.state == TierState::Active) {
+            return Ok(tier);
         }
-        let active = self.tiers.all().into_iter().find(|tier| tier.config.state == TierState::Active);
-        active.ok_or_else(|| Error::ReadOnly {
-            reason: "no tier is active; add one or set one active".to_owned(),
+        self.refresh_tiers()?;
+        wanted().ok_or_else(|| match named {
+            Some(tier) => Error::TierNotFound { tier },
+            None => Error::ReadOnly { reason: "no tier is active; add one or set one active".to_owned() },
         })
+    }
+
+    /// Where a copy has to go on whose commit met with `error`: `None` when its tier is not the reason.
+    pub(crate) fn new_target(
+        &self,
+        named: Option<TierIndex>,
+        tier: &crate::tier::Tier,
+        error: &Error,
+    ) -> Result<Option<Arc<crate::tier::Tier>>> {
+        if !may_be_stale(error) {
+            return Ok(None);
+        }
+        self.refresh_tiers()?;
+        let target = self.target(named)?;
+        let place = |tier: &crate::tier::Tier| (tier.index(), tier.config.incarnation);
+        let elsewhere = target.config.state == TierState::Active && place(&target) != place(tier);
+        Ok(elsewhere.then_some(target))
     }
 
     /// Opens one of an object's copies: on `tier` if one is named, else the hottest that can be read.
@@ -159,6 +188,8 @@ impl Engine {
                 };
                 return Err(first_error.unwrap_or_else(nothing));
             }
+            // Or it lies on a root that this handle does not know yet.
+            self.refresh_tiers()?;
         }
     }
 
@@ -187,9 +218,11 @@ impl Engine {
     /// Tiers that are out of reach keep their garbage until they are back.
     pub(crate) fn reclaim(&self) -> Result<u64> {
         self.garbage.store(0, Ordering::Release);
-        let mut removed_in_all = 0;
+        // At a root that is no longer the tier's, what is garbage would not be found, and taken for removed.
+        self.refresh_tiers()?;
+        let (mut removed_in_all, mut after) = (0, None);
         loop {
-            let found = self.catalog.garbage(RECLAIM_AT_ONCE)?;
+            let found = self.catalog.garbage(after, RECLAIM_AT_ONCE)?;
             let mut removed: Vec<Garbage> = Vec::with_capacity(found.len());
             for garbage in &found {
                 if self.remove_place(garbage).is_ok() {
@@ -197,20 +230,21 @@ impl Engine {
                 }
             }
             self.sync_removals(&mut removed);
-            if removed.is_empty() {
-                return Ok(removed_in_all);
+            if !removed.is_empty() {
+                self.catalog.forget_garbage(&removed)?;
             }
-            self.catalog.forget_garbage(&removed)?;
             removed_in_all += removed.len() as u64;
-            if found.len() < RECLAIM_AT_ONCE || removed.len() < found.len() {
+            if found.len() < RECLAIM_AT_ONCE {
                 return Ok(removed_in_all);
             }
+            after = found.last().copied();
         }
     }
 
     fn remove_place(&self, garbage: &Garbage) -> Result<()> {
         match self.tier(garbage.tier) {
-            Ok(tier) => tier.backend.remove(garbage.name),
+            Ok(tier) if tier.config.state != TierState::Lost => tier.backend.remove(garbage.name),
+            Ok(_) => Ok(()),
             // A tier that was retired or lost holds nothing of ours any more.
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
             Err(error) => Err(error),
@@ -223,6 +257,9 @@ impl Engine {
         tiers.dedup();
         for index in tiers {
             let Ok(tier) = self.tier(index) else { continue };
+            if tier.config.state == TierState::Lost {
+                continue;
+            }
             let names: Vec<_> =
                 removed.iter().filter(|garbage| garbage.tier == index).map(|garbage| garbage.name).collect();
             if tier.backend.sync_removals(&names).is_err() {
@@ -240,6 +277,17 @@ pub(crate) fn verify_from() -> ReadFrom {
 /// Whether trying again, from a fresh look at the object, can help.
 pub(crate) fn is_race(error: &Error) -> bool {
     error.kind() == Kind::Conflict
+}
+
+/// Whether an error may come from tiers that others changed since this handle looked at them.
+fn may_be_stale(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Conflict { .. }
+            | Error::TierReadOnly { .. }
+            | Error::TierNotFound { .. }
+            | Error::TierOffline { .. }
+    )
 }
 
 /// Attempts of a verb that others keep changing the object under, before it gives up.

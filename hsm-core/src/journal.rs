@@ -14,6 +14,7 @@
 //!
 //! What it does not do: know what the changes mean. That is the catalog's part.
 
+mod beyond;
 mod change;
 mod group;
 pub(crate) mod queue;

@@ -133,6 +133,15 @@ impl Store {
     }
 }
 
+/// Lets exclusive handles in again, when all is done.
+struct Leaving<'a>(&'a LockFile);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.exit();
+    }
+}
+
 impl Inner {
     fn close(&self) -> Result<()> {
         let Some(engine) = &self.engine else { return Ok(()) };
@@ -141,6 +150,7 @@ impl Inner {
             return Ok(());
         }
         let writable = engine.read_only.read().is_none();
+        let _left = Leaving(&self.lock);
         let synced = if writable { engine.catalog.close() } else { Ok(()) };
         if synced.is_ok() && writable {
             // Garbage that is out of reach now is removed by a later handle.

@@ -12,7 +12,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
@@ -58,6 +58,8 @@ pub(crate) struct Tier {
     pack: Mutex<Option<Arc<PackWriter>>>,
     /// Bytes that may be written before the file system is asked for its room again.
     room_credit: AtomicU64,
+    /// Packs that are full, as long as a record in them may yet be committed.
+    full: Mutex<Vec<Weak<PackWriter>>>,
     /// Whether this handle wrote to the root since it last noted there how far the journal had come.
     written: AtomicBool,
 }
@@ -154,6 +156,7 @@ impl Tiers {
             }
         };
         let pack = before.filter(same_place).and_then(|tier| tier.pack.lock().take());
+        let full = before.map(|tier| std::mem::take(&mut *tier.full.lock())).unwrap_or_default();
         Arc::new(Tier {
             config: config.clone(),
             backend,
@@ -161,6 +164,7 @@ impl Tiers {
             ground: self.ground.clone(),
             pack: Mutex::new(pack),
             room_credit: AtomicU64::new(0),
+            full: Mutex::new(full),
             written: AtomicBool::new(false),
         })
     }
@@ -212,9 +216,14 @@ impl Tier {
         let mut open = self.pack.lock();
         if let Some(pack) = &*open {
             if pack.failed().is_none() && pack.len() < self.config.pack_size_bytes {
+                // An open file outlives the root it lies on: what is written there would not be found.
+                self.backend.look_for_root()?;
                 return Ok(pack.clone());
             }
             serials.settle(pack.identity().place.serial);
+            let mut full = self.full.lock();
+            full.retain(|pack| pack.strong_count() > 0);
+            full.push(Arc::downgrade(pack));
             *open = None;
         }
         let serial = serials.next();
@@ -302,11 +311,15 @@ impl Places for Tiers {
 
     fn settled(&self) -> Settled {
         let tiers = self.by_index.read();
-        let open = tiers.values().filter_map(|tier| {
-            let place = tier.pack.lock().as_ref()?.identity().place;
-            Some((tier.index(), PlaceName { instance: place.instance, serial: place.serial, packed: true }))
-        });
-        let packs: Vec<_> = open.collect();
+        let in_use = |tier: &Arc<Tier>| -> Vec<Arc<PackWriter>> {
+            let full: Vec<_> = tier.full.lock().iter().filter_map(Weak::upgrade).collect();
+            tier.pack.lock().iter().cloned().chain(full).collect()
+        };
+        let named = |pack: Arc<PackWriter>| {
+            let place = pack.identity().place;
+            (place.tier, PlaceName { instance: place.instance, serial: place.serial, packed: true })
+        };
+        let packs: Vec<_> = tiers.values().flat_map(in_use).map(named).collect();
         let serials: Vec<u64> = packs.iter().map(|(_, name)| name.serial).collect();
         Settled { serials: self.serials.settled_to(&serials), packs }
     }

@@ -165,6 +165,13 @@ impl Backend for PosixBackend {
         root::check(&*self.disk, &self.root, &self.identity)
     }
 
+    fn look_for_root(&self) -> Result<()> {
+        match self.disk.metadata(&self.root.join(root::MARKER)) {
+            Ok(_) => Ok(()),
+            Err(_) => self.check_root(),
+        }
+    }
+
     fn create(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>> {
         let path = self.path(name);
         let mut retried = false;

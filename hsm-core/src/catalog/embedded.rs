@@ -158,8 +158,8 @@ impl Catalog for Embedded {
         self.read(|connection| lookup::expired(connection, now_ns, limit))
     }
 
-    fn garbage(&self, limit: usize) -> Result<Vec<Garbage>> {
-        self.read(|connection| lookup::garbage(connection, limit))
+    fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>> {
+        self.read(|connection| lookup::garbage(connection, after, limit))
     }
 
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()> {
@@ -197,6 +197,10 @@ impl Catalog for Embedded {
         self.new_epoch(cause)
     }
 
+    fn epochs(&self) -> Result<Vec<(u64, EpochCause, u64)>> {
+        self.read(lookup::epochs)
+    }
+
     fn close(&self) -> Result<()> {
         let progress = self.progress()?;
         if progress.applied != progress.durable {
@@ -219,8 +223,19 @@ impl Catalog for Embedded {
                 format!("the journal no longer holds change {}", after.number + 1),
             ));
         };
-        while events.len() < limit {
-            let Some((group, changes)) = reader.next()? else { break };
+        while events.len() < limit && reader.tail().last.number < durable.number {
+            let (group, changes) = match reader.next() {
+                Ok(Some(read)) => read,
+                // What lies before the damage is handed out first.
+                _ if !events.is_empty() => break,
+                Ok(None) => {
+                    return Err(Error::damaged(
+                        self.segments.directory(),
+                        format!("it ends at change {} of {}", reader.tail().last.number, durable.number),
+                    ));
+                }
+                Err(error) => return Err(error),
+            };
             if group.header.first.number > durable.number {
                 break;
             }

@@ -170,6 +170,12 @@ pub enum EpochCause {
     Reconciled = 3,
 }
 
+impl EpochCause {
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        [Self::Rebuilt, Self::RolledBack, Self::Reconciled].into_iter().find(|cause| *cause as u8 == number)
+    }
+}
+
 impl Change {
     /// The object this change is about, if it is about one.
     pub fn object(&self) -> Option<ObjectId> {

@@ -14,7 +14,7 @@ pub(super) const HEADER_LEN: usize = 72;
 pub(super) const PAYLOAD_MAX: usize = 16 << 20;
 /// Longest group, in bytes.
 pub(super) const LEN_MAX: u64 = (HEADER_LEN + PAYLOAD_MAX) as u64;
-const MAGIC: &[u8; 4] = b"HGRP";
+pub(super) const MAGIC: &[u8; 4] = b"HGRP";
 const VERSION: u16 = 1;
 const RELAXED: u16 = 1;
 
@@ -119,6 +119,25 @@ pub(super) fn group_len(header: &[u8]) -> Option<usize> {
     let payload_len = reader.u32()? as usize;
     (&magic == MAGIC && version == VERSION && payload_len <= PAYLOAD_MAX && payload_len.is_multiple_of(8))
         .then_some(HEADER_LEN + payload_len)
+}
+
+/// What a header says, right or not.
+pub(super) struct Ahead {
+    pub(super) relaxed: bool,
+    pub(super) first: Position,
+    pub(super) boot: u64,
+}
+
+/// Reads a header without the group that it belongs to.
+pub(super) fn ahead(header: &[u8]) -> Option<Ahead> {
+    let mut reader = Reader(header);
+    let is_group = reader.array::<4>()? == *MAGIC && reader.u16()? == VERSION;
+    let relaxed = reader.u16()? & RELAXED != 0;
+    reader.bytes(16)?;
+    let first = Position { epoch: reader.u64()?, number: reader.u64()? };
+    reader.u64()?;
+    let boot = reader.u64()?;
+    is_group.then_some(Ahead { relaxed, first, boot })
 }
 
 /// Reads a whole group and checks that it follows `chain` with number `first`.

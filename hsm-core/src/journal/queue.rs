@@ -19,6 +19,7 @@ const MAGIC: [u8; 8] = *b"hsmlock1";
 const TICKET_OFFSET: u64 = HEAD_LENGTH as u64;
 const OPEN: u64 = 1 << 40;
 const DOOR: u64 = OPEN + 1;
+const INSIDE: u64 = OPEN + 2;
 const QUEUE: u64 = 1 << 41;
 
 /// Between two looks at a lock that another process holds: shorter than a sync, longer than a switch.
@@ -48,6 +49,13 @@ impl LockFile {
             wire::write_head(&mut bytes, MAGIC, store_id);
             Writer(&mut bytes).u64(0);
             file.write_at(&bytes, 0).context("write", path)?;
+        } else {
+            let mut head = [0; HEAD_LENGTH];
+            file.read_at(&mut head, 0).context("read", path)?;
+            // A later version may queue in another way. Damage does no harm: nothing here matters.
+            if let Err(newer @ Error::NewerFormat { .. }) = wire::check_head(&head, MAGIC, None, path) {
+                return Err(newer);
+            }
         }
         Ok(Self { file, path: path.to_owned(), mine: Mutex::new(()), patience })
     }
@@ -56,6 +64,16 @@ impl LockFile {
     pub(crate) fn lock_open(&self) -> Result<Held<'_>> {
         self.wait(OPEN..OPEN + 1, true, "the lock for opening the store")?;
         Ok(Held { lock: self, range: OPEN..OPEN + 1, _mine: None })
+    }
+
+    /// Takes the lock that every open handle shares, and an exclusive one has alone. `false`: others are in.
+    pub(crate) fn enter(&self, exclusive: bool) -> Result<bool> {
+        self.file.try_lock(INSIDE..INSIDE + 1, exclusive).context("lock", &self.path)
+    }
+
+    /// Gives that lock back.
+    pub(crate) fn exit(&self) {
+        let _ = self.file.unlock(INSIDE..INSIDE + 1); // Closing the file does it too.
     }
 
     /// Joins the queue of writers and waits for its turn.

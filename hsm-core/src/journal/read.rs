@@ -6,6 +6,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::file::File;
 use crate::object::Position;
 
+use super::beyond;
 use super::change::Change;
 use super::group::{self, Group};
 use super::segment::{HEADER_LEN, SegmentHeader, Segments};
@@ -51,12 +52,22 @@ pub(crate) struct GroupReader<'a> {
     following: Option<SegmentHeader>,
     buffer: Vec<u8>,
     buffer_offset: u64,
+    /// Whether the end was met, and looked at once more.
+    looked_again: bool,
 }
 
 impl<'a> GroupReader<'a> {
     /// Reads from `tail` on.
     pub(crate) fn new(segments: &'a Segments, tail: Tail) -> Self {
-        Self { segments, tail, file: None, following: None, buffer: Vec::new(), buffer_offset: 0 }
+        Self {
+            segments,
+            tail,
+            file: None,
+            following: None,
+            buffer: Vec::new(),
+            buffer_offset: 0,
+            looked_again: false,
+        }
     }
 
     /// Reads from the group that holds change `number` on, or from a group before it.
@@ -114,6 +125,7 @@ impl<'a> GroupReader<'a> {
                 self.tail.last.number
             ),
         })?;
+        self.looked_again = false;
         self.tail.before = self.tail.offset;
         self.tail.offset += length;
         self.tail.chain = sum;
@@ -176,11 +188,17 @@ impl<'a> GroupReader<'a> {
         Ok(())
     }
 
-    /// The journal ends here, unless a later segment says that it goes on.
+    /// The journal ends here, unless what lies behind says that it went on.
     fn end(&mut self) -> Result<Option<(Group, Vec<Change>)>> {
-        match self.following {
-            None => Ok(None),
-            Some(next) => Err(Error::damaged(
+        if !std::mem::replace(&mut self.looked_again, true) {
+            // A writer may have been at work while this was read.
+            self.buffer.clear();
+            self.following = None;
+            return self.next();
+        }
+        self.looked_again = false;
+        if let Some(next) = self.following {
+            return Err(Error::damaged(
                 &self.segments.path(self.tail.segment),
                 format!(
                     "the changes from {} to {} are not readable (byte {})",
@@ -188,7 +206,19 @@ impl<'a> GroupReader<'a> {
                     next.first.number - 1,
                     self.tail.offset
                 ),
-            )),
+            ));
         }
+        self.segments.check_nothing_follows(self.tail.segment)?;
+        let file = self.segments.open_for_reading(self.tail.segment)?;
+        let path = self.segments.path(self.tail.segment);
+        if beyond::goes_on(&*file, &path, &self.tail, self.segments)? {
+            let detail = format!(
+                "the changes from {} on are not readable (byte {}), and others follow",
+                self.tail.last.number + 1,
+                self.tail.offset
+            );
+            return Err(Error::damaged(&path, detail));
+        }
+        Ok(None)
     }
 }

@@ -221,12 +221,7 @@ fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
         13 => Change::TierSet(read_tier(body)?),
         14 => Change::SettingSet { name: read_text(body.b16()?)?, value: body.b32()?.to_vec() },
         15 => Change::EpochBegan {
-            cause: match body.u8()? {
-                1 => EpochCause::Rebuilt,
-                2 => EpochCause::RolledBack,
-                3 => EpochCause::Reconciled,
-                _ => return None,
-            },
+            cause: EpochCause::from_number(body.u8()?)?,
             ended: Position { epoch: body.u64()?, number: body.u64()? },
         },
         _ => return None,

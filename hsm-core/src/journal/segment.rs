@@ -134,6 +134,36 @@ impl Segments {
         Ok(parsed.filter(|header| header.serial == serial))
     }
 
+    /// The start of the boot id of this machine, as groups have it.
+    pub(super) fn boot(&self) -> u64 {
+        wire::store_seed(&self.disk.process().boot_id)
+    }
+
+    /// Whether a segment is there, has held more than a header, and its header is not whole: it is damaged. One
+    /// that is no longer than a header is a creation that was interrupted.
+    pub(crate) fn is_damaged(&self, serial: u64) -> Result<bool> {
+        let path = self.path(serial);
+        match self.disk.metadata(&path) {
+            Ok(found) => Ok(found.len > HEADER_LEN as u64 && self.header(serial)?.is_none()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("look for", &path, &error)),
+        }
+    }
+
+    /// Refuses where later segments say that the journal does not end with this one.
+    pub(super) fn check_nothing_follows(&self, serial: u64) -> Result<()> {
+        if self.is_damaged(serial + 1)? {
+            return Err(Error::damaged(&self.path(serial + 1), "its header does not match its checksum"));
+        }
+        match self.serials()?.last() {
+            Some(last) if *last > serial + 1 => {
+                let path = self.path(serial + 1);
+                Err(Error::damaged(&path, format!("it is missing, though segment {last} is there")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Removes a segment: one whose creation was interrupted, or one that a snapshot stands for.
     pub(crate) fn remove(&self, serial: u64) -> Result<()> {
         let path = self.path(serial);
@@ -180,8 +210,18 @@ impl Segments {
 
     /// Whether a group ends at `tail` with the checksum that `tail` says: the point is one this journal passes
     /// through.
+    ///
+    /// # Errors
+    ///
+    /// `StoreDamaged` where it may have been, but the bytes are no longer those of any group.
     pub(crate) fn ends_with(&self, tail: &super::Tail) -> Result<bool> {
-        let Some(header) = self.header(tail.segment)? else { return Ok(false) };
+        let Some(header) = self.header(tail.segment)? else {
+            return if self.is_damaged(tail.segment)? {
+                Err(Error::damaged(&self.path(tail.segment), "its header does not match its checksum"))
+            } else {
+                Ok(false)
+            };
+        };
         if tail.before == 0 {
             return Ok(header.chain == tail.chain && tail.offset == HEADER_LEN as u64);
         }
@@ -194,7 +234,18 @@ impl Segments {
         let path = self.path(tail.segment);
         let file = self.open_for_reading(tail.segment)?;
         let read = file.read_at(&mut bytes, tail.before).context("read", &path)?;
-        Ok(read == bytes.len() && super::group::sum_of(&bytes, self.seed()) == Some(tail.chain))
+        if read < bytes.len() {
+            return Ok(false);
+        }
+        match super::group::sum_of(&bytes, self.seed()) {
+            Some(sum) => Ok(sum == tail.chain),
+            // Another history may have groups of other lengths here; else what was synced is damaged.
+            None if super::beyond::is_group_at(&*file, &path, tail.before, self)? => Ok(false),
+            None => Err(Error::damaged(
+                &path,
+                format!("the change before number {} is not readable (byte {})", tail.last.number + 1, tail.before),
+            )),
+        }
     }
 
     /// Forgets the open segment: after a failed sync its descriptor proves nothing any more.

@@ -1,6 +1,6 @@
 //! Appending to the journal. Only the holder of the writer lock may.
 
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, IoContext, Kind, Result};
 
 use crate::testing_hooks::{Mutant, mutant};
 
@@ -56,6 +56,9 @@ pub(crate) fn append(
             chain,
             last: crate::object::Position { epoch: tail.last.epoch, number: group.last_number() },
         }),
+        Err(error) if error.kind() == Kind::Full && take_back(segments, &tail).is_ok() => {
+            Err(AppendFailed { error: Box::new(error), tail: Some(tail) })
+        }
         Err(error) => {
             // The bytes may be there, whole, without being durable: what later looks like a group must not
             // count. A new segment that begins with the same number cuts it off.
@@ -70,6 +73,17 @@ pub(crate) fn append(
             Err(AppendFailed { error: Box::new(error), tail: cut.and_then(Result::ok) })
         }
     }
+}
+
+/// Removes what a write that met a full disk left, so that the journal goes on in the same segment: there is no
+/// room for another. Nothing of it was synced, and no group of it is whole.
+fn take_back(segments: &Segments, tail: &Tail) -> Result<()> {
+    let path = segments.path(tail.segment);
+    let file = segments.open_for_writing(tail.segment)?;
+    if super::beyond::is_group_at(&*file, &path, tail.offset, segments)? {
+        return Err(Error::damaged(&path, "the group was written, but not synced"));
+    }
+    file.set_len(tail.offset).context("truncate", &path)
 }
 
 /// Begins the journal, or a new epoch of it.

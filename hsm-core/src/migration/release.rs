@@ -14,6 +14,7 @@ pub(crate) fn release(
     tier: TierIndex,
     force: bool,
 ) -> Result<Option<Committed>> {
+    engine.refresh_tiers()?;
     engine.tier(tier)?;
     for attempt in 0.. {
         match try_release(engine, id, tier, force) {
@@ -92,6 +93,8 @@ pub(crate) fn verify_copy(engine: &Engine, id: ObjectId, tier: TierIndex) -> Res
 }
 
 fn read_whole(engine: &Engine, object: &Object, tier: TierIndex) -> Result<()> {
+    // A copy must not be taken for damaged because it lies on a root that this handle does not know yet.
+    engine.refresh_tiers()?;
     let content = object.content.as_ref().ok_or(Error::NoData { id: object.id })?;
     let from = crate::engine::verify_from();
     match engine.try_copy(object, content, tier, from)? {

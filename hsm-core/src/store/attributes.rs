@@ -43,7 +43,7 @@ impl Store {
 }
 
 /// Checks updates against the limits, alone and together with what is there.
-fn check(engine: &Engine, before: &Attributes, updates: &Updates) -> Result<()> {
+pub(super) fn check(engine: &Engine, before: &Attributes, updates: &Updates) -> Result<()> {
     engine.check_writable()?;
     let mut after = before.clone();
     for (name, value) in updates {

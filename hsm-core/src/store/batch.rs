@@ -3,7 +3,7 @@
 //! The bytes of all small puts go to a pack together and are synced once; the changes are one group of the
 //! journal. An *atomic* batch happens wholly or not at all; otherwise each change stands for itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
 use super::put::{Put, PutMode, PutOptions, Resolved};
@@ -202,6 +202,13 @@ impl Batch {
             }
         }
         if self.atomic
+            && let Some(twice) = changed_twice(&prepared)
+        {
+            let error = Error::invalid("batch", format!("it changes object {twice} twice, once by its name"));
+            answers.fill(Some(Err(error)));
+            return Ok(());
+        }
+        if self.atomic
             && let Some(error) = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned())
         {
             answers.fill(Some(Err(error.clone())));
@@ -220,6 +227,7 @@ impl Batch {
                 all.expect.append(&mut ready.proposal.expect);
                 all.changes.append(&mut ready.proposal.changes);
             }
+            all.expect = room_in_all(all.expect);
             vec![all]
         } else {
             prepared.iter_mut().map(|ready| std::mem::take(&mut ready.proposal)).collect()
@@ -229,7 +237,9 @@ impl Batch {
         for (position, ready) in prepared.iter().enumerate() {
             let outcome = if self.atomic { &done[0] } else { &done[position] };
             let answer = match outcome {
-                Err(error) if is_race(error) && !last => continue,
+                Err(error) if !last && (self.follow(engine, ready.index, error)? || is_race(error)) => {
+                    continue;
+                }
                 Err(error) => Err(error.clone()),
                 Ok(done) => {
                     let (id, generation) = match &ready.put {
@@ -244,6 +254,14 @@ impl Batch {
         }
         let _ = engine.note_garbage(replaced); // What cannot be removed now is removed later.
         Ok(())
+    }
+
+    /// Takes a put's bytes to where its tier is now, or to the tier that takes its place.
+    fn follow(&mut self, engine: &Engine, index: usize, error: &Error) -> Result<bool> {
+        let Step::Put { options, copy, .. } = &mut self.steps[index] else { return Ok(false) };
+        let Some(target) = engine.new_target(options.tier, copy.tier(), error)? else { return Ok(false) };
+        copy.move_to(target)?;
+        Ok(true)
     }
 
     /// Syncs the bytes of all puts: each pack once, up to the last record of the batch.
@@ -270,6 +288,31 @@ impl Step {
             Self::Attributes { id, .. } | Self::Remove { id } | Self::Name { id, .. } => *id,
         }
     }
+}
+
+/// An object that two changes turned out to be about: what they expect was looked up before either.
+fn changed_twice(prepared: &[Prepared]) -> Option<ObjectId> {
+    let mut seen = BTreeSet::new();
+    let objects = prepared.iter().flat_map(|ready| &ready.proposal.changes).filter_map(Change::object);
+    let mut twice = objects.filter(|id| !seen.insert(*id));
+    twice.next()
+}
+
+/// All puts of a batch together must find room on a tier, not each alone.
+fn room_in_all(expect: Vec<Expect>) -> Vec<Expect> {
+    let mut wanted = BTreeMap::new();
+    let mut left: Vec<Expect> = expect
+        .into_iter()
+        .filter(|one| match one {
+            Expect::TierRoom(tier, bytes) => {
+                *wanted.entry(*tier).or_insert(0) += bytes;
+                false
+            }
+            _ => true,
+        })
+        .collect();
+    left.extend(wanted.into_iter().map(|(tier, bytes)| Expect::TierRoom(tier, bytes)));
+    left
 }
 
 fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
@@ -313,6 +356,7 @@ fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
             (Some((resolved, PackEnd::Nothing)), expect, change)
         }
         Step::Attributes { id, updates } => {
+            super::attributes::check(engine, &engine.live(*id)?.attributes, updates)?;
             let change = Change::AttributesSet { subject: Subject::Object(*id), attributes: updates.clone() };
             (None, vec![Expect::Live(*id)], change)
         }

@@ -1,5 +1,7 @@
 //! Maintenance that a caller asks for: no thread of the store's own does it.
 
+use std::sync::atomic::Ordering;
+
 use super::{Store, member};
 use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, PackUsage, Proposal};
@@ -41,7 +43,7 @@ impl Store {
         engine.check_writable()?;
         let purged = purge_expired(engine)?;
         let files_removed = engine.reclaim()?;
-        let packs_removed = remove_empty_packs(engine, self.inner.instance)?;
+        let packs_removed = self.remove_empty_packs(engine)?;
         Ok(Maintained { purged, files_removed, packs_removed })
     }
 
@@ -84,7 +86,7 @@ impl Store {
                 })?;
             }
         }
-        if engine.read_only.read().is_some() {
+        if engine.restored.load(Ordering::Acquire) {
             let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
             for tier in engine.tiers.all() {
                 if tier.backend.check_root().is_ok() {
@@ -92,9 +94,57 @@ impl Store {
                 }
             }
             *engine.read_only.write() = None;
+            engine.restored.store(false, Ordering::Release);
             found.new_epoch = Some(position);
         }
         Ok(found)
+    }
+}
+
+impl Store {
+    /// Removes packs in which nothing lives, of this handle and of those that are gone, but for those it
+    /// appends to.
+    fn remove_empty_packs(&self, engine: &Engine) -> Result<u64> {
+        let candidates = engine.catalog.packs(None)?;
+        if candidates.iter().all(|pack| pack.live_objects != 0) {
+            return Ok(0);
+        }
+        let others = {
+            let _open = self.inner.lock.lock_open()?;
+            member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?.live
+        };
+        let own = self.inner.instance;
+        // What is empty only by relaxed changes must stay: they may yet be rolled back.
+        engine.catalog.sync()?;
+        let open = crate::catalog::Places::settled(&*engine.tiers).packs;
+        let is_done = |pack: &PackUsage| {
+            let writer = pack.name.instance;
+            pack.live_objects == 0
+                && (writer == own || !others.contains(&writer))
+                && !open.contains(&(pack.tier, pack.name))
+        };
+        let mut removed = Vec::new();
+        // Looked at again: what was empty before the sync and is still is empty for good, since nobody
+        // appends to it.
+        for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
+            let tier = match engine.tier(pack.tier) {
+                Ok(tier) => tier,
+                Err(_) => {
+                    removed.push(pack); // Its tier was retired.
+                    continue;
+                }
+            };
+            let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));
+            if gone.is_ok() {
+                // An empty directory that stays does no harm.
+                let _ = (pack.name.instance != own).then(|| tier.backend.forget_instance(pack.name.instance));
+                removed.push(pack);
+            }
+        }
+        if !removed.is_empty() {
+            engine.catalog.forget_packs(&removed)?;
+        }
+        Ok(removed.len() as u64)
     }
 }
 
@@ -136,22 +186,4 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
             return Ok(purged);
         }
     }
-}
-
-/// Removes this handle's packs in which nothing lives, but for those it appends to.
-fn remove_empty_packs(engine: &Engine, instance: u64) -> Result<u64> {
-    let open = crate::catalog::Places::settled(&*engine.tiers).packs;
-    let is_done = |pack: &PackUsage| pack.live_objects == 0 && !open.contains(&(pack.tier, pack.name));
-    let empty: Vec<PackUsage> = engine.catalog.packs(Some(instance))?.into_iter().filter(is_done).collect();
-    let mut removed = Vec::new();
-    for pack in empty {
-        let tier = engine.tier(pack.tier)?;
-        if tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name])).is_ok() {
-            removed.push(pack);
-        }
-    }
-    if !removed.is_empty() {
-        engine.catalog.forget_packs(&removed)?;
-    }
-    Ok(removed.len() as u64)
 }

@@ -67,11 +67,18 @@ pub(super) fn others(
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             opened => opened.context("open", &path)?,
         };
+        let bytes = file::read_whole(disk, &path, MEMBER_LEN as u64).context("read", &path)?;
+        // What a later version leaves behind is not ours to sweep.
+        if wire::check_seal(&bytes, store_id)
+            && let Err(newer @ Error::NewerFormat { .. }) =
+                wire::check_head(&bytes, MAGIC, Some(store_id), &path)
+        {
+            return Err(newer);
+        }
         if locked.try_lock(0..1, true).context("lock", &path)? {
             others.dead.push(Dead { path, _locked: locked, instance });
             continue;
         }
-        let bytes = file::read_whole(disk, &path, MEMBER_LEN as u64).context("read", &path)?;
         if is_second_image(disk, clock, &bytes, store_id) {
             return Err(Error::SecondImage);
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -14,10 +14,10 @@ use crate::catalog::embedded::{Embedded, Found, Ground, IndexPlace};
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
-use crate::file::{self, Disk, FileKind, MemoryDisk, Mode};
-use crate::journal::Change;
+use crate::file::{self, Disk, FileKind, MemoryDisk, Mode, OsDisk};
+use crate::journal::{Change, EpochCause};
 use crate::journal::queue::LockFile;
-use crate::object::{IdGenerator, TierConfig};
+use crate::object::{IdGenerator, Position, TierConfig};
 use crate::tier::{Tier, TierGround, Tiers};
 use crate::wire::{self, Reader, Writer};
 
@@ -72,12 +72,24 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     fn open(self) -> Result<Store> {
+        match self.try_open() {
+            // Met behind the first look at it, and marked: this time it is rebuilt.
+            Err(Error::Index { damaged: true, .. }) => self.try_open(),
+            opened => opened,
+        }
+    }
+
+    fn try_open(&self) -> Result<Store> {
         self.prepare_directory()?;
         self.check_network()?;
         let lock_path = self.directory.join("lock");
         let patience = self.options.patience;
         let lock = Arc::new(LockFile::open(&*self.disk, &lock_path, &[0; 16], patience)?);
         let open_lock = lock.lock_open()?;
+        if !lock.enter(self.options.exclusive)? {
+            let what = format!("the store in {} (one of you exclusively)", self.directory.display());
+            return Err(Error::Busy { what, waited_s: 0 });
+        }
         let id = self.read_marker()?;
         let store = match id {
             Some(_) if self.options.must_create => {
@@ -132,11 +144,15 @@ impl Opening<'_> {
     }
 
     fn check_network(&self) -> Result<()> {
-        let directory = self.options.index_directory.as_ref().unwrap_or(&self.directory);
         if self.options.exclusive || self.options.index_in_memory {
             return Ok(());
         }
-        match self.disk.network_kind(directory).context("look at", directory)? {
+        // An index of its own directory lies on the operating system's disk, whatever the store lies on.
+        let (kind, directory) = match &self.options.index_directory {
+            Some(directory) => (OsDisk::new().network_kind(directory), directory),
+            None => (self.disk.network_kind(&self.directory), &self.directory),
+        };
+        match kind.context("look at", directory)? {
             Some(kind) => Err(Error::Unsupported {
                 what: format!(
                     "a shared index on {kind} ({}): put the index on a local disk, or open the store exclusively",
@@ -318,6 +334,7 @@ impl Opening<'_> {
             pid: std::process::id(),
             closed: AtomicBool::new(false),
             read_only: RwLock::new(read_only),
+            restored: AtomicBool::new(false),
             garbage: AtomicU64::new(0),
         };
         let inner = Inner {
@@ -344,8 +361,9 @@ impl Store {
     fn check_age(&self) -> Result<()> {
         let engine = self.engine();
         let last = engine.catalog.progress()?.applied;
+        let epochs = engine.catalog.epochs()?;
         for tier in engine.tiers.all() {
-            if let Some(seen) = tier.seen().ok().flatten().filter(|seen| *seen > last) {
+            if let Some(seen) = tier.seen().ok().flatten().filter(|seen| is_unknown(*seen, last, &epochs)) {
                 let reason = format!(
                     "the root of tier {} has seen change {} of epoch {}, the journal ends at {} of {}: it was restored from an older backup; run reconcile",
                     tier.index(),
@@ -354,11 +372,25 @@ impl Store {
                     last.number,
                     last.epoch
                 );
-                engine.read_only.write().get_or_insert(reason);
+                engine.read_only.write().get_or_insert_with(|| {
+                    engine.restored.store(true, Ordering::Release);
+                    reason
+                });
             }
         }
         Ok(())
     }
+}
+
+/// Whether a change that a root has seen never was in this journal. That shows also when the restored journal
+/// began a new epoch since: where that epoch began, the one the root has seen had gone further. What was
+/// reconciled since is known and settled.
+fn is_unknown(seen: Position, last: Position, epochs: &[(u64, EpochCause, u64)]) -> bool {
+    let mut later = epochs.iter().filter(|(epoch, ..)| *epoch > seen.epoch);
+    if later.clone().any(|(_, cause, _)| *cause == EpochCause::Reconciled) {
+        return false;
+    }
+    seen > last || later.next().is_some_and(|(_, _, first)| *first <= seen.number)
 }
 
 /// Removes a directory and all below it, as far as it is there.

@@ -33,7 +33,7 @@ struct Rewritten {
 impl Store {
     /// Replaces the bytes from `offset` on with `bytes`, as a new generation; the object grows if they reach
     /// beyond its end. Copies on other tiers are of the old generation and are dropped. Digests of the whole
-    /// content are no longer known afterwards.
+    /// content are no longer known afterwards. Without a byte to write nothing changes.
     ///
     /// # Errors
     ///
@@ -49,9 +49,13 @@ impl Store {
                 let detail = format!("{offset} lies behind the end of the object, {}", object.size());
                 return Err(Error::invalid("offset", detail));
             }
+            if bytes.is_empty() && object.content.is_some() {
+                let position = engine.catalog.progress()?.applied;
+                return Ok(Put { id, generation: object.generation, position });
+            }
             let size = end.max(object.size());
             match self.try_put_at(engine, &object, offset, bytes, size, durability) {
-                Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
+                Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => engine.refresh_tiers()?,
                 done => return done,
             }
         }
@@ -147,9 +151,13 @@ impl Store {
         size: u64,
         durability: Durability,
     ) -> Result<Put> {
+        let engine = self.engine();
         let block_size = object.content.as_ref().map(Content::block_size);
+        let takes_data = |tier: &u8| engine.tier(*tier).is_ok_and(|tier| tier.check_writable(0).is_ok());
         let options = PutOptions {
             mode: PutMode::Update,
+            // It stays where it is, as far as it can.
+            tier: object.copies.iter().map(|copy| copy.tier).find(takes_data),
             durability,
             block_size,
             size_hint: size,

@@ -182,6 +182,11 @@ impl PutOptions {
             (PutMode::Update, None) => return Err(Error::ObjectNotFound { id }),
             _ => {}
         }
+        if let Some(live) = live.filter(|_| !self.attributes.is_empty()) {
+            let mut together = live.attributes.clone();
+            together.extend(self.attributes.clone());
+            object::check_attributes(&together)?;
+        }
         expect.push(Expect::Generation(id, found.as_ref().map_or(0, |object| object.generation)));
         expect.push(if live.is_some() { Expect::Live(id) } else { Expect::NotLive(id) });
         // An id that was purged leaves nothing behind, so a new life of one that a caller chose begins above
@@ -403,11 +408,14 @@ impl Writer {
                     self.copy.keep(); // The journal may refer to it.
                     return Err(error);
                 }
-                Err(error) if is_race(&error) || self.lost_a_name(&error) => {
-                    engine.refresh_tiers()?;
+                Err(error) => {
+                    if let Some(target) = engine.new_target(self.options.tier, self.copy.tier(), &error)? {
+                        self.copy.move_to(target)?;
+                    } else if !is_race(&error) && !self.lost_a_name(&error) {
+                        return Err(error);
+                    }
                     last = Some(error);
                 }
-                Err(error) => return Err(error),
             }
         }
         Err(last.unwrap_or_else(|| Error::Conflict { what: "the object".to_owned() }))

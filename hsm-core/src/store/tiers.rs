@@ -59,7 +59,7 @@ impl Store {
     pub fn add_tier(&self, config: &TierConfig) -> Result<()> {
         let engine = self.engine();
         engine.check_writable()?;
-        check_config(config)?;
+        check_new(config)?;
         let before = self.config(config.index)?;
         if before.as_ref().is_some_and(|before| before.state != TierState::Retired) {
             return Err(Error::Exists { what: format!("tier {}", config.index) });
@@ -74,13 +74,8 @@ impl Store {
     pub fn change_tier(&self, config: &TierConfig) -> Result<()> {
         let engine = self.engine();
         engine.check_writable()?;
-        check_config(config)?;
         let before = self.tier(config.index)?.config;
-        if (before.backend, &before.root) != (config.backend, &config.root) {
-            let detail = "add another tier, drain this one and retire it".to_owned();
-            return Err(Error::invalid("root of an existing tier", detail));
-        }
-        check_step(before.state, config.state)?;
+        check_change(&before, config)?;
         let config = TierConfig { incarnation: before.incarnation, ..config.clone() };
         if config == before {
             return Ok(());
@@ -158,6 +153,25 @@ fn check_step(from: TierState, to: TierState) -> Result<()> {
     let detail =
         format!("a {} tier does not become {} so; lose_tier and retire_tier do that", from.name(), to.name());
     Err(Error::invalid("state of a tier", detail))
+}
+
+fn check_new(config: &TierConfig) -> Result<()> {
+    check_config(config)?;
+    if config.state.is_readable() {
+        return Ok(());
+    }
+    let detail = format!("a new tier cannot be {}", config.state.name());
+    Err(Error::invalid("state of a tier", detail))
+}
+
+/// Checks new settings against those a tier has: backend and root stay, and so do lost and retired.
+fn check_change(before: &TierConfig, config: &TierConfig) -> Result<()> {
+    check_config(config)?;
+    if (before.backend, &before.root) != (config.backend, &config.root) {
+        let detail = "add another tier, drain this one and retire it".to_owned();
+        return Err(Error::invalid("root of an existing tier", detail));
+    }
+    check_step(before.state, config.state)
 }
 
 /// Drops all copies on a tier from the record, page by page.

@@ -5,7 +5,7 @@ use crate::backend::pack::{self, ExpectedRecord};
 use crate::backend::{PlaceReader, ReadFrom};
 use crate::error::{Error, Result};
 use crate::integrity::{BlockDigest, RootHasher, block_digest};
-use crate::object::{Content, Copy, Generation, ObjectId, Piece};
+use crate::object::{Content, Copy, Generation, ObjectId, Piece, TierIndex};
 
 use super::{Tiers, place_name};
 
@@ -25,6 +25,8 @@ pub(crate) struct Wanted<'a> {
 /// A copy open for reading. It stays readable after the copy is dropped.
 #[derive(Debug)]
 pub(crate) struct CopyReader {
+    id: ObjectId,
+    tier: TierIndex,
     size: u64,
     pieces: Vec<(Piece, PieceReader)>,
 }
@@ -65,7 +67,7 @@ impl CopyReader {
             };
             pieces.push((*piece, reader));
         }
-        let reader = Self { size: content.size, pieces };
+        let reader = Self { id: wanted.id, tier: copy.tier, size: content.size, pieces };
         if reader.pieces.len() > 1 {
             reader.check_root(wanted, copy)?;
         }
@@ -151,7 +153,12 @@ impl CopyReader {
         while offset < self.size {
             let read = self.read_at(&mut buffer, offset)?;
             if read == 0 {
-                break; // Cannot be: the pieces cover the size, and a short file was refused when opened.
+                return Err(Error::Corrupt {
+                    id: self.id,
+                    tier: self.tier,
+                    offset,
+                    detail: format!("its pieces end there, and {} bytes were expected", self.size),
+                });
             }
             offset += read as u64;
         }

@@ -6,7 +6,7 @@ use crate::backend::object_file::{ObjectWriter, Tail};
 use crate::backend::{PlaceName, PlaceWriter};
 use crate::catalog::Durability;
 use crate::clock::TimeNs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::integrity::{RootDigest, RootHasher, block_digest};
 use crate::object::{Generation, ObjectId, Piece, Place};
 use crate::testing_hooks::{Mutant, mutant};
@@ -127,6 +127,29 @@ impl CopyWriter {
     /// How many bytes came.
     pub(crate) fn len(&self) -> u64 {
         self.file.as_ref().map_or(self.small.len() as u64, |(_, writer)| writer.length())
+    }
+
+    /// Goes on to another tier, or to another root of the same, with all that came: what was written before
+    /// is given up.
+    pub(crate) fn move_to(&mut self, tier: Arc<Tier>) -> Result<()> {
+        let mut anew = Self::new(&self.tiers, tier, self.block_shift, self.len())?;
+        match &mut self.file {
+            None => anew.write(&self.small)?,
+            Some((guard, writer)) => {
+                writer.end_data()?;
+                for index in 0..writer.digests().len() {
+                    let block = writer.read_block(index)?.ok_or_else(|| Error::Io {
+                        action: "read back",
+                        path: guard.name.path(),
+                        io_kind: std::io::ErrorKind::InvalidData,
+                        message: format!("block {index} is not what was written"),
+                    })?;
+                    anew.write(&block)?;
+                }
+            }
+        }
+        *self = anew;
+        Ok(())
     }
 
     /// Ends the copy as `generation` of `id`: all that is left is to make it durable ([`sync`](Self::sync))

@@ -109,6 +109,16 @@ impl ObjectWriter {
         }
     }
 
+    /// Reads back block `index` of data that has ended, and compares it with its digest; `None`: it is not
+    /// what was written.
+    pub fn read_block(&self, index: usize) -> Result<Option<Vec<u8>>> {
+        let begin = index as u64 * self.block_size;
+        let mut block = vec![0; self.length().saturating_sub(begin).min(self.block_size) as usize];
+        let read = self.place.read_at(&mut block, begin)?;
+        let whole = read == block.len() && self.digests.get(index) == Some(&block_digest(&block));
+        Ok(whole.then_some(block))
+    }
+
     /// Makes everything durable.
     pub fn sync(&self) -> Result<()> {
         self.place.sync()

@@ -14,7 +14,7 @@ use crate::integrity::checksum;
 use crate::object::{Position, TierIndex};
 use crate::wire::{HEAD_LENGTH, Reader, Writer, check_head, store_seed, write_head};
 
-const MARKER: &str = "HSM-TIER";
+pub(super) const MARKER: &str = "HSM-TIER";
 const MARKER_MAGIC: [u8; 8] = *b"hsmtierm";
 const MARKER_LENGTH: usize = 80;
 

@@ -251,6 +251,7 @@ impl Embedded {
         }
         applier.finish()?;
         self.note_settled(connection)?;
+        self.index.check_room(group.payload_len())?;
         group.header.relaxed = relaxed;
         if !relaxed {
             self.sync_places(connection)?;

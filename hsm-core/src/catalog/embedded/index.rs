@@ -9,12 +9,15 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::page_checksum;
 use super::schema::{APPLICATION_ID, SCHEMA, USER_VERSION};
-use crate::error::{Error, Result};
+use crate::error::{Error, IoContext as _, Result};
+use crate::file::{Disk as _, OsDisk};
 
 /// Idle reading connections that are kept.
 const IDLE_READERS_MAX: usize = 16;
 /// Pages of write-ahead log before a commit moves them into the database: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4096;
+/// Room that must be left for the index before a group is appended to the journal, in bytes.
+const ROOM_A_GROUP_MIN: u64 = 256 << 10;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the index lies.
@@ -89,6 +92,19 @@ impl Index {
             None => connect(&self.place, false)?,
         };
         Ok(Reading::Own { connection: Some(connection), index: self })
+    }
+
+    /// Checks that its file system has room for what a group of `payload` bytes does to it: a group that is in the
+    /// journal must not fail here.
+    pub(super) fn check_room(&self, payload: usize) -> Result<()> {
+        let IndexPlace::File(path) = &self.place else { return Ok(()) };
+        let wanted = ROOM_A_GROUP_MIN + 8 * payload as u64;
+        let directory = path.parent().unwrap_or(path);
+        let space = OsDisk::new().space(directory).context("ask for the room below", directory)?;
+        if space.available >= wanted {
+            return Ok(());
+        }
+        Err(full("apply a change", format!("{} bytes are left, {wanted} wanted", space.available)))
     }
 
     /// Writes a copy of the index to `path`, which must not exist, while it is in use.
@@ -167,8 +183,20 @@ pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> Error 
                 error,
                 rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
             );
+        match code.map(|code| code & 0xff) {
+            Some(rusqlite::ffi::SQLITE_FULL) => return full(action, error.to_string()),
+            Some(rusqlite::ffi::SQLITE_BUSY) => {
+                return Error::Busy { what: "the index".to_owned(), waited_s: BUSY_TIMEOUT.as_secs() };
+            }
+            _ => {}
+        }
         Error::Index { action, message: error.to_string(), damaged: is_damage }
     }
+}
+
+/// The file system of the index has no room.
+fn full(action: &'static str, message: String) -> Error {
+    Error::Io { action, path: "index.db".into(), io_kind: std::io::ErrorKind::StorageFull, message }
 }
 
 /// What the index says cannot be.

@@ -10,7 +10,7 @@ use crate::catalog::query::After;
 use crate::catalog::{Cursor, Garbage, PackUsage, Page, Query, TierUsage};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
-use crate::journal;
+use crate::journal::{self, EpochCause};
 use crate::object::{Attributes, Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
 use crate::wire::Reader;
 
@@ -85,10 +85,19 @@ pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> 
     })
 }
 
-pub(super) fn garbage(connection: &Connection, limit: usize) -> Result<Vec<Garbage>> {
+pub(super) fn garbage(
+    connection: &Connection,
+    after: Option<Garbage>,
+    limit: usize,
+) -> Result<Vec<Garbage>> {
     let sql = "SELECT tier, instance, serial, packed FROM garbage
-         WHERE number <= (SELECT durable FROM state) ORDER BY tier, instance, serial LIMIT ?1";
-    all(connection, "list garbage", sql, params![limit as i64], |row| {
+         WHERE number <= (SELECT durable FROM state) AND (tier, instance, serial) > (?1, ?2, ?3)
+         ORDER BY tier, instance, serial LIMIT ?4";
+    // Before the first: a tier that cannot be.
+    let (tier, instance, serial) = after.map_or((-1, 0, 0), |place| {
+        (i64::from(place.tier), place.name.instance as i64, place.name.serial as i64)
+    });
+    all(connection, "list garbage", sql, params![tier, instance, serial, limit as i64], |row| {
         Ok(Garbage { tier: row.get(0)?, name: read_place_name(row, 1, row.get(3)?)? })
     })
 }
@@ -109,6 +118,14 @@ pub(super) fn packs(connection: &Connection, instance: Option<u64>) -> Result<Ve
             used: row.get::<_, i64>(3)? as u64,
             live_objects: row.get::<_, i64>(4)?.max(0) as u64,
         })
+    })
+}
+
+pub(super) fn epochs(connection: &Connection) -> Result<Vec<(u64, EpochCause, u64)>> {
+    let sql = "SELECT epoch, cause, first FROM epoch ORDER BY epoch";
+    all(connection, "list epochs", sql, [], |row| {
+        let cause = EpochCause::from_number(row.get(1)?).ok_or_else(|| row::broken(1))?;
+        Ok((row.get::<_, i64>(0)? as u64, cause, row.get::<_, i64>(2)? as u64))
     })
 }
 

@@ -93,6 +93,12 @@ impl Embedded {
         let index = match usable_index(&ground, &segments) {
             Ok(Some(index)) => Some(index),
             Ok(None) | Err(Error::Index { damaged: true, .. }) => None,
+            Err(damage @ Error::StoreDamaged { .. }) => {
+                // What the index knows stays readable: it is neither compared nor replaced.
+                let index = Index::open(&ground.index, ground.exclusive)?;
+                found.read_only = Some(format!("{damage}; restore the journal from a backup"));
+                return Ok((Self::assemble(ground, segments, index), found));
+            }
             Err(error) => return Err(error),
         };
         let mut rebuild = index.is_none();
@@ -388,6 +394,7 @@ fn remove_interrupted_segment(segments: &Segments) -> Result<()> {
     let serials = segments.serials()?;
     if let [.., _, last] = serials[..]
         && segments.header(last)?.is_none()
+        && !segments.is_damaged(last)?
     {
         segments.remove(last)?;
     }

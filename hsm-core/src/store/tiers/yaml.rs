@@ -192,12 +192,24 @@ impl Store {
         let file: TiersFile = serde_saphyr::from_str(yaml)
             .map_err(|error| Error::invalid("file of tiers", error.to_string()))?;
         let configs = file.tiers.iter().map(TierEntry::to_config).collect::<Result<Vec<_>>>()?;
-        configs.iter().try_for_each(super::check_config)?;
         let existing = self.tiers()?;
-        for config in configs {
-            match existing.iter().find(|usage| usage.config.index == config.index) {
-                Some(_) => self.change_tier(&config)?,
-                None => self.add_tier(&config)?,
+        let before = |config: &TierConfig| {
+            existing.iter().map(|usage| &usage.config).find(|other| other.index == config.index)
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        for config in &configs {
+            if !seen.insert(config.index) {
+                return Err(Error::invalid("file of tiers", format!("tier {} is there twice", config.index)));
+            }
+            match before(config) {
+                Some(before) => super::check_change(before, config)?,
+                None => super::check_new(config)?,
+            }
+        }
+        for config in &configs {
+            match before(config) {
+                Some(_) => self.change_tier(config)?,
+                None => self.add_tier(config)?,
             }
         }
         Ok(())

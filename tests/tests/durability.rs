@@ -1,0 +1,224 @@
+//! What was acknowledged survives what it was promised to survive, and what does not survive is rolled back
+//! whole.
+
+use std::io::ErrorKind;
+
+use hsm_core::journal::EpochCause;
+use hsm_core::object::ObjectId;
+use hsm_core::testing::disk::Keep;
+use hsm_core::{Durability, Kind, PutOptions, Query, Store};
+use hsm_tests::fixture::{Fixture, LARGE, SMALL, SimFixture, bytes, events, kind, on_tier};
+
+fn relaxed() -> PutOptions {
+    PutOptions { durability: Durability::Relaxed, ..PutOptions::default() }
+}
+
+fn count(store: &Store) -> usize {
+    store.objects(&Query::default()).count()
+}
+
+#[test]
+fn relaxed_puts_survive_a_close_a_drop_and_the_death_of_the_process() {
+    let mut fixture = Fixture::new();
+    let first = fixture.store.put(&bytes(SMALL, 1), &relaxed()).unwrap().id;
+    let second = fixture.store.put(&bytes(LARGE, 2), &relaxed()).unwrap().id;
+    fixture.store = fixture.another_handle(); // The first handle is dropped, not closed.
+    fixture.reopen();
+    assert_eq!(fixture.store.get(first).unwrap(), bytes(SMALL, 1));
+    assert_eq!(fixture.store.get(second).unwrap(), bytes(LARGE, 2));
+    for index_too in [false, true] {
+        let mut fixture = SimFixture::new();
+        let ids = [SMALL, LARGE].map(|size| fixture.store.put(&bytes(size, 1), &relaxed()).unwrap().id);
+        let image = fixture.disk.crash();
+        fixture.disk.stop();
+        let _ = fixture.store.close();
+        if index_too {
+            fixture.delete_index();
+        }
+        fixture.continue_on(image.process_crash());
+        assert_eq!(fixture.store.get(ids[0]).unwrap(), bytes(SMALL, 1));
+        assert_eq!(fixture.store.get(ids[1]).unwrap(), bytes(LARGE, 1));
+    }
+}
+
+#[test]
+fn durable_puts_survive_a_power_loss_that_keeps_nothing_else() {
+    for index_too in [false, true] {
+        let mut fixture = SimFixture::new();
+        let ids = [0, SMALL, LARGE]
+            .map(|size| (size, fixture.store.put(&bytes(size, 1), &PutOptions::default()).unwrap().id));
+        fixture.store.move_object(ids[2].1, 0, 3).unwrap();
+        fixture.lose_power(Keep::None, index_too);
+        for (size, id) in ids {
+            assert_eq!(fixture.store.get(id).unwrap(), bytes(size, 1));
+        }
+    }
+}
+
+#[test]
+fn relaxed_puts_whose_bytes_are_missing_are_rolled_back_whole() {
+    for index_too in [false, true] {
+        for size in [SMALL, LARGE] {
+            let mut fixture = SimFixture::new();
+            let kept = fixture.store.put(&bytes(size, 1), &PutOptions::default()).unwrap();
+            fixture.store.put(&bytes(size, 2), &PutOptions { id: Some(kept.id), ..relaxed() }).unwrap();
+            let lost = fixture.store.put(&bytes(size, 3), &relaxed()).unwrap().id;
+            assert_eq!(fixture.store.get(kept.id).unwrap(), bytes(size, 2));
+            fixture.lose_power(Keep::None, index_too);
+            assert_eq!(fixture.store.get(kept.id).unwrap(), bytes(size, 1), "the generation before");
+            assert_eq!(kind(&fixture.store.get(lost)), Some(Kind::NotFound));
+            assert_eq!(fixture.store.object(kept.id).unwrap().generation, kept.generation);
+            fixture.store.put(b"on it goes", &PutOptions::default()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_relaxed_group_that_arrived_without_its_bytes_begins_a_new_epoch_when_it_is_cut() {
+    for index_too in [false, true] {
+        let mut fixture = SimFixture::new();
+        let kept = fixture.store.put(&bytes(LARGE, 1), &PutOptions::default()).unwrap();
+        let lost = fixture.store.put(&bytes(LARGE, 2), &relaxed()).unwrap();
+        let pending = fixture.disk.pending();
+        let data = pending.iter().position(|step| step.label.starts_with("write") && step.label.contains(".obj"));
+        fixture.lose_power(Keep::AllBut(data.unwrap()), index_too);
+        assert_eq!(fixture.store.new_epoch_cause(), Some(EpochCause::RolledBack));
+        assert_eq!(kind(&fixture.store.get(lost.id)), Some(Kind::NotFound));
+        assert_eq!(fixture.store.get(kept.id).unwrap(), bytes(LARGE, 1));
+        assert_eq!(fixture.store.position().unwrap().epoch, 2);
+        let next = fixture.store.put(b"x", &PutOptions::default()).unwrap();
+        assert!(next.position > lost.position);
+    }
+}
+
+#[test]
+fn relaxed_puts_that_arrived_whole_stay() {
+    for index_too in [false, true] {
+        let mut fixture = SimFixture::new();
+        let ids = [SMALL, LARGE].map(|size| fixture.store.put(&bytes(size, 1), &relaxed()).unwrap().id);
+        fixture.lose_power(Keep::All, index_too);
+        assert_eq!(fixture.store.get(ids[0]).unwrap(), bytes(SMALL, 1));
+        assert_eq!(fixture.store.get(ids[1]).unwrap(), bytes(LARGE, 1));
+    }
+}
+
+#[test]
+fn a_sync_makes_relaxed_puts_durable_and_so_does_a_durable_put_of_anyone() {
+    for by_sync in [true, false] {
+        let mut fixture = SimFixture::new();
+        let ids = [SMALL, LARGE].map(|size| fixture.store.put(&bytes(size, 1), &relaxed()).unwrap().id);
+        let other = fixture.another_process();
+        if by_sync {
+            let position = other.sync().unwrap();
+            assert_eq!(position, fixture.store.position().unwrap());
+        } else {
+            other.put(b"durable", &PutOptions::default()).unwrap();
+        }
+        fixture.lose_power(Keep::None, true);
+        assert_eq!(fixture.store.get(ids[0]).unwrap(), bytes(SMALL, 1));
+        assert_eq!(fixture.store.get(ids[1]).unwrap(), bytes(LARGE, 1));
+        drop(other);
+    }
+}
+
+#[test]
+fn the_feed_shows_nothing_that_a_power_loss_can_undo() {
+    let fixture = SimFixture::new();
+    fixture.store.put(b"durable", &PutOptions::default()).unwrap();
+    let before = events(&fixture.store).len();
+    fixture.store.put(b"relaxed", &relaxed()).unwrap();
+    assert_eq!(events(&fixture.store).len(), before);
+    fixture.store.sync().unwrap();
+    assert_eq!(events(&fixture.store).len(), before + 1);
+}
+
+#[test]
+fn the_generation_before_a_relaxed_put_is_kept_until_that_is_durable() {
+    for size in [SMALL, LARGE] {
+        let mut fixture = SimFixture::new();
+        let id = fixture.store.put(&bytes(size, 1), &PutOptions::default()).unwrap().id;
+        // A second handle, so that the pack of the first is not one that is still appended to.
+        let writer = fixture.another_process();
+        fixture.store.close().unwrap();
+        writer.put(&bytes(size, 2), &PutOptions { id: Some(id), ..relaxed() }).unwrap();
+        let image = fixture.disk.crash();
+        drop(image);
+        let done = writer.maintain().unwrap();
+        if size == LARGE {
+            assert_eq!(done.files_removed, 0);
+        }
+        fixture.lose_power(Keep::None, true);
+        let found = fixture.store.get(id).unwrap();
+        assert!(found == bytes(size, 1) || found == bytes(size, 2));
+        drop(writer);
+    }
+}
+
+#[test]
+fn a_failed_sync_of_data_fails_the_put_and_the_next_goes_elsewhere() {
+    for (size, what) in [(SMALL, ".pack"), (LARGE, ".obj")] {
+        let mut fixture = SimFixture::new();
+        let before = fixture.store.put(&bytes(size, 1), &PutOptions::default()).unwrap();
+        let position = fixture.store.position().unwrap();
+        fixture.disk.fail_next(ErrorKind::Other, move |label| label.starts_with("sync") && label.ends_with(what));
+        assert_eq!(kind(&fixture.store.put(&bytes(size, 2), &PutOptions::default())), Some(Kind::Io));
+        assert_eq!(fixture.store.position().unwrap(), position);
+        let after = fixture.store.put(&bytes(size, 3), &PutOptions::default()).unwrap();
+        let place = |id: ObjectId| fixture.store.object(id).unwrap().copies[0].pieces[0].place;
+        assert_ne!(place(before.id), place(after.id));
+        fixture.lose_power(Keep::None, true);
+        assert_eq!(fixture.store.get(before.id).unwrap(), bytes(size, 1));
+        assert_eq!(fixture.store.get(after.id).unwrap(), bytes(size, 3));
+        assert_eq!(count(&fixture.store), 2);
+    }
+}
+
+#[test]
+fn a_failed_sync_of_a_directory_fails_the_put() {
+    let mut fixture = SimFixture::new();
+    fixture.disk.fail_next(ErrorKind::Other, |label| label.starts_with("syncdir") && label.contains("/data/"));
+    assert_eq!(kind(&fixture.store.put(&bytes(LARGE, 1), &PutOptions::default())), Some(Kind::Io));
+    let after = fixture.store.put(&bytes(LARGE, 2), &PutOptions::default()).unwrap();
+    fixture.lose_power(Keep::None, true);
+    assert_eq!(fixture.store.get(after.id).unwrap(), bytes(LARGE, 2));
+}
+
+#[test]
+fn a_failed_sync_of_the_journal_fails_the_put_which_then_never_happened() {
+    for keep in [Keep::None, Keep::All] {
+        for index_too in [false, true] {
+            let mut fixture = SimFixture::new();
+            let id = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
+            fixture.disk.fail_next(ErrorKind::Other, |label| label.starts_with("sync") && label.ends_with(".seg"));
+            let failed = fixture.store.put(&bytes(SMALL, 2), &PutOptions::id(id));
+            assert_eq!(kind(&failed), Some(Kind::Io));
+            assert_eq!(fixture.store.get(id).unwrap(), bytes(SMALL, 1));
+            let after = fixture.store.put(&bytes(SMALL, 3), &on_tier(1)).unwrap();
+            let seen = events(&fixture.store);
+            assert!(seen.windows(2).all(|pair| pair[0].position.number + 1 == pair[1].position.number));
+            fixture.lose_power(keep, index_too);
+            assert_eq!(fixture.store.get(id).unwrap(), bytes(SMALL, 1));
+            assert_eq!(fixture.store.get(after.id).unwrap(), bytes(SMALL, 3));
+            assert_eq!(events(&fixture.store)[..seen.len()], seen);
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_of_relaxed_changes_puts_the_handle_out_of_use_and_the_next_open_finds_out() {
+    for lost in [true, false] {
+        let mut fixture = SimFixture::new();
+        let kept = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
+        let id = fixture.store.put(&bytes(LARGE, 2), &relaxed()).unwrap().id;
+        fixture.disk.fail_next(ErrorKind::Other, |label| label.starts_with("sync") && label.ends_with(".seg"));
+        assert_eq!(kind(&fixture.store.sync()), Some(Kind::Closed));
+        assert_eq!(kind(&fixture.store.put(b"x", &PutOptions::default())), Some(Kind::Closed));
+        fixture.lose_power(if lost { Keep::None } else { Keep::All }, false);
+        assert_eq!(fixture.store.get(kept).unwrap(), bytes(SMALL, 1));
+        match fixture.store.get(id) {
+            Ok(found) => assert_eq!(found, bytes(LARGE, 2)),
+            Err(error) => assert_eq!(error.kind(), Kind::NotFound),
+        }
+        fixture.store.put(b"x", &PutOptions::default()).unwrap();
+    }
+}

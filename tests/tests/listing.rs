@@ -1,0 +1,197 @@
+//! Names lead where they were put, and a listing shows each object that was there throughout exactly once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hsm_core::object::{Attributes, ObjectId};
+use hsm_core::{Durability, Kind, PutOptions, Query, Store, StoreOptions};
+use hsm_tests::fixture::{Fixture, ManualClock, bytes, kind, name, on_tier};
+
+fn ids(store: &Store, query: &Query) -> Vec<ObjectId> {
+    store.objects(query).map(|item| item.unwrap().1.id).collect()
+}
+
+#[test]
+fn an_object_keeps_its_other_names_when_the_first_goes() {
+    let mut fixture = Fixture::new();
+    let (one, two) = (fixture.dataset("one"), fixture.dataset("two"));
+    let id = fixture.store.put(b"x", &PutOptions::name(name(one, "first"))).unwrap().id;
+    let others = [name(one, "second"), name(two, "first")];
+    for other in &others {
+        fixture.store.add_name(id, other).unwrap();
+        assert_eq!(kind(&fixture.store.add_name(id, other)), Some(Kind::Exists));
+    }
+    fixture.reopen();
+    let sorted = |mut names: Vec<_>| {
+        names.sort();
+        names
+    };
+    let all = [&others[..], &[name(one, "first")]].concat();
+    assert_eq!(sorted(fixture.store.names(id).unwrap()), sorted(all));
+    fixture.store.remove_name(&name(one, "first")).unwrap();
+    assert_eq!(sorted(fixture.store.names(id).unwrap()), sorted(others.to_vec()));
+    assert!(others.contains(&fixture.store.object(id).unwrap().name.unwrap()));
+    assert_eq!(kind(&fixture.store.find(&name(one, "first"))), Some(Kind::NotFound));
+    assert_eq!(kind(&fixture.store.remove_name(&name(one, "first"))), Some(Kind::NotFound));
+    for other in &others {
+        assert_eq!(fixture.store.find(other).unwrap(), id);
+        fixture.store.remove_name(other).unwrap();
+    }
+    assert_eq!(fixture.store.object(id).unwrap().name, None);
+    assert_eq!(fixture.store.get(id).unwrap(), b"x");
+    assert_eq!(fixture.store.dataset("one").unwrap().keys, 0);
+}
+
+#[test]
+fn datasets_are_listed_page_by_page_and_removed_only_when_empty() {
+    let fixture = Fixture::new();
+    let mut names: Vec<String> = (0..25).map(|number| format!("set {number:02} é")).collect();
+    let created: Vec<_> = names.iter().rev().map(|name| fixture.dataset(name)).collect();
+    names.sort();
+    let mut listed = Vec::new();
+    loop {
+        let page = fixture.store.datasets(listed.last().map(String::as_str), 7).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page.into_iter().map(|dataset| dataset.name));
+    }
+    assert_eq!(listed, names);
+    assert_eq!(kind(&fixture.store.create_dataset(&names[0], &Attributes::new())), Some(Kind::Exists));
+    for bad in ["", &"x".repeat(256)] {
+        assert_eq!(kind(&fixture.store.create_dataset(bad, &Attributes::new())), Some(Kind::Invalid));
+    }
+    let put = fixture.store.put(b"x", &PutOptions::name(name(created[0], "k"))).unwrap();
+    assert_eq!(kind(&fixture.store.remove_dataset(created[0])), Some(Kind::Exists));
+    fixture.store.remove(put.id).unwrap();
+    fixture.store.remove_dataset(created[0]).unwrap();
+    assert_eq!(fixture.store.undelete(put.id).unwrap(), None, "its dataset is gone");
+    let answer = fixture.store.put(b"x", &PutOptions::name(name(created[0], "k")));
+    assert_eq!(kind(&answer), Some(Kind::NotFound));
+    let again = fixture.dataset(&names[24]);
+    assert_ne!(again, created[0]);
+}
+
+#[test]
+fn every_filter_of_a_query_finds_what_it_says() {
+    let clock = ManualClock::new();
+    let fixture = Fixture::with(StoreOptions::new().clock(clock.clone()));
+    let store = &fixture.store;
+    let data = fixture.dataset("data");
+    let now = || store.object(store.put(b"", &PutOptions::default()).unwrap().id).unwrap().created_ns;
+    let begin = now();
+    let mut made = BTreeMap::new();
+    for number in 0..10_u8 {
+        clock.advance(Duration::from_secs(1));
+        let attributes = Attributes::from([("parity".to_owned(), vec![number % 2])]);
+        let options = PutOptions { attributes, ..on_tier(number % 3) };
+        let options = PutOptions { name: Some(name(data, format!("{number}"))), ..options };
+        made.insert(number, store.put(&bytes(usize::from(number) * 10, 1), &options).unwrap().id);
+    }
+    let of = |query: Query| -> Vec<u8> {
+        let found = ids(store, &query);
+        let mut found: Vec<u8> = made.iter().filter(|(_, id)| found.contains(id)).map(|(key, _)| *key).collect();
+        found.sort_unstable();
+        found
+    };
+    let all = Query::default;
+    let second = 1_000_000_000;
+    assert_eq!(of(all()), (0..10).collect::<Vec<_>>());
+    assert_eq!(of(Query::tier(1)), [1, 4, 7]);
+    assert_eq!(of(Query { not_on_tier: Some(1), ..all() }), [0, 2, 3, 5, 6, 8, 9]);
+    assert_eq!(of(Query { size_min: Some(80), ..all() }), [8, 9]);
+    assert_eq!(of(Query { size_max: Some(10), ..all() }), [0, 1]);
+    assert_eq!(of(Query { created_from_ns: Some(begin + 9 * second), ..all() }), [8, 9]);
+    assert_eq!(of(Query { created_before_ns: Some(begin + 2 * second), ..all() }), [0]);
+    assert_eq!(of(Query { attribute: Some(("parity".into(), Some(vec![1]))), ..all() }), [1, 3, 5, 7, 9]);
+    assert_eq!(of(Query { attribute: Some(("parity".into(), None)), ..Query::tier(0) }), [0, 3, 6, 9]);
+    assert_eq!(of(Query { key_prefix: b"7".to_vec(), ..Query::dataset(data) }), [7]);
+    assert_eq!(kind(&store.page(&Query { key_prefix: vec![1], ..all() }, None, 1)), Some(Kind::Invalid));
+    store.put(b"again", &PutOptions::id(made[&2])).unwrap();
+    assert_eq!(of(Query { modified_from_ns: Some(begin + 10 * second), ..all() }), [2, 9]);
+    assert_eq!(of(Query { modified_before_ns: Some(begin + 5 * second), ..all() }), [0, 1, 3]);
+    assert_eq!(of(Query { created_before_ns: Some(begin + 4 * second), ..all() }), [0, 1, 2]);
+    store.remove(made[&5]).unwrap();
+    assert_eq!(of(Query { removed: true, ..all() }), [5]);
+    assert!(!of(all()).contains(&5));
+    assert!(!of(Query::dataset(data)).contains(&5));
+}
+
+#[test]
+fn what_is_there_throughout_a_listing_appears_exactly_once() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let data = fixture.dataset("data");
+    let put = |key: u32| {
+        store.put_empty(&PutOptions::name(name(data, format!("{key:05}")))).unwrap().id
+    };
+    let mut batch = Vec::new();
+    for key in 0..200 {
+        batch.push((key, put(key * 10)));
+    }
+    for query in [Query::default(), Query::dataset(data)] {
+        for limit in [1, 3, 50] {
+            let (mut after, mut seen, mut round) = (None, BTreeMap::new(), 0_u32);
+            let mut passing = Vec::new();
+            loop {
+                let page = store.page(&query, after.as_ref(), limit).unwrap();
+                for (_, object) in &page.items {
+                    *seen.entry(object.id).or_insert(0) += 1;
+                }
+                // Others come and go, before and behind, the one the cursor stands at among them.
+                round += 1;
+                if round.is_multiple_of(5) {
+                    passing.push(put(round * 7 % 2000 / 10 * 10 + 1 + limit as u32));
+                    passing.push(put(1999 - round % 9 * 10));
+                    let last = page.items.last().map(|(_, object)| object.id);
+                    let gone: Vec<_> = passing.iter().filter(|id| last != Some(**id)).copied().collect();
+                    for id in last.into_iter().filter(|id| passing.contains(id)).chain(gone) {
+                        store.purge(id).unwrap();
+                    }
+                    passing.clear();
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            for (key, id) in &batch {
+                assert_eq!(seen.get(id), Some(&1), "{key}, pages of {limit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cursor_of_one_listing_is_refused_by_another() {
+    let fixture = Fixture::new();
+    let data = fixture.dataset("data");
+    for key in ["a", "b"] {
+        fixture.store.put_empty(&PutOptions::name(name(data, key))).unwrap();
+    }
+    let cursor = fixture.store.page(&Query::default(), None, 1).unwrap().next.unwrap();
+    assert_eq!(kind(&fixture.store.page(&Query::dataset(data), Some(&cursor), 1)), Some(Kind::Invalid));
+    let cursor = fixture.store.page(&Query::dataset(data), None, 1).unwrap().next.unwrap();
+    assert_eq!(kind(&fixture.store.page(&Query::default(), Some(&cursor), 1)), Some(Kind::Invalid));
+}
+
+#[test]
+fn a_dataset_counts_its_keys_through_every_change() {
+    let mut fixture = Fixture::new();
+    let data = fixture.dataset("data");
+    let mut batch = fixture.store.batch(true, Durability::Durable);
+    for key in 0..10 {
+        batch.put(b"x", &PutOptions::name(name(data, format!("{key}")))).unwrap();
+    }
+    let puts: Vec<_> = batch.commit().unwrap().into_iter().map(Result::unwrap).collect();
+    fixture.store.add_name(puts[0].id, &name(data, "more")).unwrap();
+    fixture.store.remove(puts[0].id).unwrap();
+    fixture.store.purge(puts[1].id).unwrap();
+    fixture.store.put(b"again", &PutOptions::name(name(data, "2"))).unwrap();
+    fixture.store.remove_name(&name(data, "3")).unwrap();
+    assert_eq!(fixture.store.dataset("data").unwrap().keys, 7);
+    fixture.store.undelete(puts[0].id).unwrap();
+    fixture.reopen_after(|store| std::fs::remove_dir_all(store.join("index")).unwrap());
+    assert_eq!(fixture.store.dataset("data").unwrap().keys, 8);
+    assert_eq!(fixture.store.objects(&Query::dataset(data)).count(), 8);
+}
