@@ -13,7 +13,7 @@ mod stray;
 mod view;
 
 pub use model::Model;
-pub use stray::{Strictness, stray};
+pub use stray::{Strictness, disk_hash, stray};
 pub use view::{View, differences, view};
 
 use hsm_core::object::Position;

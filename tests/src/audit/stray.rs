@@ -1,9 +1,10 @@
 //! What lies on the disk and belongs to nothing.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-use hsm_core::file::{Disk, FileKind};
+use hsm_core::file::{Disk, FileKind, Mode};
 use hsm_core::object::{Place, TierConfig};
 
 use super::{Model, Verdict, View};
@@ -77,4 +78,27 @@ pub(crate) fn files(disk: &dyn Disk, directory: &Path) -> Verdict<Vec<PathBuf>> 
         }
     }
     Ok(found)
+}
+
+/// A hash of everything on a disk but the store's lock file, whose bytes mean nothing after a restart.
+pub fn disk_hash(disk: &dyn Disk) -> Verdict<u64> {
+    let mut hasher = DefaultHasher::new();
+    hash_directory(disk, Path::new("/"), &mut hasher).map_err(|error| error.to_string())?;
+    Ok(hasher.finish())
+}
+
+fn hash_directory(disk: &dyn Disk, directory: &Path, hasher: &mut DefaultHasher) -> std::io::Result<()> {
+    for (name, kind) in disk.read_dir(directory)? {
+        let path = directory.join(&name);
+        path.hash(hasher);
+        if kind == FileKind::Directory {
+            hash_directory(disk, &path, hasher)?;
+        } else if name != "lock" {
+            let file = disk.open(&path, Mode::Read)?;
+            let mut bytes = vec![0; file.len()? as usize];
+            file.read_at(&mut bytes, 0)?;
+            bytes.hash(hasher);
+        }
+    }
+    Ok(())
 }

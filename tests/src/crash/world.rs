@@ -27,12 +27,14 @@ const BEGINNING_NS: i64 = 1_700_000_000_000_000_000;
 pub struct TestClock {
     now_ns: AtomicI64,
     random: AtomicU64,
+    seed: u64,
 }
 
 impl TestClock {
     pub(crate) fn new(now_ns: i64, seed: u64) -> Arc<Self> {
-        let random = AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        Arc::new(Self { now_ns: AtomicI64::new(now_ns), random })
+        // Far apart, so that no two seeds meet: the generator below counts.
+        let random = AtomicU64::new(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        Arc::new(Self { now_ns: AtomicI64::new(now_ns), random, seed })
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -189,7 +191,8 @@ pub struct World {
 impl World {
     /// What was left by a crash of `world`, on another disk and later.
     pub(crate) fn after(world: &Self, disk: SimDisk, index: Option<&Path>) -> Self {
-        let clock = TestClock::new(world.clock.now_ns.load(Ordering::Relaxed) + 1_000_000_000, 3);
+        let now_ns = world.clock.now_ns.load(Ordering::Relaxed) + 1_000_000_000;
+        let clock = TestClock::new(now_ns, world.clock.seed + 1);
         Self {
             disk,
             clock,
