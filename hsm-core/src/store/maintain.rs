@@ -4,7 +4,7 @@ use super::{Store, member};
 use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, PackUsage, Proposal};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, EpochCause};
 use crate::object::Position;
 
@@ -128,9 +128,15 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
             expect: vec![Expect::Removed(*id)],
             changes: vec![Change::Purged { object: *id }],
         };
-        let answers = engine.commit(expired.iter().map(proposal).collect(), Durability::Durable)?;
-        // One that fails was brought back, or purged by another handle.
-        let done = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+        let mut done = 0;
+        for answer in engine.commit(expired.iter().map(proposal).collect(), Durability::Durable)? {
+            match answer {
+                Ok(_) => done += 1,
+                // Brought back, or purged by another handle.
+                Err(error) if error.kind() == Kind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
         purged += done;
         if expired.len() < PURGED_AT_ONCE || done == 0 {
             return Ok(purged);
