@@ -41,7 +41,7 @@ impl Store {
         engine.check_writable()?;
         let purged = purge_expired(engine)?;
         let files_removed = engine.reclaim()?;
-        let packs_removed = remove_empty_packs(engine, self.inner.instance)?;
+        let packs_removed = self.remove_empty_packs()?;
         Ok(Maintained { purged, files_removed, packs_removed })
     }
 
@@ -96,6 +96,42 @@ impl Store {
         }
         Ok(found)
     }
+
+    /// Removes packs in which nothing lives: this handle's, but for those it appends to, and those of handles
+    /// that were closed. The living look after their own, the dead are swept.
+    fn remove_empty_packs(&self) -> Result<u64> {
+        let engine = self.engine();
+        let open = crate::catalog::Places::settled(&*engine.tiers).packs;
+        let is_done = |pack: &PackUsage| pack.live_objects == 0 && !open.contains(&(pack.tier, pack.name));
+        let mut empty: Vec<PackUsage> = engine.catalog.packs(None)?.into_iter().filter(is_done).collect();
+        if empty.iter().any(|pack| pack.name.instance != self.inner.instance) {
+            let _open = self.inner.lock.lock_open()?;
+            let others =
+                member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?;
+            let mut theirs: Vec<u64> = others.dead.iter().map(|dead| dead.instance).collect();
+            theirs.extend(others.live.iter().filter(|live| **live != self.inner.instance));
+            empty.retain(|pack| !theirs.contains(&pack.name.instance));
+        }
+        let mut removed = Vec::new();
+        for pack in empty {
+            let tier = match engine.tier(pack.tier) {
+                // A tier that was retired holds nothing of ours any more.
+                Err(error) if error.kind() == Kind::NotFound => {
+                    removed.push(pack);
+                    continue;
+                }
+                tier => tier?,
+            };
+            if tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name])).is_ok()
+            {
+                removed.push(pack);
+            }
+        }
+        if !removed.is_empty() {
+            engine.catalog.forget_packs(&removed)?;
+        }
+        Ok(removed.len() as u64)
+    }
 }
 
 /// Every place that an object's copy lies in. Grows with the store: reconciling is for the rare case.
@@ -142,22 +178,4 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
             return Ok(purged);
         }
     }
-}
-
-/// Removes this handle's packs in which nothing lives, but for those it appends to.
-fn remove_empty_packs(engine: &Engine, instance: u64) -> Result<u64> {
-    let open = crate::catalog::Places::settled(&*engine.tiers).packs;
-    let is_done = |pack: &PackUsage| pack.live_objects == 0 && !open.contains(&(pack.tier, pack.name));
-    let empty: Vec<PackUsage> = engine.catalog.packs(Some(instance))?.into_iter().filter(is_done).collect();
-    let mut removed = Vec::new();
-    for pack in empty {
-        let tier = engine.tier(pack.tier)?;
-        if tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name])).is_ok() {
-            removed.push(pack);
-        }
-    }
-    if !removed.is_empty() {
-        engine.catalog.forget_packs(&removed)?;
-    }
-    Ok(removed.len() as u64)
 }

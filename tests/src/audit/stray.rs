@@ -46,7 +46,13 @@ pub fn stray(
             }
         }
     }
-    let all = files(disk, store)?;
+    let mut all = files(disk, store)?;
+    // A root that was begun for a tier that never came to be is no part of the store: it could lie anywhere,
+    // and is made good when the tier is added again.
+    let roots: Vec<PathBuf> = view.tiers.iter().map(|config| store.join(&config.root)).collect();
+    all.retain(|file| {
+        !file.starts_with(store.join("tiers")) || roots.iter().any(|root| file.starts_with(root))
+    });
     if let Some(half) = all.iter().find(|file| file.extension().is_some_and(|suffix| suffix == "new")) {
         return Err(format!("{} was left behind", half.display()));
     }
