@@ -111,7 +111,8 @@ impl Storage {
     // Processes and boots.
 
     pub(super) fn process(&self) -> ProcessIdentity {
-        let boot_id = (u128::from(self.boot) << 64 | u128::from_le_bytes(*b"simulated boot..")).to_le_bytes();
+        // The first 8 bytes differ too: they are what the journal records.
+        let boot_id = (u128::from_le_bytes(*b"simulated boot..") ^ u128::from(self.boot)).to_le_bytes();
         ProcessIdentity { pid: u64::from(std::process::id()), start_ticks: self.starts, boot_id }
     }
 
