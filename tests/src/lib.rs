@@ -1,3 +1,9 @@
 //! Scenarios across the public API of hsm, and what they share.
+//!
+//! - [`crash`] stops a store at every operation on its disk and opens what is left;
+//! - [`audit`] says whether an open store is whole, by means that share nothing with the engine's own;
+//! - [`fixture`] holds the stores that several scenarios begin with.
 
+pub mod audit;
+pub mod crash;
 pub mod fixture;

@@ -194,7 +194,13 @@ fn look(store: &Store, before: &Listing) -> (usize, bool) {
             fine &= kind.is_none();
         };
         if object.is_removed() {
-            note(store.object(object.id).err().filter(|error| error.kind() != Kind::NotFound).map(|e| e.kind()));
+            note(
+                store
+                    .object(object.id)
+                    .err()
+                    .filter(|error| error.kind() != Kind::NotFound)
+                    .map(|e| e.kind()),
+            );
         } else {
             let found = store.object(object.id);
             note(kind(&found));
@@ -380,7 +386,10 @@ fn files_of_a_newer_version_are_refused_and_not_touched() {
         make_newer(&path, &id, sealed);
         let newer = fs::read(&path).unwrap();
         let answer = Store::open(fixture.path(), &StoreOptions::new());
-        assert!(matches!(&answer, Err(Error::NewerFormat { path: named, .. }) if *named == path), "{answer:?}");
+        assert!(
+            matches!(&answer, Err(Error::NewerFormat { path: named, .. }) if *named == path),
+            "{answer:?}"
+        );
         assert_eq!(kind(&answer), Some(Kind::Unsupported));
         assert_eq!(fs::read(&path).unwrap(), newer);
         fs::write(&path, before).unwrap();

@@ -102,12 +102,31 @@ impl Segments {
             opened => opened,
         }
         .context("create", &path)?;
+        let made = self.begin_file(&path, &*file, &bytes);
+        match &made {
+            Ok(()) => *self.writing.lock() = Some((header.serial, file)),
+            // A header that is there without being durable must not be taken for a segment by who comes next.
+            Err(_) => drop(self.disk.remove_file(&path)),
+        }
+        made
+    }
+
+    fn begin_file(&self, path: &Path, file: &dyn File, header: &[u8]) -> Result<()> {
+        file.write_at(header, 0).context("write", path)?;
+        file.set_len(HEADER_LEN as u64).context("truncate", path)?;
+        file.sync_data().context("sync", path)?;
+        self.disk.sync_dir(&self.directory).context("sync", &self.directory)
+    }
+
+    /// Makes a segment's header and name durable once more: whoever created it may have died before that was
+    /// done, and what is appended to it, or begun behind it, relies on them.
+    pub(crate) fn confirm(&self, serial: u64) -> Result<()> {
+        let path = self.path(serial);
+        let bytes = file::read_whole(&*self.disk, &path, HEADER_LEN as u64).context("read", &path)?;
+        let file = self.open_for_writing(serial)?;
         file.write_at(&bytes, 0).context("write", &path)?;
-        file.set_len(HEADER_LEN as u64).context("truncate", &path)?;
         file.sync_data().context("sync", &path)?;
-        self.disk.sync_dir(&self.directory).context("sync", &self.directory)?;
-        *self.writing.lock() = Some((header.serial, file));
-        Ok(())
+        self.disk.sync_dir(&self.directory).context("sync", &self.directory)
     }
 
     /// The header of a segment; `None` when there is no such segment or its header is not whole.
@@ -243,7 +262,11 @@ impl Segments {
             None if super::beyond::is_group_at(&*file, &path, tail.before, self)? => Ok(false),
             None => Err(Error::damaged(
                 &path,
-                format!("the change before number {} is not readable (byte {})", tail.last.number + 1, tail.before),
+                format!(
+                    "the change before number {} is not readable (byte {})",
+                    tail.last.number + 1,
+                    tail.before
+                ),
             )),
         }
     }

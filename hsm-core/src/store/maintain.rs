@@ -6,7 +6,7 @@ use super::{Store, member};
 use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, PackUsage, Proposal};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, EpochCause};
 use crate::object::Position;
 
@@ -127,12 +127,9 @@ impl Store {
         // Looked at again: what was empty before the sync and is still is empty for good, since nobody
         // appends to it.
         for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
-            let tier = match engine.tier(pack.tier) {
-                Ok(tier) => tier,
-                Err(_) => {
-                    removed.push(pack); // Its tier was retired.
-                    continue;
-                }
+            let Ok(tier) = engine.tier(pack.tier) else {
+                removed.push(pack); // Its tier was retired.
+                continue;
             };
             let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));
             if gone.is_ok() {
@@ -178,9 +175,15 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
             expect: vec![Expect::Removed(*id)],
             changes: vec![Change::Purged { object: *id }],
         };
-        let answers = engine.commit(expired.iter().map(proposal).collect(), Durability::Durable)?;
-        // One that fails was brought back, or purged by another handle.
-        let done = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+        let mut done = 0;
+        for answer in engine.commit(expired.iter().map(proposal).collect(), Durability::Durable)? {
+            match answer {
+                Ok(_) => done += 1,
+                // Brought back, or purged by another handle.
+                Err(error) if error.kind() == Kind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
         purged += done;
         if expired.len() < PURGED_AT_ONCE || done == 0 {
             return Ok(purged);

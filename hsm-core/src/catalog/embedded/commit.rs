@@ -330,12 +330,18 @@ impl Embedded {
         loop {
             let before = reader.tail();
             let Some((group, changes)) = reader.next()? else { break };
+            if reader.tail().segment != before.segment {
+                self.segments.confirm(reader.tail().segment)?;
+            }
             if !group.header.relaxed {
                 journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
             }
             Self::replay(connection, &mut state, reader.tail(), &group, &changes)?;
         }
         if state.tail != reader.tail() {
+            if state.tail.segment != reader.tail().segment {
+                self.segments.confirm(reader.tail().segment)?;
+            }
             if state.durable == state.tail {
                 state.durable = reader.tail();
             }

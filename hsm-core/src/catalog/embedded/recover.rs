@@ -88,7 +88,7 @@ impl Embedded {
             let index = Index::open(&ground.index, false)?;
             return Ok((Self::assemble(ground, segments, index), Found::default()));
         }
-        remove_interrupted_segment(&segments)?;
+        mend_last_segment(&segments)?;
         let mut found = Found::default();
         let index = match usable_index(&ground, &segments) {
             Ok(Some(index)) => Some(index),
@@ -389,16 +389,16 @@ pub(super) fn is_past_of(segments: &Segments, state: &State) -> Result<bool> {
     Ok(reader.tail().last == state.tail.last && reader.tail().chain == state.tail.chain)
 }
 
-/// Removes a last segment without a whole header: nothing was ever in it.
-fn remove_interrupted_segment(segments: &Segments) -> Result<()> {
+/// Removes a last segment without a whole header: nothing was ever in it. One with a header is made durable,
+/// since its creator may have died in between.
+fn mend_last_segment(segments: &Segments) -> Result<()> {
     let serials = segments.serials()?;
-    if let [.., _, last] = serials[..]
-        && segments.header(last)?.is_none()
-        && !segments.is_damaged(last)?
-    {
-        segments.remove(last)?;
+    let Some(last) = serials.last() else { return Ok(()) };
+    match segments.header(*last)? {
+        Some(_) => segments.confirm(*last),
+        None if serials.len() > 1 && !segments.is_damaged(*last)? => segments.remove(*last),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Removes the files of the index, which no one has open.

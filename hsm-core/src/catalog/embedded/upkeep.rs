@@ -55,9 +55,10 @@ impl Embedded {
 
     fn new_epoch_in_transaction(&self, connection: &Connection, cause: EpochCause) -> Result<Position> {
         let state = lookup::must_state(connection)?;
+        // The epoch is durable, so everything before it has to be: relaxed changes that a crash of the process
+        // left may not have been synced yet.
+        self.sync_places(connection)?;
         if state.durable != state.tail {
-            // The segment before must not lose what the new one goes on from.
-            self.sync_places(connection)?;
             journal::sync(&self.segments, state.durable.segment, state.tail.segment)?;
         }
         let ended = state.tail.last;

@@ -1,0 +1,144 @@
+//! Everything a store says of itself: read through the public API alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Read as _;
+
+use hsm_core::object::{Dataset, Name, Object, ObjectId, TierConfig};
+use hsm_core::{GetOptions, Query, Store};
+
+use super::Verdict;
+
+/// A store at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    /// Objects, datasets and tiers, each under a name of its own with all that is said of it.
+    pub entities: BTreeMap<String, String>,
+    /// A hash of the bytes of each generation that was read.
+    pub bytes: BTreeMap<(ObjectId, u64), u64>,
+    /// Every object, removed ones included.
+    pub objects: Vec<Object>,
+    /// Every tier that was not retired.
+    pub tiers: Vec<TierConfig>,
+}
+
+/// Reads everything, each copy of each object included, and checks that the parts agree with each other.
+pub fn view(store: &Store) -> Verdict<View> {
+    if let Some(reason) = store.read_only_reason() {
+        return Err(format!("the store is read-only: {reason}"));
+    }
+    let mut view = View::default();
+    let mut keys: BTreeMap<Name, ObjectId> = BTreeMap::new();
+    for removed in [false, true] {
+        for item in store.objects(&Query { removed, ..Query::default() }) {
+            let (_, object) = item.map_err(|error| format!("objects cannot be listed: {error}"))?;
+            let names = if removed { Vec::new() } else { read_object(store, &object, &mut view)? };
+            keys.extend(names.iter().map(|name| (name.clone(), object.id)));
+            view.entities.insert(object_key(object.id), describe_object(&object, &names));
+            view.objects.push(object);
+        }
+    }
+    check_datasets(store, &keys, &mut view)?;
+    check_tiers(store, &mut view)?;
+    Ok(view)
+}
+
+pub(super) fn object_key(id: ObjectId) -> String {
+    format!("object {id}")
+}
+
+pub(super) fn describe_object(object: &Object, names: &[Name]) -> String {
+    format!("{object:?} {names:?}")
+}
+
+pub(super) fn describe_dataset(dataset: &Dataset) -> (String, String) {
+    (format!("dataset {}", dataset.name), format!("{dataset:?}"))
+}
+
+/// Without the incarnation: a creation that was interrupted draws a new one.
+pub(super) fn describe_tier(config: &TierConfig) -> (String, String) {
+    let config = TierConfig { incarnation: [0; 16], ..config.clone() };
+    (format!("tier {}", config.index), format!("{config:?}"))
+}
+
+/// Reads every copy of a live object, and returns its names in order.
+fn read_object(store: &Store, object: &Object, view: &mut View) -> Verdict<Vec<Name>> {
+    let id = object.id;
+    for copy in &object.copies {
+        let hash = hash_copy(store, object, copy.tier)
+            .map_err(|error| format!("object {id} on tier {}: {error}", copy.tier))?;
+        if *view.bytes.entry((id, object.generation)).or_insert(hash) != hash {
+            return Err(format!("object {id}: the copies differ"));
+        }
+    }
+    let mut names = store.names(id).map_err(|error| format!("names of {id}: {error}"))?;
+    names.sort();
+    for name in &names {
+        match store.find(name) {
+            Ok(found) if found == id => {}
+            found => return Err(format!("{name:?} of object {id} leads to {found:?}")),
+        }
+    }
+    Ok(names)
+}
+
+fn hash_copy(store: &Store, object: &Object, tier: u8) -> Verdict<u64> {
+    let options = GetOptions { tier: Some(tier) };
+    let mut reader = store.reader(object.id, &options).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 != object.size() {
+        return Err(format!("{} bytes, {} are recorded", bytes.len(), object.size()));
+    }
+    Ok(hash_of(&bytes))
+}
+
+/// The hash that [`View::bytes`] holds.
+pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn check_datasets(store: &Store, keys: &BTreeMap<Name, ObjectId>, view: &mut View) -> Verdict<()> {
+    let mut listed = BTreeMap::new();
+    let datasets = store.datasets(None, 1000).map_err(|error| format!("datasets: {error}"))?;
+    for dataset in datasets {
+        let before = listed.len();
+        for item in store.objects(&Query::dataset(dataset.id)) {
+            let (key, object) = item.map_err(|error| format!("a dataset cannot be listed: {error}"))?;
+            listed.insert(Name { dataset: dataset.id, key }, object.id);
+        }
+        if (listed.len() - before) as u64 != dataset.keys {
+            return Err(format!("{dataset:?} holds {} keys", listed.len() - before));
+        }
+        view.entities.extend([describe_dataset(&dataset)]);
+    }
+    if listed == *keys { Ok(()) } else { Err(format!("names by object {keys:?}, by dataset {listed:?}")) }
+}
+
+fn check_tiers(store: &Store, view: &mut View) -> Verdict<()> {
+    for usage in store.tiers().map_err(|error| format!("tiers: {error}"))? {
+        let tier = usage.config.index;
+        let copies = view.objects.iter().filter_map(|object| object.copy_on(tier));
+        let sizes: Vec<u64> = copies.map(|copy| copy.pieces.iter().map(|piece| piece.length).sum()).collect();
+        let sum = (sizes.len() as u64, sizes.iter().sum::<u64>());
+        if sum != (usage.objects, usage.bytes) {
+            return Err(format!("tier {tier} says {usage:?}, its copies are {sum:?}"));
+        }
+        if usage.config.state.is_readable() && !store.is_tier_online(tier).unwrap_or(false) {
+            return Err(format!("tier {tier} is offline"));
+        }
+        view.entities.extend([describe_tier(&usage.config)]);
+        view.tiers.push(usage.config);
+    }
+    Ok(())
+}
+
+/// Where two sets of entities differ first, if they do.
+pub fn differences(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> Option<String> {
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let name = names.into_iter().find(|name| one.get(*name) != other.get(*name))?;
+    let show = |side: &BTreeMap<String, String>| side.get(name).cloned().unwrap_or_else(|| "-".to_owned());
+    Some(format!("{name}: [{}] [{}]", show(one), show(other)))
+}

@@ -1,0 +1,113 @@
+//! Verbs that remove and bring back, and those that open, close and tidy.
+
+use std::time::Duration;
+
+use hsm_core::{Durability, Result};
+
+use super::{Act, Run, Verb, each, simple, verb, whole};
+use crate::crash::world::{GRACE, World, blocks, bytes};
+
+/// Makes garbage of every kind: overwritten, dropped and purged copies, packed and not.
+const LITTER: Run = |world| {
+    let cast = world.cast();
+    for id in [cast.large, cast.small, cast.pieces] {
+        let over = hsm_core::PutOptions { id: Some(id), ..blocks() };
+        world.store().put(&bytes(70, 5000), &over)?;
+        world.store().put(&bytes(71, 900), &over)?;
+    }
+    world.store().put_at(cast.doubled_large, 0, &bytes(72, 10), Durability::Durable)?;
+    world.store().remove(cast.other).map(drop)
+};
+
+/// The same, and the grace of what was removed is over.
+const OLD_LITTER: Run = |world| {
+    LITTER(world)?;
+    world.clock.advance(GRACE * 2);
+    Ok(())
+};
+
+/// A handle that died with work under way, and left another one the store.
+const DEATH: Run = |world| {
+    OLD_LITTER(world)?;
+    let options = hsm_core::PutOptions { durability: Durability::Relaxed, ..blocks() };
+    world.store().put(&bytes(73, 700), &options)?;
+    world.store().put(&bytes(74, 9000), &options)?;
+    // Bytes that no commit will name.
+    let mut unfinished = world.store().writer(&blocks())?;
+    unfinished.add(&bytes(75, 9000))?;
+    let image = world.disk.crash();
+    world.disk.stop();
+    drop(unfinished);
+    world.store = None;
+    world.disk = image.process_crash();
+    Ok(())
+};
+
+fn reopen(world: &mut World) -> Result<()> {
+    world.open()
+}
+
+/// An open changes nothing of what is in the store.
+fn opening() -> [Act; 1] {
+    [whole(reopen)]
+}
+
+pub(super) fn verbs() -> Vec<Verb> {
+    let create =
+        Verb { name: "create a store", prepare: super::READY, acts: vec![whole(reopen)], fresh: true };
+    let mut all = vec![create];
+    all.extend([
+        simple("remove", |world| world.store().remove(world.cast().small).map(drop)),
+        simple("remove large", |world| world.store().remove(world.cast().large).map(drop)),
+        simple("undelete", |world| world.store().undelete(world.cast().removed).map(drop)),
+        simple("purge small", |world| world.store().purge(world.cast().small).map(drop)),
+        simple("purge large", |world| world.store().purge(world.cast().large).map(drop)),
+        simple("purge pieces", |world| world.store().purge(world.cast().pieces).map(drop)),
+        simple("purge two copies", |world| world.store().purge(world.cast().doubled_large).map(drop)),
+        simple("purge removed", |world| world.store().purge(world.cast().removed).map(drop)),
+        verb("maintain: reclaim", LITTER, [each(|world| world.store().maintain().map(drop))]),
+        verb("maintain: purge expired", OLD_LITTER, [each(|world| world.store().maintain().map(drop))]),
+        simple("close", |world| world.store().close()),
+        verb("close with garbage", LITTER, [whole(|world| world.store().close())]),
+        verb(
+            "close after a put",
+            super::READY,
+            [
+                whole(|world| world.store().put(&bytes(76, 300), &blocks()).map(drop)),
+                whole(|world| world.store().close()),
+            ],
+        ),
+        verb(
+            "open",
+            |world| {
+                world.store().close()?;
+                world.store = None;
+                Ok(())
+            },
+            opening(),
+        ),
+        verb("open after a death", DEATH, opening()),
+        verb(
+            "open after a power loss",
+            |world| {
+                DEATH(world)?;
+                world.disk = world.disk.crash().power_loss(hsm_core::testing::disk::Keep::Random(3));
+                Ok(())
+            },
+            opening(),
+        ),
+        verb(
+            "a thousand names, swept",
+            |world| {
+                for seed in 0..80 {
+                    let over = hsm_core::PutOptions { id: Some(world.cast().large), ..blocks() };
+                    world.store().put(&bytes(seed, 4500), &over)?;
+                }
+                world.clock.advance(Duration::from_secs(1));
+                Ok(())
+            },
+            [whole(|world| world.store().put(&bytes(77, 10), &blocks()).map(drop))],
+        ),
+    ]);
+    all
+}
