@@ -33,8 +33,10 @@ use crate::object::{
 pub(crate) use read::{CopyReader, Wanted};
 pub(crate) use write::{CopyWriter, PackEnd, PlaceGuard, Written};
 
-/// Most bytes of small writes between two looks at the room of a file system.
-const ROOM_CREDIT_MAX: u64 = 16 << 20;
+/// Bytes of small writes between two looks at the room of a file system that has plenty.
+const ROOM_CREDIT: u64 = 16 << 20;
+/// Room beside the reserve below which every write looks: far more than all who write at once have on credit.
+const ROOM_PLENTY: u64 = 4 << 30;
 
 /// What tiers stand on.
 #[derive(Debug, Clone)]
@@ -185,7 +187,7 @@ impl Tier {
 
     /// Checks that the file system has room for `bytes` more beside the reserve.
     ///
-    /// Small writes live on credit, a sixteenth of the room there was: they need not ask each time.
+    /// While there is plenty, small writes live on credit and need not ask each time.
     pub(crate) fn check_room(&self, bytes: u64) -> Result<()> {
         let spend = |credit: u64| credit.checked_sub(bytes);
         if self.room_credit.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend).is_ok() {
@@ -202,7 +204,8 @@ impl Tier {
             });
         }
         let left = space.available - self.ground.reserve_bytes - bytes;
-        self.room_credit.store((left / 16).min(ROOM_CREDIT_MAX), Ordering::Release);
+        let credit = if left >= ROOM_PLENTY { ROOM_CREDIT } else { 0 };
+        self.room_credit.store(credit, Ordering::Release);
         Ok(())
     }
 
