@@ -22,13 +22,21 @@ pub fn describe(store: &Store) -> String {
         ));
     }
     for dataset in store.datasets(None, 1000).unwrap() {
-        line(format!("dataset {} {:?}: {} keys, {:?}", dataset.id, dataset.name, dataset.keys, dataset.attributes));
+        line(format!(
+            "dataset {} {:?}: {} keys, {:?}",
+            dataset.id, dataset.name, dataset.keys, dataset.attributes
+        ));
     }
     for removed in [false, true] {
         for item in store.objects(&Query { removed, ..Query::default() }) {
             let (_, object) = item.unwrap();
             let state = if removed { "removed" } else { "live" };
-            line(format!("object {} {state}: generation {}, {} bytes", object.id, object.generation, object.size()));
+            line(format!(
+                "object {} {state}: generation {}, {} bytes",
+                object.id,
+                object.generation,
+                object.size()
+            ));
             line(format!("  created {}, modified {}", object.created_ns, object.modified_ns));
             line(format!("  attributes {:?}", object.attributes));
             for digest in object.content.iter().flat_map(|content| &content.digests) {

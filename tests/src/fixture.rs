@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use hsm_core::clock::{Clock, TimeNs};
+use hsm_core::object::Object;
 use hsm_core::object::{Attributes, DatasetId, Name, ObjectId, TierConfig, TierIndex};
 use hsm_core::testing::disk::{CrashImage, Keep, SimDisk};
-use hsm_core::object::Object;
 use hsm_core::{Event, Kind, PutOptions, Query, Result, Store, StoreOptions};
 use tempfile::TempDir;
 

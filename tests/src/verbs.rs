@@ -13,7 +13,8 @@ pub fn every_change(store: &Store) {
     let gone = store.create_dataset("gone", &Attributes::new()).unwrap();
     store.remove_dataset(gone).unwrap();
     store.set_dataset_attributes(data, &vec![("kept".into(), Some(vec![0, 255]))]).unwrap();
-    let named = |key: &str| PutOptions { attributes: attributes.clone(), ..PutOptions::name(name(data, key)) };
+    let named =
+        |key: &str| PutOptions { attributes: attributes.clone(), ..PutOptions::name(name(data, key)) };
     let digested = PutOptions { digests: Algorithm::ALL.to_vec(), ..named("small") };
     let small = store.put(&bytes(SMALL, 1), &digested).unwrap().id;
     let in_blocks = PutOptions { block_size: Some(4096), ..named("large") };

@@ -13,6 +13,10 @@ fn relaxed() -> PutOptions {
     PutOptions { durability: Durability::Relaxed, ..PutOptions::default() }
 }
 
+fn is_journal_sync(label: &str) -> bool {
+    label.starts_with("sync ") && label.contains("/journal/")
+}
+
 fn count(store: &Store) -> usize {
     store.objects(&Query::default()).count()
 }
@@ -80,7 +84,8 @@ fn a_relaxed_group_that_arrived_without_its_bytes_begins_a_new_epoch_when_it_is_
         let kept = fixture.store.put(&bytes(LARGE, 1), &PutOptions::default()).unwrap();
         let lost = fixture.store.put(&bytes(LARGE, 2), &relaxed()).unwrap();
         let pending = fixture.disk.pending();
-        let data = pending.iter().position(|step| step.label.starts_with("write") && step.label.contains(".obj"));
+        let data =
+            pending.iter().position(|step| step.label.starts_with("write") && step.label.contains(".obj"));
         fixture.lose_power(Keep::AllBut(data.unwrap()), index_too);
         assert_eq!(fixture.store.new_epoch_cause(), Some(EpochCause::RolledBack));
         assert_eq!(kind(&fixture.store.get(lost.id)), Some(Kind::NotFound));
@@ -160,7 +165,9 @@ fn a_failed_sync_of_data_fails_the_put_and_the_next_goes_elsewhere() {
         let mut fixture = SimFixture::new();
         let before = fixture.store.put(&bytes(size, 1), &PutOptions::default()).unwrap();
         let position = fixture.store.position().unwrap();
-        fixture.disk.fail_next(ErrorKind::Other, move |label| label.starts_with("sync") && label.ends_with(what));
+        fixture
+            .disk
+            .fail_next(ErrorKind::Other, move |label| label.starts_with("sync") && label.ends_with(what));
         assert_eq!(kind(&fixture.store.put(&bytes(size, 2), &PutOptions::default())), Some(Kind::Io));
         assert_eq!(fixture.store.position().unwrap(), position);
         let after = fixture.store.put(&bytes(size, 3), &PutOptions::default()).unwrap();
@@ -176,7 +183,9 @@ fn a_failed_sync_of_data_fails_the_put_and_the_next_goes_elsewhere() {
 #[test]
 fn a_failed_sync_of_a_directory_fails_the_put() {
     let mut fixture = SimFixture::new();
-    fixture.disk.fail_next(ErrorKind::Other, |label| label.starts_with("syncdir") && label.contains("/data/"));
+    fixture
+        .disk
+        .fail_next(ErrorKind::Other, |label| label.starts_with("syncdir") && label.contains("/data/"));
     assert_eq!(kind(&fixture.store.put(&bytes(LARGE, 1), &PutOptions::default())), Some(Kind::Io));
     let after = fixture.store.put(&bytes(LARGE, 2), &PutOptions::default()).unwrap();
     fixture.lose_power(Keep::None, true);
@@ -189,7 +198,7 @@ fn a_failed_sync_of_the_journal_fails_the_put_which_then_never_happened() {
         for index_too in [false, true] {
             let mut fixture = SimFixture::new();
             let id = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
-            fixture.disk.fail_next(ErrorKind::Other, |label| label.starts_with("sync") && label.ends_with(".seg"));
+            fixture.disk.fail_next(ErrorKind::Other, is_journal_sync);
             let failed = fixture.store.put(&bytes(SMALL, 2), &PutOptions::id(id));
             assert_eq!(kind(&failed), Some(Kind::Io));
             assert_eq!(fixture.store.get(id).unwrap(), bytes(SMALL, 1));
@@ -210,7 +219,7 @@ fn a_failed_sync_of_relaxed_changes_puts_the_handle_out_of_use_and_the_next_open
         let mut fixture = SimFixture::new();
         let kept = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
         let id = fixture.store.put(&bytes(LARGE, 2), &relaxed()).unwrap().id;
-        fixture.disk.fail_next(ErrorKind::Other, |label| label.starts_with("sync") && label.ends_with(".seg"));
+        fixture.disk.fail_next(ErrorKind::Other, is_journal_sync);
         assert_eq!(kind(&fixture.store.sync()), Some(Kind::Closed));
         assert_eq!(kind(&fixture.store.put(b"x", &PutOptions::default())), Some(Kind::Closed));
         fixture.lose_power(if lost { Keep::None } else { Keep::All }, false);

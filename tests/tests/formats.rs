@@ -43,10 +43,8 @@ fn the_store_of_the_first_preview_is_read_whole() {
 
 #[test]
 fn the_fixtures_are_small() {
-    let size: u64 = files_below(&kept(""))
-        .iter()
-        .map(|path| fs::metadata(kept("").join(path)).unwrap().len())
-        .sum();
+    let size: u64 =
+        files_below(&kept("")).iter().map(|path| fs::metadata(kept("").join(path)).unwrap().len()).sum();
     assert!(size < 300 << 10, "{size} bytes");
 }
 

@@ -90,7 +90,8 @@ fn every_filter_of_a_query_finds_what_it_says() {
     }
     let of = |query: Query| -> Vec<u8> {
         let found = ids(store, &query);
-        let mut found: Vec<u8> = made.iter().filter(|(_, id)| found.contains(id)).map(|(key, _)| *key).collect();
+        let mut found: Vec<u8> =
+            made.iter().filter(|(_, id)| found.contains(id)).map(|(key, _)| *key).collect();
         found.sort_unstable();
         found
     };
@@ -122,9 +123,7 @@ fn what_is_there_throughout_a_listing_appears_exactly_once() {
     let fixture = Fixture::new();
     let store = &fixture.store;
     let data = fixture.dataset("data");
-    let put = |key: u32| {
-        store.put_empty(&PutOptions::name(name(data, format!("{key:05}")))).unwrap().id
-    };
+    let put = |key: u32| store.put_empty(&PutOptions::name(name(data, format!("{key:05}")))).unwrap().id;
     let mut batch = Vec::new();
     for key in 0..200 {
         batch.push((key, put(key * 10)));

@@ -78,14 +78,20 @@ fn modes_say_whether_the_object_must_exist() {
         let answer = fixture.store.put(b"x", &mode(PutMode::Update, options.clone()));
         assert_eq!(kind(&answer), Some(Kind::NotFound));
         let created = fixture.store.put(b"x", &mode(PutMode::Create, options.clone())).unwrap();
-        assert_eq!(kind(&fixture.store.put(b"y", &mode(PutMode::Create, options.clone()))), Some(Kind::Exists));
+        assert_eq!(
+            kind(&fixture.store.put(b"y", &mode(PutMode::Create, options.clone()))),
+            Some(Kind::Exists)
+        );
         let updated = fixture.store.put(b"y", &mode(PutMode::Update, options)).unwrap();
         assert_eq!((updated.id, updated.generation), (created.id, created.generation + 1));
         assert_eq!(fixture.store.get(created.id).unwrap(), b"y");
     }
     let both = PutOptions { id: Some(id), ..named() };
     assert_eq!(kind(&fixture.store.put(b"x", &both)), Some(Kind::Exists), "the key is another object's");
-    assert_eq!(kind(&fixture.store.put(b"x", &mode(PutMode::Update, PutOptions::default()))), Some(Kind::Invalid));
+    assert_eq!(
+        kind(&fixture.store.put(b"x", &mode(PutMode::Update, PutOptions::default()))),
+        Some(Kind::Invalid)
+    );
 }
 
 #[test]
@@ -97,7 +103,8 @@ fn a_range_of_a_file_goes_in_by_path_and_by_descriptor() {
     let mut descriptor = File::open(&path).unwrap();
     descriptor.read_exact(&mut [0; 10]).unwrap();
     let file = OsDisk::adopt(descriptor);
-    for (offset, length) in [(0, None), (10, Some(5)), (7, Some(90_000)), (LARGE as u64, None), (3, Some(0))] {
+    for (offset, length) in [(0, None), (10, Some(5)), (7, Some(90_000)), (LARGE as u64, None), (3, Some(0))]
+    {
         let end = length.map_or(LARGE, |length: u64| (offset + length) as usize);
         let expected = &content[offset as usize..end];
         let put = fixture.store.put_path(&path, offset, length, &options).unwrap();
@@ -118,7 +125,8 @@ fn a_range_of_a_file_goes_in_by_path_and_by_descriptor() {
 fn attributes_are_held_to_their_limits_alone_and_together() {
     let fixture = Fixture::new();
     let id = fixture.store.put(b"x", &PutOptions::default()).unwrap().id;
-    let set = |name: &str, value: Vec<u8>| fixture.store.set_attributes(id, &vec![(name.into(), Some(value))]);
+    let set =
+        |name: &str, value: Vec<u8>| fixture.store.set_attributes(id, &vec![(name.into(), Some(value))]);
     set(&"é".repeat(127), vec![0; 64 << 10]).unwrap();
     assert_eq!(kind(&set(&"é".repeat(128), vec![])), Some(Kind::Invalid));
     assert_eq!(kind(&set("", vec![])), Some(Kind::Invalid));
@@ -127,7 +135,9 @@ fn attributes_are_held_to_their_limits_alone_and_together() {
     set("c", vec![0; 64 << 10]).unwrap();
     assert_eq!(kind(&set("d", vec![0; 64 << 10])), Some(Kind::Invalid));
     let before = fixture.store.object(id).unwrap().attributes;
-    assert!(before.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= ATTRIBUTES_LENGTH_MAX);
+    assert!(
+        before.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= ATTRIBUTES_LENGTH_MAX
+    );
     // A put adds to what is there: the limit holds for all together.
     let more = Attributes::from([("e".to_owned(), vec![0; 64 << 10]), ("f".to_owned(), vec![0; 64 << 10])]);
     let put = fixture.store.put(b"y", &PutOptions { attributes: more, ..PutOptions::id(id) });
@@ -237,7 +247,9 @@ fn a_put_at_an_offset_is_right_at_every_edge() {
     for size in [0, 1, SMALL, 17 * BLOCK - 1, 17 * BLOCK, 17 * BLOCK + 1] {
         let mut content = bytes(size, 1);
         let id = fixture.store.put(&content, &small_blocks()).unwrap().id;
-        for (seed, offset) in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, size.saturating_sub(1), size].into_iter().enumerate() {
+        for (seed, offset) in
+            [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, size.saturating_sub(1), size].into_iter().enumerate()
+        {
             for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK] {
                 let offset = offset.min(content.len());
                 let patch = bytes(length, seed as u64);
@@ -326,15 +338,15 @@ fn receipts_that_leave_gaps_overlap_or_belong_elsewhere_are_refused() {
         part.finish().unwrap()
     };
     let two = BLOCK as u64 * 2;
-    let sets: [fn(u64) -> Vec<(u64, usize)>; 4] = [
-        |two| vec![(0, BLOCK), (two, BLOCK)],
-        |two| vec![(0, 3 * BLOCK), (two, BLOCK)],
-        |two| vec![(two, BLOCK)],
-        |two| vec![(0, BLOCK + 5), (two, BLOCK)],
+    let sets = [
+        vec![(0, BLOCK), (two, BLOCK)],
+        vec![(0, 3 * BLOCK), (two, BLOCK)],
+        vec![(two, BLOCK)],
+        vec![(0, BLOCK + 5), (two, BLOCK)],
     ];
     for set in sets {
         let parts = begin();
-        let receipts: Vec<_> = set(two).into_iter().map(|(from, len)| write(&parts, from, len)).collect();
+        let receipts: Vec<_> = set.into_iter().map(|(from, len)| write(&parts, from, len)).collect();
         assert_eq!(kind(&parts.commit(&receipts)), Some(Kind::Invalid));
     }
     let (one, another) = (begin(), begin());
@@ -398,7 +410,8 @@ fn undelete_brings_back_all_that_there_was() {
     let mut fixture = Fixture::new();
     let data = fixture.dataset("data");
     let attributes = Attributes::from([("a".to_owned(), b"1".to_vec())]);
-    let options = |key: &str| PutOptions { attributes: attributes.clone(), ..PutOptions::name(name(data, key)) };
+    let options =
+        |key: &str| PutOptions { attributes: attributes.clone(), ..PutOptions::name(name(data, key)) };
     let store = &fixture.store;
     let ids = [
         store.put(&bytes(SMALL, 1), &options("small")).unwrap().id,
@@ -440,7 +453,7 @@ fn undelete_brings_back_all_that_there_was() {
 #[test]
 fn the_grace_window_ends() {
     let clock = ManualClock::new();
-    let grace = Duration::from_secs(60);
+    let grace = Duration::from_mins(1);
     let fixture = Fixture::with(StoreOptions::new().clock(clock.clone()).grace(grace));
     let [first, second] = [1, 2].map(|seed| fixture.store.put(&bytes(LARGE, seed), &on_tier(0)).unwrap().id);
     fixture.store.remove(first).unwrap();

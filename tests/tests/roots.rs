@@ -135,8 +135,7 @@ fn a_restored_backup_is_read_until_it_is_reconciled() {
         let store = &fixture.store;
         let reason = store.read_only_reason().expect("older than its roots");
         assert!(reason.contains("older backup"), "{reason}");
-        let ids: Vec<_> =
-            store.objects(&Query::default()).map(|item| item.unwrap().1.id).collect();
+        let ids: Vec<_> = store.objects(&Query::default()).map(|item| item.unwrap().1.id).collect();
         assert_eq!(ids.len(), 2);
         for id in &ids {
             assert!(!store.get(*id).unwrap().is_empty());
@@ -160,7 +159,8 @@ fn a_restored_backup_is_read_until_it_is_reconciled() {
 #[test]
 fn a_root_that_was_away_while_the_store_was_reconciled_is_taken_back() {
     let mut fixture = with_backup(false);
-    let (backup, root, away) = (fixture.outside("backup"), fixture.outside("tier-1"), fixture.outside("away"));
+    let (backup, root, away) =
+        (fixture.outside("backup"), fixture.outside("tier-1"), fixture.outside("away"));
     fixture.reopen_after(|store| {
         fs::remove_dir_all(store).unwrap();
         fs::rename(&backup, store).unwrap();

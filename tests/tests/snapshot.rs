@@ -113,7 +113,10 @@ fn the_journal_before_a_snapshot_is_not_needed() {
     let after: Vec<_> = fixture.store.feed(taken).collect::<Result<_, _>>().unwrap();
     let expected: Vec<_> = history.into_iter().filter(|event| event.position > taken).collect();
     assert_eq!(after[..expected.len()], expected);
-    assert!(fixture.store.feed_after(hsm_core::object::Position::default(), 10).is_err(), "the beginning is gone");
+    assert!(
+        fixture.store.feed_after(hsm_core::object::Position::default(), 10).is_err(),
+        "the beginning is gone"
+    );
     change(&fixture, 12);
     fixture.reopen();
     assert_eq!(fixture.store.new_epoch_cause(), None);
@@ -128,7 +131,8 @@ fn snapshots_are_made_while_others_write() {
         let work = scope.spawn(|| {
             let mut written = 0_u64;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                let options = PutOptions { durability: hsm_core::Durability::Relaxed, ..PutOptions::default() };
+                let options =
+                    PutOptions { durability: hsm_core::Durability::Relaxed, ..PutOptions::default() };
                 writer.put(&bytes(100, written), &options).unwrap();
                 written += 1;
             }

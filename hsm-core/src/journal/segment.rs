@@ -243,7 +243,11 @@ impl Segments {
             None if super::beyond::is_group_at(&*file, &path, tail.before, self)? => Ok(false),
             None => Err(Error::damaged(
                 &path,
-                format!("the change before number {} is not readable (byte {})", tail.last.number + 1, tail.before),
+                format!(
+                    "the change before number {} is not readable (byte {})",
+                    tail.last.number + 1,
+                    tail.before
+                ),
             )),
         }
     }

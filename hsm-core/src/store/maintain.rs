@@ -127,12 +127,9 @@ impl Store {
         // Looked at again: what was empty before the sync and is still is empty for good, since nobody
         // appends to it.
         for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
-            let tier = match engine.tier(pack.tier) {
-                Ok(tier) => tier,
-                Err(_) => {
-                    removed.push(pack); // Its tier was retired.
-                    continue;
-                }
+            let Ok(tier) = engine.tier(pack.tier) else {
+                removed.push(pack); // Its tier was retired.
+                continue;
             };
             let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));
             if gone.is_ok() {

@@ -85,11 +85,7 @@ pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> 
     })
 }
 
-pub(super) fn garbage(
-    connection: &Connection,
-    after: Option<Garbage>,
-    limit: usize,
-) -> Result<Vec<Garbage>> {
+pub(super) fn garbage(connection: &Connection, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>> {
     let sql = "SELECT tier, instance, serial, packed FROM garbage
          WHERE number <= (SELECT durable FROM state) AND (tier, instance, serial) > (?1, ?2, ?3)
          ORDER BY tier, instance, serial LIMIT ?4";
