@@ -2,8 +2,13 @@
 //!
 //! - [`crash`] stops a store at every operation on its disk and opens what is left;
 //! - [`audit`] says whether an open store is whole, by means that share nothing with the engine's own;
+//! - [`describe`] tells a store as text, to be compared;
+//! - [`recording`] is a disk that notes every operation; [`verbs`] does every verb once;
 //! - [`fixture`] holds the stores that several scenarios begin with.
 
 pub mod audit;
 pub mod crash;
+pub mod describe;
 pub mod fixture;
+pub mod recording;
+pub mod verbs;

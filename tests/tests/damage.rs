@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hsm_core::journal::EpochCause;
-use hsm_core::object::{Name, ObjectId};
+use hsm_core::object::ObjectId;
 use hsm_core::{Error, Kind, PutOptions, Query, Store, StoreOptions};
 use hsm_tests::fixture::{
     Fixture, LARGE, Listing, SMALL, bytes, checksum, events, files_ending, flip, kind, name, on_tier,
@@ -162,7 +162,9 @@ fn a_flipped_bit_in_any_page_of_the_index_never_becomes_an_answer() {
             for segment in files_ending(&fixture.path(), ".seg") {
                 fs::remove_file(segment).unwrap();
             }
-            journal.iter().for_each(|(path, content)| fs::write(path, content).unwrap());
+            for (path, content) in &journal {
+                fs::write(path, content).unwrap();
+            }
             fs::write(&path, &whole).unwrap();
             flip(&path, (page * 4096 + at) as u64, 1 << (at % 8));
             let mut rounds = 0;
@@ -204,24 +206,20 @@ fn look(store: &Store, before: &Listing) -> (usize, bool) {
         } else {
             let found = store.object(object.id);
             note(kind(&found));
-            found.into_iter().for_each(|found| assert_eq!(&found, object));
+            assert!(found.is_err() || found.is_ok_and(|found| found == *object));
             for name in names {
                 let found: Result<ObjectId, _> = store.find(name);
                 note(kind(&found));
-                found.into_iter().for_each(|id| assert_eq!(id, object.id));
+                assert!(found.is_err() || found.is_ok_and(|id| id == object.id));
             }
             if let Some(content) = content {
                 let found = store.get(object.id);
                 note(kind(&found));
-                found.into_iter().for_each(|found| assert_eq!(&found, content));
+                assert!(found.is_err() || found.is_ok_and(|found| found == *content));
             }
         }
         right += usize::from(fine);
         damaged |= !fine;
-    }
-    let mut names: Vec<Name> = Vec::new();
-    for (_, listed, _) in &before.objects {
-        names.extend(listed.clone());
     }
     damaged |= store.objects(&Query::default()).any(|item| item.is_err());
     (right, damaged)
@@ -428,7 +426,7 @@ fn a_directory_without_permission_is_an_error_of_the_operating_system() {
     let place = tempfile::tempdir().unwrap();
     let closed = place.path().join("closed");
     fs::create_dir(&closed).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&closed).is_ok() {
         println!("skipped: this user (root?) is refused nothing");
         return;

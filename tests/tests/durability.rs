@@ -13,6 +13,10 @@ fn relaxed() -> PutOptions {
     PutOptions { durability: Durability::Relaxed, ..PutOptions::default() }
 }
 
+fn is_journal_sync(label: &str) -> bool {
+    label.starts_with("sync ") && label.contains("/journal/")
+}
+
 fn count(store: &Store) -> usize {
     store.objects(&Query::default()).count()
 }
@@ -194,9 +198,7 @@ fn a_failed_sync_of_the_journal_fails_the_put_which_then_never_happened() {
         for index_too in [false, true] {
             let mut fixture = SimFixture::new();
             let id = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
-            fixture
-                .disk
-                .fail_next(ErrorKind::Other, |label| label.starts_with("sync") && label.ends_with(".seg"));
+            fixture.disk.fail_next(ErrorKind::Other, is_journal_sync);
             let failed = fixture.store.put(&bytes(SMALL, 2), &PutOptions::id(id));
             assert_eq!(kind(&failed), Some(Kind::Io));
             assert_eq!(fixture.store.get(id).unwrap(), bytes(SMALL, 1));
@@ -217,9 +219,7 @@ fn a_failed_sync_of_relaxed_changes_puts_the_handle_out_of_use_and_the_next_open
         let mut fixture = SimFixture::new();
         let kept = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
         let id = fixture.store.put(&bytes(LARGE, 2), &relaxed()).unwrap().id;
-        fixture
-            .disk
-            .fail_next(ErrorKind::Other, |label| label.starts_with("sync") && label.ends_with(".seg"));
+        fixture.disk.fail_next(ErrorKind::Other, is_journal_sync);
         assert_eq!(kind(&fixture.store.sync()), Some(Kind::Closed));
         assert_eq!(kind(&fixture.store.put(b"x", &PutOptions::default())), Some(Kind::Closed));
         fixture.lose_power(if lost { Keep::None } else { Keep::All }, false);

@@ -248,7 +248,9 @@ fn the_garbage_of_a_lost_tier_does_not_stand_in_the_way_of_others() {
     let there = fixture.store.put(&bytes(LARGE, 1), &on_tier(1)).unwrap();
     fs::rename(fixture.outside("tier-0"), fixture.outside("away")).unwrap();
     let mut batch = fixture.store.batch(false, Durability::Durable);
-    ids.iter().for_each(|id| batch.remove(*id).unwrap());
+    for id in &ids {
+        batch.remove(*id).unwrap();
+    }
     batch.commit().unwrap();
     fixture.store.remove(there.id).unwrap();
     fixture.store.maintain().unwrap();
