@@ -29,9 +29,12 @@ pub(crate) fn append(
 ) -> Result<Tail, AppendFailed> {
     if tail.offset >= segment_bytes_max {
         let header = following(&tail, group);
-        segments
-            .create(&header)
-            .map_err(|error| AppendFailed { error: Box::new(error), tail: Some(tail) })?;
+        // Relaxed groups may lie there without being synced: a later segment must not outlive them.
+        let begun = self::sync(segments, tail.segment, tail.segment).and_then(|()| segments.create(&header));
+        if let Err(error) = begun {
+            segments.abandon_writing();
+            return Err(AppendFailed { error: Box::new(error), tail: Some(tail) });
+        }
         tail = Tail::at_start_of(&header);
     }
     let (bytes, chain) = group.encode(segments.seed());

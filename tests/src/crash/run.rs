@@ -142,10 +142,10 @@ impl Runner<'_> {
 
     fn reference(&self, verb: &Verb) -> Verdict<Reference> {
         let mut world = self.begin(verb)?;
-        let first = world.disk.operations() as usize;
+        let mut first = world.disk.operations() as usize;
         let mut views = vec![look(&world)?];
         let mut between = Vec::new();
-        for act in &verb.acts {
+        for (number, act) in (1..).zip(&verb.acts) {
             let position = world.store.as_ref().and_then(|store| store.position().ok());
             (act.run)(&mut world).map_err(|error| format!("undisturbed: {error}"))?;
             views.push(look(&world)?);
@@ -153,6 +153,9 @@ impl Runner<'_> {
                 (false, Some(position)) => states_behind(&world, position.number)?,
                 _ => Vec::new(),
             });
+            if number == verb.done {
+                first = world.disk.operations() as usize;
+            }
         }
         let labels = world.disk.labels()[first..].to_vec();
         let bytes = views.iter().flat_map(|view| view.bytes.clone()).collect();
@@ -208,9 +211,12 @@ impl Runner<'_> {
     /// Runs the acts until the disk stops. The store is dropped then: nothing of it may reach the disk.
     fn stop(&self, verb: &Verb, step: u64, torn: bool) -> Verdict<Stopped> {
         let mut world = self.begin(verb)?;
+        for act in &verb.acts[..verb.done] {
+            (act.run)(&mut world).map_err(|error| error.to_string())?;
+        }
         if torn { world.disk.stop_within(step) } else { world.disk.stop_at(step) }
-        let mut acknowledged = 0;
-        for act in &verb.acts {
+        let mut acknowledged = verb.done;
+        for act in &verb.acts[verb.done..] {
             match (act.run)(&mut world) {
                 Ok(()) => acknowledged += 1,
                 Err(_) if world.disk.is_stopped() => break,

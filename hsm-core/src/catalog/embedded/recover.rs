@@ -216,6 +216,8 @@ impl Embedded {
             }
             tail = reader.tail();
         }
+        // The reader may have gone on to a segment in which nothing is yet.
+        tail = reader.tail();
         let lost = tail.last.number < state.tail.last.number;
         let durable = if another_boot { tail } else { durable };
         Ok(JournalEnd { tail, rolled_back: lost, durable, damage: None })
