@@ -121,8 +121,7 @@ fn check_tiers(store: &Store, view: &mut View) -> Verdict<()> {
     for usage in store.tiers().map_err(|error| format!("tiers: {error}"))? {
         let tier = usage.config.index;
         let copies = view.objects.iter().filter_map(|object| object.copy_on(tier));
-        let sizes: Vec<u64> =
-            copies.map(|copy| copy.pieces.iter().map(|piece| piece.length).sum()).collect();
+        let sizes: Vec<u64> = copies.map(|copy| copy.pieces.iter().map(|piece| piece.length).sum()).collect();
         let sum = (sizes.len() as u64, sizes.iter().sum::<u64>());
         if sum != (usage.objects, usage.bytes) {
             return Err(format!("tier {tier} says {usage:?}, its copies are {sum:?}"));

@@ -12,6 +12,7 @@ use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::object::{Attributes, Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::Reader;
 
 /// Rows looked at for one page, at most, however few of them match.
@@ -87,8 +88,9 @@ pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> 
 
 pub(super) fn garbage(connection: &Connection, limit: usize) -> Result<Vec<Garbage>> {
     let sql = "SELECT tier, instance, serial, packed FROM garbage
-         WHERE number <= (SELECT durable FROM state) ORDER BY tier, instance, serial LIMIT ?1";
-    all(connection, "list garbage", sql, params![limit as i64], |row| {
+         WHERE ?2 OR number <= (SELECT durable FROM state) ORDER BY tier, instance, serial LIMIT ?1";
+    let early = mutant(Mutant::ReclaimBeforeDurable);
+    all(connection, "list garbage", sql, params![limit as i64, early], |row| {
         Ok(Garbage { tier: row.get(0)?, name: read_place_name(row, 1, row.get(3)?)? })
     })
 }

@@ -26,7 +26,6 @@ use crate::file::{Disk, OsDisk};
 use crate::integrity::checksum;
 use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments, Tail};
 use crate::object::{Content, Copy, Position};
-use crate::testing_hooks::{Mutant, mutant};
 
 /// Its presence in the store's directory says that the index is to be rebuilt.
 pub(super) const DAMAGE_MARK: &str = "index.damaged";
@@ -89,6 +88,7 @@ impl Embedded {
             return Ok((Self::assemble(ground, segments, index), Found::default()));
         }
         mend_last_segment(&segments)?;
+        super::snapshot::remove_interrupted(&ground)?;
         let mut found = Found::default();
         let index = match usable_index(&ground, &segments) {
             Ok(Some(index)) => Some(index),
@@ -158,7 +158,7 @@ impl Embedded {
             self.remove_segments_behind(end.tail.segment)?;
             self.new_epoch(EpochCause::RolledBack)?;
             found.new_epoch = Some(EpochCause::RolledBack);
-        } else if !mutant(Mutant::TailNotCut) {
+        } else {
             journal::cut(&self.segments, &end.tail)?;
         }
         if rebuild {

@@ -243,9 +243,7 @@ fn names() -> Vec<Verb> {
         simple("remove the first of two names", |world| {
             world.store().remove_name(&world.name("b")).map(drop)
         }),
-        simple("create dataset", |world| {
-            world.store().create_dataset("third", &Attributes::new()).map(drop)
-        }),
+        simple("create dataset", |world| world.store().create_dataset("third", &Attributes::new()).map(drop)),
         simple("remove dataset", |world| world.store().remove_dataset(world.cast().bare).map(drop)),
     ]
 }

@@ -66,7 +66,13 @@ fn opening() -> [Act; 1] {
 }
 
 pub(super) fn verbs() -> Vec<Verb> {
-    let create = Verb { name: "create a store", prepare: super::READY, acts: vec![whole(reopen)], done: 0, fresh: true };
+    let create = Verb {
+        name: "create a store",
+        prepare: super::READY,
+        acts: vec![whole(reopen)],
+        done: 0,
+        fresh: true,
+    };
     let mut all = vec![create];
     all.extend([
         simple("remove", |world| world.store().remove(world.cast().small).map(drop)),
