@@ -27,8 +27,6 @@ pub enum Mutant {
     ReplaySkips,
     /// A copy is verified from the page cache.
     VerifyFromCache,
-    /// What lies behind the end of the journal is not cut off, and the chain is not checked.
-    TailNotCut,
     /// A failed append is not cut off by a new segment.
     CutLeftOut,
     /// Bytes of an overwritten generation are removed before the new one is durable.

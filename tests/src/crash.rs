@@ -14,21 +14,23 @@
 //! and a number of random ones.
 
 mod check;
-//mod failed_sync;
-//mod index_file;
-//mod mutants;
+mod failed_sync;
+mod index_file;
+mod mutants;
 mod run;
 mod states;
 mod verbs;
 mod world;
 
 pub use check::Expected;
-//pub use failed_sync::failed_syncs;
-//pub use index_file::index_states;
-//pub use mutants::{Caught, mutants};
+pub use failed_sync::failed_syncs;
+pub use index_file::index_files;
+pub use mutants::{Caught, mutants};
 pub use run::{Count, Failure, Runner, all_verbs};
 pub use verbs::{Act, Run, Verb, verbs};
 pub use world::{Base, Cast, Shape, World};
+
+use std::fmt;
 
 /// How thorough a run is.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +41,7 @@ pub struct Effort {
     pub threads: usize,
 }
 
-/// Everything: all verbs on both shapes of store, the index in a file, failed syncs, mutants.
+/// What came of it all.
 #[derive(Debug, Default)]
 pub struct Report {
     /// What was tried.
@@ -47,5 +49,60 @@ pub struct Report {
     /// What failed, though no mistake was made on purpose.
     pub failures: Vec<Failure>,
     /// For each mistake made on purpose, the check that found it.
-    pub caught: Vec<String>,
+    pub caught: Vec<Caught>,
+}
+
+/// All verbs on stores of both shapes, the index in a file, failed syncs, and mutants.
+pub fn everything(effort: Effort) -> Report {
+    let mut report = Report::default();
+    all_verbs(effort, &mut report);
+    index_files(&mut report);
+    failed_syncs(&mut report);
+    mutants(&mut report);
+    report
+}
+
+impl Report {
+    /// Whether no check failed but those that were to fail.
+    pub fn is_good(&self) -> bool {
+        self.failures.is_empty() && self.caught.iter().all(|caught| caught.by.is_some())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = |f: &mut fmt::Formatter<'_>, count: &Count| {
+            let Count { name, steps, process, power, distinct } = count;
+            writeln!(f, "{name:<48}{steps:>7}{process:>9}{power:>12}{distinct:>10}")
+        };
+        writeln!(
+            f,
+            "{:<48}{:>7}{:>9}{:>12}{:>10}",
+            "verb, store", "steps", "killed", "power loss", "distinct"
+        )?;
+        self.counts.iter().try_for_each(|count| row(f, count))?;
+        let sum = |field: fn(&Count) -> u64| self.counts.iter().map(field).sum();
+        let total = Count {
+            name: "all".to_owned(),
+            steps: sum(|count| count.steps),
+            process: sum(|count| count.process),
+            power: sum(|count| count.power),
+            distinct: sum(|count| count.distinct),
+        };
+        row(f, &total)?;
+        writeln!(f, "\n{:<24}the check that found it", "mistake on purpose")?;
+        for caught in &self.caught {
+            let by = caught.by.as_ref().map_or_else(|| "NOT FOUND".to_owned(), ToString::to_string);
+            writeln!(f, "{:<24}{by}", format!("{:?}", caught.mutant))?;
+        }
+        writeln!(f, "\n{} checks failed", self.failures.len())?;
+        self.failures.iter().try_for_each(|failure| writeln!(f, "{failure}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, step, state, message } = self;
+        write!(f, "{name}; {step}; {state:.160}; {message:.400}")
+    }
 }

@@ -22,6 +22,7 @@ use crate::clock::TimeNs;
 use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, File, FileKind, Mode, Space, sync_parent};
 use crate::object::Position;
+use crate::testing_hooks::{Mutant, mutant};
 pub use root::RootIdentity;
 
 /// The directory of places below a root.
@@ -327,7 +328,8 @@ impl PlaceWriter for PosixPlace {
     fn sync(&self) -> Result<()> {
         self.file.sync_data().context("sync", &self.path)?;
         let mut named = self.named.lock();
-        let Some(bucket) = self.bucket.as_ref().filter(|_| !*named) else { return Ok(()) };
+        let wanted = !*named && !mutant(Mutant::DirectorySyncLeftOut);
+        let Some(bucket) = self.bucket.as_ref().filter(|_| wanted) else { return Ok(()) };
         if bucket.sync_failed.load(Ordering::Acquire) {
             let earlier = io::Error::other("an earlier sync of it failed");
             return Err(Error::io("sync the directory", &bucket.path, &earlier));

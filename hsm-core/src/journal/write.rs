@@ -40,9 +40,10 @@ pub(crate) fn append(
             unsynced = false;
         }
         let header = following(&tail, group);
-        segments
-            .create(&header)
-            .map_err(|error| AppendFailed { error: Box::new(error), tail: Some(tail) })?;
+        if let Err(error) = segments.create(&header) {
+            segments.abandon_writing();
+            return Err(AppendFailed { error: Box::new(error), tail: Some(tail) });
+        }
         tail = Tail::at_start_of(&header);
     }
     let (bytes, chain) = group.encode(segments.seed());

@@ -7,6 +7,7 @@ use hsm_core::PutOptions;
 use hsm_core::object::ObjectId;
 use hsm_core::testing::disk::{Keep, SimDisk};
 
+use super::index_file::IndexFiles;
 use super::world::{STORE, World, bytes};
 use crate::audit::{self, Strictness, Verdict, View, differences};
 
@@ -63,11 +64,11 @@ impl Expected<'_> {
     }
 }
 
-/// Opens the store on `disk` and audits it. `index`: where its index lies, if in a file.
+/// Opens the store on `disk` and audits it. `index`: its index, if that lies in a file.
 pub(crate) fn check(
     crashed: &World,
     disk: SimDisk,
-    index: Option<&Path>,
+    index: Option<IndexFiles>,
     expected: &Expected<'_>,
 ) -> Verdict<()> {
     let mut world = World::after(crashed, disk, index);

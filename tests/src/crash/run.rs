@@ -45,13 +45,35 @@ pub struct Failure {
 
 /// A verb as it goes when nothing stops it.
 #[derive(Debug)]
-struct Reference {
-    views: Vec<View>,
+pub(super) struct Reference {
+    pub(super) views: Vec<View>,
     /// For each act, the states between its commits.
-    between: Vec<Vec<BTreeMap<String, String>>>,
-    bytes: BTreeMap<(ObjectId, u64), u64>,
+    pub(super) between: Vec<Vec<BTreeMap<String, String>>>,
+    pub(super) bytes: BTreeMap<(ObjectId, u64), u64>,
     /// What it does to the disk.
-    labels: Vec<String>,
+    pub(super) labels: Vec<String>,
+}
+
+impl Verb {
+    /// How many of the first `acknowledged` acts survive a power loss: all up to the last that is durable.
+    pub(super) fn durable(&self, acknowledged: usize) -> usize {
+        self.acts[..acknowledged].iter().rposition(|act| !act.relaxed).map_or(0, |at| at + 1)
+    }
+}
+
+impl Reference {
+    /// What may be found when so many acts were acknowledged and `least` of them must be there.
+    pub(super) fn expect(&self, verb: &Verb, acknowledged: usize, least: usize) -> Expected<'_> {
+        let most = (acknowledged + 1).min(verb.acts.len());
+        Expected {
+            views: &self.views,
+            bytes: &self.bytes,
+            least: if verb.fresh { 1 } else { least },
+            most,
+            whole: verb.acts.get(most - 1).is_none_or(|act| act.whole) || least == most,
+            between: self.between.get(most - 1).map_or(&[], Vec::as_slice),
+        }
+    }
 }
 
 /// Runs verbs on one base.
@@ -68,10 +90,10 @@ pub struct Runner<'a> {
 }
 
 /// One run that was stopped.
-struct Stopped {
-    world: World,
+pub(super) struct Stopped {
+    pub(super) world: World,
     /// Acts that were acknowledged.
-    acknowledged: usize,
+    pub(super) acknowledged: usize,
 }
 
 /// Makes the mistake until dropped.
@@ -133,19 +155,19 @@ impl Runner<'_> {
         (count, failures)
     }
 
-    fn begin(&self, verb: &Verb) -> Verdict<World> {
-        let mut world = self.base.world(None);
+    pub(super) fn begin(&self, verb: &Verb) -> Verdict<World> {
+        let mut world = self.base.world().map_err(|error| format!("copying the index: {error}"))?;
         let begun = if verb.fresh { Ok(()) } else { world.open() };
         begun.and_then(|()| (verb.prepare)(&mut world)).map_err(|error| format!("preparing: {error}"))?;
         Ok(world)
     }
 
-    fn reference(&self, verb: &Verb) -> Verdict<Reference> {
+    pub(super) fn reference(&self, verb: &Verb) -> Verdict<Reference> {
         let mut world = self.begin(verb)?;
-        let first = world.disk.operations() as usize;
+        let mut first = world.disk.operations() as usize;
         let mut views = vec![look(&world)?];
         let mut between = Vec::new();
-        for act in &verb.acts {
+        for (number, act) in (1..).zip(&verb.acts) {
             let position = world.store.as_ref().and_then(|store| store.position().ok());
             (act.run)(&mut world).map_err(|error| format!("undisturbed: {error}"))?;
             views.push(look(&world)?);
@@ -153,6 +175,9 @@ impl Runner<'_> {
                 (false, Some(position)) => states_behind(&world, position.number)?,
                 _ => Vec::new(),
             });
+            if number == verb.done {
+                first = world.disk.operations() as usize;
+            }
         }
         let labels = world.disk.labels()[first..].to_vec();
         let bytes = views.iter().flat_map(|view| view.bytes.clone()).collect();
@@ -170,23 +195,16 @@ impl Runner<'_> {
         seen: &mut HashSet<(usize, usize, u64)>,
     ) -> Result<(), (String, String)> {
         let stopped = self.stop(verb, step, torn).map_err(|wrong| ("undisturbed".to_owned(), wrong))?;
-        let Stopped { world, acknowledged } = stopped;
+        let Stopped { mut world, acknowledged } = stopped;
+        world.store = None;
         let image = world.disk.crash();
-        let most = (acknowledged + 1).min(verb.acts.len());
-        let last = verb.acts.get(most - 1);
-        let expected = |least: usize| Expected {
-            views: &reference.views,
-            bytes: &reference.bytes,
-            least: if verb.fresh { 1 } else { least },
-            most,
-            whole: last.is_none_or(|act| act.whole) || least == most,
-            between: reference.between.get(most - 1).map_or(&[], Vec::as_slice),
-        };
+        let expected = |least| reference.expect(verb, acknowledged, least);
+        let most = expected(acknowledged).most;
         count.process += 1;
         let died = |wrong| ("the process died".to_owned(), wrong);
         check::check(&world, image.process_crash(), None, &expected(acknowledged)).map_err(died)?;
         // What must survive a power loss: all that came before a durable act, and itself.
-        let durable = verb.acts[..acknowledged].iter().rposition(|act| !act.relaxed).map_or(0, |at| at + 1);
+        let durable = verb.durable(acknowledged);
         if !verb.fresh {
             count.power += 1;
             check::check_twice(&world, image.process_crash(), &expected(durable))
@@ -206,16 +224,19 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Runs the acts until the disk stops. The store is dropped then: nothing of it may reach the disk.
-    fn stop(&self, verb: &Verb, step: u64, torn: bool) -> Verdict<Stopped> {
+    /// Runs the acts until the disk stops. Nothing that is done with the store from then on reaches the disk.
+    pub(super) fn stop(&self, verb: &Verb, step: u64, torn: bool) -> Verdict<Stopped> {
         let mut world = self.begin(verb)?;
+        for act in &verb.acts[..verb.done] {
+            (act.run)(&mut world).map_err(|error| error.to_string())?;
+        }
         if torn {
             world.disk.stop_within(step)
         } else {
             world.disk.stop_at(step)
         }
-        let mut acknowledged = 0;
-        for act in &verb.acts {
+        let mut acknowledged = verb.done;
+        for act in &verb.acts[verb.done..] {
             match (act.run)(&mut world) {
                 Ok(()) => acknowledged += 1,
                 Err(_) if world.disk.is_stopped() => break,
@@ -223,7 +244,6 @@ impl Runner<'_> {
             }
         }
         world.disk.stop();
-        world.store = None;
         Ok(Stopped { world, acknowledged })
     }
 }
@@ -267,12 +287,8 @@ fn states_behind(world: &World, number: u64) -> Verdict<Vec<BTreeMap<String, Str
 
 /// Runs every verb on stores of both shapes.
 pub fn all_verbs(effort: Effort, report: &mut Report) {
-    let only = std::env::args().nth(2).unwrap_or_default();
-    let jobs: Vec<(Shape, Verb)> = Shape::ALL
-        .into_iter()
-        .flat_map(|shape| verbs().into_iter().map(move |verb| (shape, verb)))
-        .filter(|(_, verb)| verb.name.contains(&only))
-        .collect();
+    let jobs: Vec<(Shape, Verb)> =
+        Shape::ALL.into_iter().flat_map(|shape| verbs().into_iter().map(move |verb| (shape, verb))).collect();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -280,20 +296,7 @@ pub fn all_verbs(effort: Effort, report: &mut Report) {
             scope.spawn(|| {
                 while let Some((shape, verb)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let at = std::ptr::from_ref(verb) as usize;
-                    let begun = std::time::Instant::now();
                     let outcome = run_one(*shape, verb, effort.seeds);
-                    let c = &outcome.0;
-                    eprintln!(
-                        "{:45} {:4} {:5} {:6} {:?}",
-                        c.name,
-                        c.steps,
-                        c.power,
-                        c.distinct,
-                        begun.elapsed()
-                    );
-                    for f in outcome.1.iter().take(3) {
-                        eprintln!("FAIL {} | {} | {:.300} | {:.900}", f.name, f.step, f.state, f.message);
-                    }
                     done.lock().expect("no thread panics while it holds this").push((at, outcome));
                 }
             });
@@ -308,7 +311,7 @@ pub fn all_verbs(effort: Effort, report: &mut Report) {
 }
 
 fn run_one(shape: Shape, verb: &Verb, seeds: u64) -> (Count, Vec<Failure>) {
-    let base = if verb.fresh { Ok(Base::blank(shape)) } else { Base::with_cast(shape, None) };
+    let base = if verb.fresh { Ok(Base::blank(shape)) } else { Base::with_cast(shape) };
     match base {
         Ok(base) => Runner { base: &base, seeds, mutant: None, stop_at_first: false }.run(verb),
         Err(error) => {

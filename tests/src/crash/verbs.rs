@@ -30,8 +30,10 @@ pub struct Verb {
     pub name: &'static str,
     /// Done before, undisturbed.
     pub prepare: Run,
-    /// What is stopped.
+    /// The calls, in order.
     pub acts: Vec<Act>,
+    /// How many of them are done undisturbed: what is stopped comes behind them.
+    pub done: usize,
     /// Whether it begins on an empty disk.
     pub fresh: bool,
 }
@@ -55,7 +57,7 @@ fn relaxed(run: Run) -> Act {
 }
 
 fn verb(name: &'static str, prepare: Run, acts: impl Into<Vec<Act>>) -> Verb {
-    Verb { name, prepare, acts: acts.into(), fresh: false }
+    Verb { name, prepare, acts: acts.into(), done: 0, fresh: false }
 }
 
 /// One act that needs no preparation.

@@ -1,6 +1,6 @@
 //! A store on a simulated disk, with a clock that makes every run the same.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use hsm_core::file::Disk as _;
 use hsm_core::object::{Attributes, DatasetId, Name, ObjectId, TierConfig};
 use hsm_core::testing::disk::{CrashImage, Keep, SimDisk};
 use hsm_core::{Durability, PutOptions, Result, Store, StoreOptions};
+
+use super::index_file::IndexFiles;
 
 /// Where every store of these tests lies, on its own disk.
 pub(crate) const STORE: &str = "/store";
@@ -24,7 +26,7 @@ const BEGINNING_NS: i64 = 1_700_000_000_000_000_000;
 
 /// Time that moves only when asked for or told to, and random numbers from a seed.
 #[derive(Debug)]
-pub struct TestClock {
+pub(crate) struct TestClock {
     now_ns: AtomicI64,
     random: AtomicU64,
     seed: u64,
@@ -129,8 +131,8 @@ pub struct Base {
     pub(crate) image: CrashImage,
     pub(crate) shape: Shape,
     pub(crate) cast: Option<Cast>,
-    /// Where its index lies, if in a file.
-    pub(crate) index: Option<PathBuf>,
+    /// Its index, if it lies in a file.
+    index: Option<IndexFiles>,
     now_ns: i64,
 }
 
@@ -140,13 +142,23 @@ impl Base {
         Self { image: SimDisk::new().crash(), shape, cast: None, index: None, now_ns: BEGINNING_NS }
     }
 
-    /// A store with the whole cast, its index in directory `index` or in memory.
-    pub fn with_cast(shape: Shape, index: Option<&Path>) -> Result<Self> {
+    /// A store with the whole cast, its index in memory.
+    pub fn with_cast(shape: Shape) -> Result<Self> {
+        Self::make(shape, None)
+    }
+
+    /// The same, its index in a file of the real file system: SQLite's own files are all that is not on the
+    /// simulated disk.
+    pub(crate) fn with_index_file(shape: Shape, index: IndexFiles) -> Result<Self> {
+        Self::make(shape, Some(index))
+    }
+
+    fn make(shape: Shape, index: Option<IndexFiles>) -> Result<Self> {
         let mut world = World {
             disk: SimDisk::new(),
             clock: TestClock::new(BEGINNING_NS, 1),
             shape,
-            index: index.map(Path::to_owned),
+            index,
             store: None,
             cast: None,
             kept: Vec::new(),
@@ -162,16 +174,16 @@ impl Base {
     }
 
     /// The same store on a disk of its own, not open yet.
-    pub(crate) fn world(&self, index: Option<&Path>) -> World {
-        World {
+    pub(crate) fn world(&self) -> std::io::Result<World> {
+        Ok(World {
             disk: self.image.power_loss(Keep::All),
             clock: TestClock::new(self.now_ns, 2),
             shape: self.shape,
-            index: index.map(Path::to_owned),
+            index: self.index.as_ref().map(IndexFiles::copy).transpose()?,
             store: None,
             cast: self.cast,
             kept: Vec::new(),
-        }
+        })
     }
 }
 
@@ -181,7 +193,7 @@ pub struct World {
     pub(crate) disk: SimDisk,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) shape: Shape,
-    pub(crate) index: Option<PathBuf>,
+    pub(crate) index: Option<IndexFiles>,
     pub(crate) store: Option<Store>,
     cast: Option<Cast>,
     /// Objects that an act made, for the acts behind it.
@@ -190,18 +202,10 @@ pub struct World {
 
 impl World {
     /// What was left by a crash of `world`, on another disk and later.
-    pub(crate) fn after(world: &Self, disk: SimDisk, index: Option<&Path>) -> Self {
+    pub(crate) fn after(world: &Self, disk: SimDisk, index: Option<IndexFiles>) -> Self {
         let now_ns = world.clock.now_ns.load(Ordering::Relaxed) + 1_000_000_000;
         let clock = TestClock::new(now_ns, world.clock.seed + 1);
-        Self {
-            disk,
-            clock,
-            shape: world.shape,
-            index: index.map(Path::to_owned),
-            store: None,
-            cast: world.cast,
-            kept: Vec::new(),
-        }
+        Self { disk, clock, shape: world.shape, index, store: None, cast: world.cast, kept: Vec::new() }
     }
 
     /// Opens the store, or creates it.
@@ -217,7 +221,7 @@ impl World {
             .patience(Duration::from_secs(5));
         options = match &self.index {
             // Alone, since the simulated disk cannot be asked what kind of disk the index lies on.
-            Some(directory) => options.index_directory(directory).exclusive(true),
+            Some(files) => options.index_directory(files.directory()).exclusive(true),
             None => options.index_in_memory(),
         };
         self.store = Some(Store::open(STORE, &options)?);

@@ -12,6 +12,7 @@ use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::journal::{self, EpochCause};
 use crate::object::{Attributes, Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::Reader;
 
 /// Rows looked at for one page, at most, however few of them match.
@@ -87,13 +88,14 @@ pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> 
 
 pub(super) fn garbage(connection: &Connection, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>> {
     let sql = "SELECT tier, instance, serial, packed FROM garbage
-         WHERE number <= (SELECT durable FROM state) AND (tier, instance, serial) > (?1, ?2, ?3)
+         WHERE (?5 OR number <= (SELECT durable FROM state)) AND (tier, instance, serial) > (?1, ?2, ?3)
          ORDER BY tier, instance, serial LIMIT ?4";
     // Before the first: a tier that cannot be.
     let (tier, instance, serial) = after.map_or((-1, 0, 0), |place| {
         (i64::from(place.tier), place.name.instance as i64, place.name.serial as i64)
     });
-    all(connection, "list garbage", sql, params![tier, instance, serial, limit as i64], |row| {
+    let early = mutant(Mutant::ReclaimBeforeDurable);
+    all(connection, "list garbage", sql, params![tier, instance, serial, limit as i64, early], |row| {
         Ok(Garbage { tier: row.get(0)?, name: read_place_name(row, 1, row.get(3)?)? })
     })
 }

@@ -26,7 +26,6 @@ use crate::file::{Disk, OsDisk};
 use crate::integrity::checksum;
 use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments, Tail};
 use crate::object::{Content, Copy, Position};
-use crate::testing_hooks::{Mutant, mutant};
 
 /// Its presence in the store's directory says that the index is to be rebuilt.
 pub(super) const DAMAGE_MARK: &str = "index.damaged";
@@ -89,6 +88,7 @@ impl Embedded {
             return Ok((Self::assemble(ground, segments, index), Found::default()));
         }
         mend_last_segment(&segments)?;
+        super::snapshot::remove_interrupted(&ground)?;
         let mut found = Found::default();
         let index = match usable_index(&ground, &segments) {
             Ok(Some(index)) => Some(index),
@@ -164,7 +164,7 @@ impl Embedded {
             self.remove_segments_behind(end.tail.segment)?;
             self.new_epoch(EpochCause::RolledBack)?;
             found.new_epoch = Some(EpochCause::RolledBack);
-        } else if !mutant(Mutant::TailNotCut) {
+        } else {
             journal::cut(&self.segments, &end.tail)?;
         }
         if rebuild {
@@ -222,8 +222,8 @@ impl Embedded {
             }
             tail = reader.tail();
         }
-        // The journal may go on in a segment that holds nothing yet.
-        let tail = reader.tail();
+        // The reader may have gone on to a segment in which nothing is yet.
+        tail = reader.tail();
         let lost = tail.last.number < state.tail.last.number;
         let durable = if another_boot { tail } else { durable };
         Ok(JournalEnd { tail, rolled_back: lost, durable, damage: None })

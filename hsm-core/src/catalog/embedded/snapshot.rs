@@ -30,6 +30,20 @@ pub(super) fn newest_first(ground: &Ground) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Removes what interrupted snapshots left. Called by a handle that is alone.
+pub(super) fn remove_interrupted(ground: &Ground) -> Result<()> {
+    let directory = directory(ground);
+    let names = match ground.disk.read_dir(&directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        names => names.context("list", &directory)?,
+    };
+    for (name, _) in names.iter().filter(|(name, _)| name.strip_suffix(".new").is_some()) {
+        let path = directory.join(name);
+        ground.disk.remove_file(&path).context("remove", &path)?;
+    }
+    Ok(())
+}
+
 /// Puts a snapshot in the place of the index. `None`: it is damaged, or of another journal.
 pub(super) fn restore(ground: &Ground, segments: &Segments, name: &str) -> Result<Option<Index>> {
     let IndexPlace::File(path) = &ground.index else { return Ok(None) };

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use hsm_core::testing::disk::Keep;
 use hsm_core::{Durability, Result};
 
-use super::{Act, Run, Verb, each, simple, verb, whole};
+use super::{Act, Run, Verb, each, relaxed, simple, verb, whole};
 use crate::crash::world::{GRACE, World, blocks, bytes};
 
 /// Makes garbage of every kind: overwritten, dropped and purged copies, packed and not.
@@ -26,12 +27,8 @@ const OLD_LITTER: Run = |world| {
     Ok(())
 };
 
-/// A handle that died with work under way, and left another one the store.
-const DEATH: Run = |world| {
-    OLD_LITTER(world)?;
-    let options = hsm_core::PutOptions { durability: Durability::Relaxed, ..blocks() };
-    world.store().put(&bytes(73, 700), &options)?;
-    world.store().put(&bytes(74, 9000), &options)?;
+/// A handle that died with work under way. The disk that is left is that of a store to be opened.
+fn die(world: &mut World, keep: Option<Keep>) -> Result<()> {
     // Bytes that no commit will name.
     let mut unfinished = world.store().writer(&blocks())?;
     unfinished.add(&bytes(75, 9000))?;
@@ -39,9 +36,25 @@ const DEATH: Run = |world| {
     world.disk.stop();
     drop(unfinished);
     world.store = None;
-    world.disk = image.process_crash();
+    world.disk = keep.map_or_else(|| image.process_crash(), |keep| image.power_loss(keep));
     Ok(())
-};
+}
+
+/// Relaxed puts, the death of their handle, and an open, which is what is stopped.
+fn death() -> Verb {
+    let acts = [
+        relaxed(|world| relaxed_put(world, 73, 700)),
+        relaxed(|world| relaxed_put(world, 74, 9000)),
+        relaxed(|world| die(world, None)),
+        relaxed(reopen),
+    ];
+    Verb { done: 3, ..verb("open after a death", OLD_LITTER, acts) }
+}
+
+fn relaxed_put(world: &World, seed: u64, len: usize) -> Result<()> {
+    let options = hsm_core::PutOptions { durability: Durability::Relaxed, ..blocks() };
+    world.store().put(&bytes(seed, len), &options).map(drop)
+}
 
 fn reopen(world: &mut World) -> Result<()> {
     world.open()
@@ -53,8 +66,13 @@ fn opening() -> [Act; 1] {
 }
 
 pub(super) fn verbs() -> Vec<Verb> {
-    let create =
-        Verb { name: "create a store", prepare: super::READY, acts: vec![whole(reopen)], fresh: true };
+    let create = Verb {
+        name: "create a store",
+        prepare: super::READY,
+        acts: vec![whole(reopen)],
+        done: 0,
+        fresh: true,
+    };
     let mut all = vec![create];
     all.extend([
         simple("remove", |world| world.store().remove(world.cast().small).map(drop)),
@@ -86,13 +104,14 @@ pub(super) fn verbs() -> Vec<Verb> {
             },
             opening(),
         ),
-        verb("open after a death", DEATH, opening()),
+        death(),
         verb(
             "open after a power loss",
             |world| {
-                DEATH(world)?;
-                world.disk = world.disk.crash().power_loss(hsm_core::testing::disk::Keep::Random(3));
-                Ok(())
+                OLD_LITTER(world)?;
+                relaxed_put(world, 78, 700)?;
+                relaxed_put(world, 79, 9000)?;
+                die(world, Some(Keep::Random(3)))
             },
             opening(),
         ),

@@ -1,0 +1,125 @@
+//! A sync of the journal that fails, and a crash after it.
+//!
+//! The change whose sync failed is answered with an error and never comes back; the store goes on.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hsm_core::object::ObjectId;
+use hsm_core::testing::{Mutant, set_mutant};
+use hsm_core::{PutOptions, Result};
+
+use super::Report;
+use super::check::{self, Expected};
+use super::run::{Count, Failure};
+use super::states::choices;
+use super::world::{Base, Shape, World, blocks, bytes};
+use crate::audit::{self, Verdict};
+
+/// Random choices of what survives, for each failed sync.
+const SEEDS: u64 = 8;
+
+/// What the failed sync was to make durable.
+const CHANGES: [(&str, fn(&World) -> Result<()>); 3] = [
+    ("put large", |world| world.store().put(&bytes(90, 9000), &blocks()).map(drop)),
+    ("put over", |world| {
+        let over = PutOptions { id: Some(world.cast().small), ..blocks() };
+        world.store().put(&bytes(91, 350), &over).map(drop)
+    }),
+    ("remove", |world| world.store().remove(world.cast().other).map(drop)),
+];
+
+/// Fails each sync of the journal in turn.
+pub fn failed_syncs(report: &mut Report) {
+    for shape in Shape::ALL {
+        let (count, failure) = failed_syncs_with(shape, None);
+        report.counts.push(count);
+        report.failures.extend(failure);
+    }
+}
+
+/// The same, making a mistake.
+pub(super) fn failed_syncs_with(shape: Shape, mutant: Option<Mutant>) -> (Count, Option<Failure>) {
+    let name = format!("failed sync of the journal, {shape:?}");
+    let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
+    set_mutant(mutant);
+    let outcome = fail_each(shape, &mut count);
+    set_mutant(None);
+    let failure = outcome.err().map(|(step, message)| Failure {
+        name,
+        step,
+        state: "a sync failed".to_owned(),
+        message,
+    });
+    (count, failure)
+}
+
+fn fail_each(shape: Shape, count: &mut Count) -> std::result::Result<(), (String, String)> {
+    let base = Base::with_cast(shape).map_err(|error| (String::new(), error.to_string()))?;
+    for (what, change) in CHANGES {
+        for (later, nth) in [false, true].into_iter().flat_map(|later| (0..).map(move |nth| (later, nth))) {
+            let failed = |message| (format!("{what}, sync {nth}, later commit {later}"), message);
+            match fail_nth(&base, change, nth, later, count).map_err(failed)? {
+                true => count.steps += 1,
+                false if later => break,
+                false => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fails the `nth` sync of the journal within `change`; `false`: there are not so many.
+fn fail_nth(
+    base: &Base,
+    change: fn(&World) -> Result<()>,
+    nth: usize,
+    later: bool,
+    count: &mut Count,
+) -> Verdict<bool> {
+    let mut world = base.world().map_err(|error| error.to_string())?;
+    world.open().map_err(|error| error.to_string())?;
+    let before = audit::view(world.store())?;
+    let passed = AtomicUsize::new(0);
+    world.disk.fail_next(std::io::ErrorKind::Other, move |label| {
+        label.starts_with("sync store/journal/") && passed.fetch_add(1, Ordering::Relaxed) == nth
+    });
+    let answer = change(&world);
+    let syncs = world.disk.labels().iter().filter(|label| label.starts_with("sync store/journal/")).count();
+    world.disk.clear_failures();
+    if answer.is_ok() && syncs <= nth {
+        return Ok(false);
+    }
+    let after = audit::view(world.store())?;
+    match &answer {
+        Ok(()) if after.entities == before.entities => return Err("Ok was answered to nothing".to_owned()),
+        Err(_) if after.entities != before.entities => {
+            return Err("an error was answered, but the change is there".to_owned());
+        }
+        _ => {}
+    }
+    if later {
+        let put = world.store().put(&bytes(92, 300), &blocks());
+        put.map_err(|error| format!("after the failed sync the store takes nothing more: {error}"))?;
+    }
+    let now = audit::view(world.store())?;
+    world.disk.stop();
+    let store = world.store.take();
+    drop(store);
+    check_all(&world, &now, count).map(|()| true)
+}
+
+fn check_all(world: &World, now: &audit::View, count: &mut Count) -> Verdict<()> {
+    let bytes: std::collections::BTreeMap<(ObjectId, u64), u64> = now.bytes.clone();
+    let views = [now.clone()];
+    let expected = Expected { views: &views, bytes: &bytes, least: 0, most: 0, whole: true, between: &[] };
+    let image = world.disk.crash();
+    count.process += 1;
+    check::check(world, image.process_crash(), None, &expected)?;
+    for keep in choices(&image.pending(), SEEDS) {
+        count.power += 1;
+        count.distinct += 1;
+        check::check(world, image.power_loss(keep), None, &expected)
+            .map_err(|wrong| format!("power loss, {keep:?}: {wrong}"))?;
+    }
+    Ok(())
+}
