@@ -18,24 +18,35 @@ pub(crate) struct AppendFailed {
     pub(crate) tail: Option<Tail>,
 }
 
-/// Appends a group, and syncs it if `sync` says so. A segment that has grown beyond `segment_bytes_max` is
-/// followed by a new one first.
+/// When a group is synced, and what may be unsynced before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Syncing {
+    /// Whether the group is synced before it counts as appended.
+    pub(crate) sync: bool,
+    /// Whether relaxed groups before it were not synced yet.
+    pub(crate) relaxed_before: bool,
+    /// A segment that has grown beyond this many bytes is followed by a new one first.
+    pub(crate) segment_bytes_max: u64,
+}
+
+/// Appends a group.
 pub(crate) fn append(
     segments: &Segments,
     mut tail: Tail,
     group: &Group,
-    sync: bool,
-    segment_bytes_max: u64,
+    syncing: Syncing,
 ) -> Result<Tail, AppendFailed> {
-    if tail.offset >= segment_bytes_max {
+    if tail.offset >= syncing.segment_bytes_max {
         let header = following(&tail, group);
-        segments
-            .create(&header)
+        // A segment that is followed by another is durable, relaxed groups included: nobody syncs it later.
+        let ended = if syncing.relaxed_before { sync(segments, tail.segment, tail.segment) } else { Ok(()) };
+        ended
+            .and_then(|()| segments.create(&header))
             .map_err(|error| AppendFailed { error: Box::new(error), tail: Some(tail) })?;
         tail = Tail::at_start_of(&header);
     }
     let (bytes, chain) = group.encode(segments.seed());
-    match write(segments, &tail, &bytes, sync) {
+    match write(segments, &tail, &bytes, syncing.sync) {
         Ok(()) => Ok(Tail {
             segment: tail.segment,
             offset: tail.offset + bytes.len() as u64,
@@ -52,6 +63,11 @@ pub(crate) fn append(
             segments.abandon_writing();
             if mutant(Mutant::CutLeftOut) {
                 return Err(AppendFailed { error: Box::new(error), tail: Some(tail) });
+            }
+            // A segment behind relaxed groups that may be lost would make that damage.
+            if syncing.relaxed_before && (syncing.sync || sync(segments, tail.segment, tail.segment).is_err())
+            {
+                return Err(AppendFailed { error: Box::new(error), tail: None });
             }
             let header = following(&tail, group);
             let cut = segments.create(&header).map(|()| Tail::at_start_of(&header));
@@ -82,6 +98,12 @@ pub(crate) fn begin(segments: &Segments, header: &SegmentHeader) -> Result<Tail>
 pub(crate) fn write_again(segments: &Segments, before: &Tail, group: &Group) -> Result<()> {
     let (bytes, _) = group.encode(segments.seed());
     write(segments, before, &bytes, true)
+}
+
+/// The same for one of many, which [`sync`] ends.
+pub(crate) fn write_again_unsynced(segments: &Segments, before: &Tail, group: &Group) -> Result<()> {
+    let (bytes, _) = group.encode(segments.seed());
+    write(segments, before, &bytes, false)
 }
 
 /// Cuts off what lies behind the end of the journal.

@@ -31,7 +31,8 @@ impl Embedded {
         if state.durable != state.tail
             && let Err(error) = journal::sync(&self.segments, state.durable.segment, state.tail.segment)
         {
-            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
+            let _ =
+                crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), super::commit::FAILED_SYNC);
             return Err(
                 self.fail(format!("relaxed changes could not be synced ({error}); open the store again"))
             );
@@ -78,8 +79,8 @@ impl Embedded {
         let mut applier = Applier::new(connection);
         applier.apply(first.number, header.created_ns, &change)?;
         applier.finish()?;
-        let tail =
-            journal::append(&self.segments, tail, &group, true, u64::MAX).map_err(|append| *append.error)?;
+        let syncing = journal::Syncing { sync: true, relaxed_before: false, segment_bytes_max: u64::MAX };
+        let tail = journal::append(&self.segments, tail, &group, syncing).map_err(|append| *append.error)?;
         lookup::set_state(connection, &State { tail, durable: tail, ..state })?;
         commit(connection)?;
         Ok(tail.last)
