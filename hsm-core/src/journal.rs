@@ -28,4 +28,4 @@ pub(crate) use group::{Group, GroupHeader};
 pub(crate) use read::{GroupReader, Tail};
 pub(crate) use record::{read_tier, write_piece, write_tier};
 pub(crate) use segment::{SegmentHeader, Segments};
-pub(crate) use write::{append, begin, cut, sync, write_again};
+pub(crate) use write::{append, begin, cut, sync, write_again, write_again_unsynced};

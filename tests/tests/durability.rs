@@ -231,3 +231,76 @@ fn a_failed_sync_of_relaxed_changes_puts_the_handle_out_of_use_and_the_next_open
         fixture.store.put(b"x", &PutOptions::default()).unwrap();
     }
 }
+
+#[test]
+fn relaxed_changes_that_a_failed_durable_put_should_have_synced_are_rolled_back_not_damage() {
+    for (keep, index_too) in [(Keep::None, false), (Keep::None, true), (Keep::All, false), (Keep::All, true)]
+    {
+        let mut fixture = SimFixture::new();
+        let kept = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
+        let id = fixture.store.put(&bytes(LARGE, 2), &relaxed()).unwrap().id;
+        fixture.disk.fail_next(ErrorKind::Other, is_journal_sync);
+        let failed = fixture.store.put(&bytes(SMALL, 3), &PutOptions::default());
+        assert_eq!(kind(&failed), Some(Kind::Closed));
+        fixture.lose_power(keep, index_too);
+        assert_eq!(fixture.store.read_only_reason(), None, "{keep:?}, {index_too}");
+        assert_eq!(fixture.store.get(kept).unwrap(), bytes(SMALL, 1));
+        if let Err(error) = fixture.store.get(id) {
+            assert_eq!(error.kind(), Kind::NotFound);
+        }
+        fixture.store.put(b"x", &PutOptions::default()).unwrap();
+    }
+}
+
+#[test]
+fn a_pack_that_is_empty_only_by_relaxed_changes_stays_until_they_are_durable() {
+    let mut fixture = SimFixture::new();
+    let config = fixture.store.tier(0).unwrap().config;
+    let config = hsm_core::object::TierConfig { pack_size_bytes: 4096, ..config };
+    fixture.store.change_tier(&config).unwrap();
+    // The first fills its pack, so that nobody appends to that any more.
+    let id = fixture.store.put(&bytes(5000, 1), &PutOptions::default()).unwrap().id;
+    fixture.store.put(&bytes(SMALL, 2), &PutOptions::default()).unwrap();
+    fixture.store.put(&bytes(SMALL, 3), &PutOptions { id: Some(id), ..relaxed() }).unwrap();
+    assert_eq!(fixture.store.maintain().unwrap().packs_removed, 1);
+    fixture.lose_power(Keep::None, true);
+    assert_eq!(fixture.store.get(id).unwrap(), bytes(SMALL, 3), "maintaining made it durable first");
+}
+
+#[test]
+fn relaxed_changes_at_the_end_of_a_segment_are_durable_with_the_next_durable_one() {
+    for index_too in [false, true] {
+        // Each group begins a segment.
+        let mut fixture = SimFixture::with(hsm_core::StoreOptions::new().segment_bytes(100));
+        let ids = [1, 2].map(|seed| fixture.store.put(&bytes(SMALL, seed), &relaxed()).unwrap().id);
+        let durable = fixture.store.put(&bytes(SMALL, 3), &PutOptions::default()).unwrap().id;
+        fixture.lose_power(Keep::None, index_too);
+        assert_eq!(fixture.store.read_only_reason(), None);
+        for (id, seed) in [(ids[0], 1), (ids[1], 2), (durable, 3)] {
+            assert_eq!(fixture.store.get(id).unwrap(), bytes(SMALL, seed));
+        }
+    }
+}
+
+#[test]
+fn what_an_open_keeps_after_a_failed_sync_it_makes_durable() {
+    for by_put in [false, true] {
+        let mut fixture = SimFixture::new();
+        let id = fixture.store.put(&bytes(LARGE, 1), &relaxed()).unwrap().id;
+        fixture.disk.fail_next(ErrorKind::Other, is_journal_sync);
+        let failed = if by_put {
+            kind(&fixture.store.put(&bytes(SMALL, 2), &PutOptions::default()))
+        } else {
+            kind(&fixture.store.sync())
+        };
+        assert_eq!(failed, Some(Kind::Closed));
+        let image = fixture.disk.crash();
+        fixture.continue_on(image.process_crash());
+        assert_eq!(fixture.store.get(id).unwrap(), bytes(LARGE, 1), "it was in the cache");
+        let durable = fixture.store.put(&bytes(SMALL, 3), &PutOptions::default()).unwrap().id;
+        fixture.lose_power(Keep::None, true);
+        assert_eq!(fixture.store.read_only_reason(), None);
+        assert_eq!(fixture.store.get(id).unwrap(), bytes(LARGE, 1));
+        assert_eq!(fixture.store.get(durable).unwrap(), bytes(SMALL, 3));
+    }
+}

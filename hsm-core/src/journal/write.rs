@@ -101,6 +101,12 @@ pub(crate) fn write_again(segments: &Segments, before: &Tail, group: &Group) -> 
     sync_segment(segments, before.segment)
 }
 
+/// The same for one of many, which [`sync`] ends.
+pub(crate) fn write_again_unsynced(segments: &Segments, before: &Tail, group: &Group) -> Result<()> {
+    let (bytes, _) = group.encode(segments.seed());
+    write(segments, before, &bytes)
+}
+
 /// Cuts off what lies behind the end of the journal.
 pub(crate) fn cut(segments: &Segments, tail: &Tail) -> Result<()> {
     let path = segments.path(tail.segment);

@@ -34,6 +34,9 @@ const REQUESTS_A_GROUP_MAX: usize = 1024;
 /// A group's records beyond this go into the next one, in bytes.
 const GROUP_BYTES_SOFT: usize = 4 << 20;
 
+/// What the mark of damage says when it was a sync that failed.
+pub(super) const FAILED_SYNC: &[u8] = b"failed sync\n";
+
 /// What one caller wants committed.
 #[derive(Debug)]
 struct Request {
@@ -297,7 +300,7 @@ impl Embedded {
         if unsynced && (tail.is_none() || error.kind() != Kind::Full) {
             // The sync that failed was also that of relaxed groups, whose pages may be gone: what is true is
             // found out by an open that reads the medium.
-            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
+            self.mark_failed_sync(&state);
             return Err(
                 self.fail(format!("relaxed changes could not be synced ({error}); open the store again"))
             );
@@ -312,6 +315,14 @@ impl Embedded {
         begin(connection)?;
         lookup::set_state(connection, &State { tail, durable, ..state })?;
         commit(connection)
+    }
+
+    /// Says to the next open that relaxed groups may be in the cache only, if there are any.
+    fn mark_failed_sync(&self, state: &State) {
+        if state.durable.last != state.tail.last {
+            // If the mark cannot be made, a power loss may roll them back; that they may be was said.
+            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), FAILED_SYNC);
+        }
     }
 
     /// Puts this handle out of use, and says why.
@@ -334,6 +345,7 @@ impl Embedded {
                 self.segments.confirm(reader.tail().segment)?;
             }
             if !group.header.relaxed {
+                self.write_relaxed_again(&state)?;
                 journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
             }
             Self::replay(connection, &mut state, reader.tail(), &group, &changes)?;
@@ -349,6 +361,21 @@ impl Embedded {
         }
         lookup::set_state(connection, &state)?;
         Ok(state)
+    }
+
+    /// Writes relaxed groups that were not synced once more: the sync that a later group's writer died in, or
+    /// that failed, may have left their pages clean.
+    fn write_relaxed_again(&self, state: &State) -> Result<()> {
+        let mut reader = GroupReader::new(&self.segments, state.durable);
+        while reader.tail().last.number < state.tail.last.number {
+            let before = reader.tail();
+            let Some((group, _)) = reader.next()? else { break };
+            journal::write_again_unsynced(&self.segments, &reader.start_of_last(before), &group)?;
+        }
+        if state.durable != state.tail {
+            journal::sync(&self.segments, state.durable.segment, state.tail.segment)?;
+        }
+        Ok(())
     }
 
     /// Applies one group that is in the journal already.

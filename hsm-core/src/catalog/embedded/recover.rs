@@ -233,6 +233,23 @@ impl Embedded {
         self.ground.disk.metadata(&self.damage_mark()).is_ok()
     }
 
+    /// Whether a sync failed: what is in the cache need not be on the medium.
+    fn is_marked_for_sync(&self) -> bool {
+        let read = crate::file::read_whole(&*self.ground.disk, &self.damage_mark(), 64);
+        read.is_ok_and(|said| said == super::commit::FAILED_SYNC)
+    }
+
+    /// Writes the journal between two points once more, and syncs it.
+    fn write_all_again(&self, from: Tail, to: &Tail) -> Result<()> {
+        let mut reader = GroupReader::new(&self.segments, from);
+        while reader.tail().last.number < to.last.number {
+            let before = reader.tail();
+            let Some((group, _)) = reader.next()? else { break };
+            journal::write_again_unsynced(&self.segments, &reader.start_of_last(before), &group)?;
+        }
+        journal::sync(&self.segments, from.segment, to.segment)
+    }
+
     fn note_tiers(&self, changes: &[Change]) {
         let configs: Vec<_> = changes
             .iter()
@@ -284,6 +301,7 @@ impl Embedded {
     /// wrote it may have died before it did that.
     fn replay_to(&self, state: &mut State, end: &JournalEnd) -> Result<()> {
         let connection = self.index.writer();
+        let begin_at = state.tail;
         let mut reader = GroupReader::new(&self.segments, state.tail);
         let mut last = None;
         let mut more = true;
@@ -292,6 +310,9 @@ impl Embedded {
             more = Self::replay_some(&connection, state, &mut reader, end, &mut last)?;
             lookup::set_state(&connection, state)?;
             commit(&connection)?;
+        }
+        if self.is_marked_for_sync() {
+            self.write_all_again(begin_at, &end.tail)?;
         }
         if let Some((before, group)) = last {
             journal::write_again(&self.segments, &before, &group)?;

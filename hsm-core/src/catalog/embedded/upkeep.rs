@@ -31,7 +31,8 @@ impl Embedded {
         if state.durable != state.tail
             && let Err(error) = journal::sync(&self.segments, state.durable.segment, state.tail.segment)
         {
-            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
+            let _ =
+                crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), super::commit::FAILED_SYNC);
             return Err(
                 self.fail(format!("relaxed changes could not be synced ({error}); open the store again"))
             );
