@@ -95,7 +95,15 @@ impl Opening<'_> {
             Some(_) if self.options.must_create => {
                 return Err(Error::Exists { what: format!("a store in {}", self.directory.display()) });
             }
-            Some(id) => self.open_existing(id, lock.clone()),
+            Some(id) => match self.open_existing(id, lock.clone()) {
+                // Damage that shows only when the sweep reads the index. It is noted: the index is rebuilt now.
+                Err(Error::Index { damaged: true, .. }) => {
+                    // The handle that failed has closed, and with it given up the lock they share.
+                    let _open_lock = lock.lock_open()?;
+                    self.open_existing(id, lock.clone())
+                }
+                opened => opened,
+            },
             None if self.options.create && !self.options.read_only => self.create(lock.clone()),
             None => Err(self.not_a_store("it has no HSM-STORE")),
         }?;

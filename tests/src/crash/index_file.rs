@@ -73,6 +73,9 @@ impl IndexFiles {
     /// Overwrites every `nth` page of the database with garbage.
     fn spoil(&self, nth: usize) -> std::io::Result<()> {
         let path = self.path(NAMES[0]);
+        if !path.exists() {
+            return Ok(()); // The crash came before there was one.
+        }
         let mut content = fs::read(&path)?;
         for (number, page) in content.chunks_mut(PAGE_LEN).enumerate() {
             if number % nth == nth - 1 {

@@ -134,11 +134,13 @@ impl Runner<'_> {
         let mut seen = HashSet::new();
         for step in 0..=reference.labels.len() {
             let label = reference.labels.get(step).map_or("the end", String::as_str);
+            // Behind the last step nothing stops it: a mistake may do more than the verb.
+            let number = if step == reference.labels.len() { u64::MAX } else { step as u64 };
             let within = label.starts_with("write ").then_some(true);
             for torn in std::iter::once(false).chain(within) {
                 let found = catch_unwind(AssertUnwindSafe(|| {
                     let _mistake = Mistake::begin(self.mutant);
-                    self.step(verb, &reference, step as u64, torn, &mut count, &mut seen)
+                    self.step(verb, &reference, number, torn, &mut count, &mut seen)
                 }));
                 let wrong = match found {
                     Ok(Ok(())) => continue,

@@ -153,6 +153,10 @@ unsafe extern "C" fn read(
     unsafe {
         let Some(base_read) = base(file).xRead else { return ffi::SQLITE_IOERR_READ };
         let status = base_read(file, buffer, len, offset);
+        if status == ffi::SQLITE_IOERR_SHORT_READ && is_page(len, offset) && offset > 0 {
+            // SQLite would go on with a page of zeros. Only an empty file may be short, where its first page is.
+            return ffi::SQLITE_IOERR_DATA;
+        }
         if status == ffi::SQLITE_OK && is_page(len, offset) {
             let page = std::slice::from_raw_parts(buffer.cast::<u8>(), PAGE_LEN);
             if checksum(offset as u64, &page[..BODY_LEN]).to_le_bytes() != page[BODY_LEN..] {

@@ -22,7 +22,7 @@ impl Embedded {
         if outcome.is_err() {
             rollback(&connection)?;
         }
-        outcome
+        self.note_damage(outcome)
     }
 
     fn sync_in_transaction(&self, connection: &Connection) -> Result<Position> {
@@ -112,10 +112,10 @@ impl Embedded {
             );
             if let Err(error) = outcome {
                 rollback(&connection)?;
-                return Err(error);
+                return self.note_damage(Err(error));
             }
         }
-        commit(&connection)
+        self.note_damage(commit(&connection))
     }
 
     /// Deletes what the sweep needed of instances that are swept.
@@ -125,10 +125,11 @@ impl Embedded {
         let connection = self.index.writer();
         let list: Vec<String> = instances.iter().map(|instance| (*instance as i64).to_string()).collect();
         let list = list.join(",");
-        connection
+        let forgotten = connection
             .execute_batch(&format!(
                 "DELETE FROM recent WHERE instance NOT IN ({list}); DELETE FROM member WHERE instance NOT IN ({list});"
             ))
-            .map_err(failed("forget members"))
+            .map_err(failed("forget members"));
+        self.note_damage(forgotten)
     }
 }
