@@ -175,15 +175,17 @@ impl Batch {
         let mut answers: Vec<Option<Result<Put>>> = self.steps.iter().map(|_| None).collect();
         for attempt in 1.. {
             let last = attempt >= ATTEMPTS_MAX;
-            self.try_commit(&engine, last, &mut answers)?;
+            if let Err(error) = self.try_commit(&engine, last, &mut answers) {
+                if !answers.iter().any(|answer| matches!(answer, Some(Ok(_)))) {
+                    return Err(error);
+                }
+                // An earlier attempt committed some of it, and the caller has to hear of that.
+                for answer in answers.iter_mut().filter(|answer| answer.is_none()) {
+                    *answer = Some(Err(error.clone()));
+                }
+            }
             if answers.iter().all(Option::is_some) {
                 break;
-            }
-        }
-        // What was committed stays; the rest of the steps drop their places with themselves.
-        for (step, answer) in self.steps.drain(..).zip(&answers) {
-            if let (Step::Put { copy, .. }, Some(Ok(_) | Err(Error::Closed { .. }))) = (step, answer) {
-                copy.keep();
             }
         }
         Ok(answers.into_iter().flatten().collect())
@@ -236,10 +238,18 @@ impl Batch {
         let mut replaced = 0;
         for (position, ready) in prepared.iter().enumerate() {
             let outcome = if self.atomic { &done[0] } else { &done[position] };
+            // What was committed stays, whatever comes next; the other steps drop their places with themselves.
+            if let (Step::Put { copy, .. }, Ok(_) | Err(Error::Closed { .. })) =
+                (&mut self.steps[ready.index], outcome)
+            {
+                copy.keep_place();
+            }
             let answer = match outcome {
-                Err(error) if !last && (self.follow(engine, ready.index, error)? || is_race(error)) => {
-                    continue;
-                }
+                Err(error) if !last => match self.follow(engine, ready.index, error) {
+                    Ok(followed) if followed || is_race(error) => continue,
+                    Ok(_) => Err(error.clone()),
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error.clone()),
                 Ok(done) => {
                     let (id, generation) = match &ready.put {

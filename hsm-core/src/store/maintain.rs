@@ -105,8 +105,9 @@ impl Store {
     /// Removes packs in which nothing lives, of this handle and of those that are gone, but for those it
     /// appends to.
     fn remove_empty_packs(&self, engine: &Engine) -> Result<u64> {
-        let candidates = engine.catalog.packs(None)?;
-        if candidates.iter().all(|pack| pack.live_objects != 0) {
+        let mut candidates = engine.catalog.packs(None)?;
+        candidates.retain(|pack| pack.live_objects == 0);
+        if candidates.is_empty() {
             return Ok(0);
         }
         let others = {
@@ -119,13 +120,16 @@ impl Store {
         let open = crate::catalog::Places::settled(&*engine.tiers).packs;
         let is_done = |pack: &PackUsage| {
             let writer = pack.name.instance;
+            let place = |pack: &PackUsage| (pack.tier, pack.name);
             pack.live_objects == 0
+                && candidates.iter().any(|before| place(before) == place(pack))
                 && (writer == own || !others.contains(&writer))
                 && !open.contains(&(pack.tier, pack.name))
         };
         let mut removed = Vec::new();
         // Looked at again: what was empty before the sync and is still is empty for good, since nobody
-        // appends to it.
+        // appends to it. What was not may be empty by a relaxed change behind the sync, or be the pack of a
+        // handle that came after we looked who is here.
         for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
             let Ok(tier) = engine.tier(pack.tier) else {
                 removed.push(pack); // Its tier was retired.

@@ -17,7 +17,7 @@ use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Result};
 use crate::integrity::{BlockDigest, BlockHasher, Digest, RootDigest, RootHasher, block_digest};
 use crate::journal::Change;
-use crate::object::{Content, Copy, Piece, TierIndex};
+use crate::object::{Content, Copy, Piece, SIZE_MAX, TierIndex};
 use crate::tier::PlaceGuard;
 use crate::wire::{self, Reader, Writer as Fields};
 
@@ -31,6 +31,8 @@ pub struct Parts {
     store: Store,
     options: PutOptions,
     tier: TierIndex,
+    /// The root that the bytes lie on: the tier may be given another meanwhile.
+    incarnation: [u8; 16],
     name: PlaceName,
     block_shift: u8,
     place: Arc<dyn PlaceWriter>,
@@ -77,6 +79,7 @@ impl Store {
             block_shift: options.block_shift()?,
             options: options.clone(),
             tier: tier.index(),
+            incarnation: tier.config.incarnation,
             name,
             place,
             guard: Mutex::new(Some(guard)),
@@ -99,11 +102,13 @@ impl Store {
             ))
         })();
         let (tier, block_shift, name) = read.ok_or_else(invalid)?;
-        let place = engine.tier(tier)?.backend.reopen(name)?;
+        let on = engine.tier(tier)?;
+        let place = on.backend.reopen(name)?;
         Ok(Parts {
             store: self.clone(),
             options: PutOptions::default(),
             tier,
+            incarnation: on.config.incarnation,
             name,
             block_shift,
             place,
@@ -137,6 +142,9 @@ impl Parts {
         if !offset.is_multiple_of(self.block_size()) {
             let detail = format!("{offset} is no multiple of the block size, {}", self.block_size());
             return Err(Error::invalid("offset of a part", detail));
+        }
+        if offset > SIZE_MAX {
+            return Err(Error::invalid("offset of a part", "an object has at most 2^63 - 1 bytes"));
         }
         Ok(Part {
             store: self.store.clone(),
@@ -223,9 +231,8 @@ impl Parts {
         root: RootDigest,
         digests: &[Digest],
     ) -> Result<Put> {
-        let tier = engine.tier(self.tier)?;
         let mut expect = resolved.expect.clone();
-        expect.push(Expect::TierWritable(self.tier, tier.config.incarnation));
+        expect.push(Expect::TierWritable(self.tier, self.incarnation));
         expect.push(Expect::TierRoom(self.tier, size));
         let place =
             crate::object::Place { tier: self.tier, instance: self.name.instance, serial: self.name.serial };
@@ -256,7 +263,8 @@ impl Parts {
                 let detail = format!("a part begins at {}, where {size} was expected", receipt.offset);
                 return Err(Error::invalid("receipts", detail));
             }
-            size += receipt.length;
+            let together = receipt.length.checked_add(size).filter(|size| *size <= SIZE_MAX);
+            size = together.ok_or_else(|| Error::invalid("receipts", "they are too long together"))?;
             digests.extend_from_slice(&receipt.digests);
         }
         if size == 0 {
@@ -290,6 +298,9 @@ impl Part {
     /// Adds the next bytes of the part.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         self.store.engine().check()?;
+        if (self.offset + self.length).saturating_add(bytes.len() as u64) > SIZE_MAX {
+            return Err(Error::invalid("size", "an object has at most 2^63 - 1 bytes"));
+        }
         for run in bytes.chunks(RUN_LEN) {
             self.place.write_at(run, self.offset + self.length)?;
             self.length += run.len() as u64;

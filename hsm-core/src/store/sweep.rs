@@ -40,26 +40,46 @@ impl Engine {
     /// Sweeps one instance on every tier; `false` when one was out of reach.
     fn sweep_instance(&self, instance: u64) -> Result<bool> {
         let resolved = self.catalog.resolved(instance)?;
-        let packs = self.catalog.packs(Some(instance))?;
+        let (packs, empty) = self.packs_of(instance)?;
         let mut complete = true;
         for tier in self.tiers.all() {
             if !tier.config.state.is_readable() {
                 continue;
             }
-            match self.sweep_tier(&tier, instance, resolved, &packs) {
+            match self.sweep_tier(&tier, instance, resolved, &packs, &empty) {
                 Ok(()) => {}
                 Err(error) if matches!(error.kind(), Kind::Offline | Kind::NotFound) => complete = false,
                 Err(error) => return Err(error),
             }
         }
-        let empty: Vec<PackUsage> = packs.into_iter().filter(|pack| pack.live_objects == 0).collect();
         if complete && !empty.is_empty() {
             self.catalog.forget_packs(&empty)?;
         }
         Ok(complete)
     }
 
-    fn sweep_tier(&self, tier: &Tier, instance: u64, resolved: u64, packs: &[PackUsage]) -> Result<()> {
+    /// The packs of an instance that appends to none any more, and those of them that are empty for good: not by
+    /// a relaxed change of someone else, which may yet be rolled back.
+    fn packs_of(&self, instance: u64) -> Result<(Vec<PackUsage>, Vec<PackUsage>)> {
+        let is_empty = |pack: &PackUsage| pack.live_objects == 0;
+        let mut before = self.catalog.packs(Some(instance))?;
+        before.retain(is_empty);
+        if !before.is_empty() {
+            self.catalog.sync()?;
+        }
+        let packs = self.catalog.packs(Some(instance))?;
+        let empty = packs.iter().filter(|pack| is_empty(pack) && before.contains(pack)).copied().collect();
+        Ok((packs, empty))
+    }
+
+    fn sweep_tier(
+        &self,
+        tier: &Tier,
+        instance: u64,
+        resolved: u64,
+        packs: &[PackUsage],
+        empty: &[PackUsage],
+    ) -> Result<()> {
         tier.backend.check_root()?;
         let by_age = mutant(Mutant::SweepByAge);
         let mut stray: Vec<PlaceName> = Vec::new();
@@ -73,7 +93,7 @@ impl Engine {
             Ok(())
         })?;
         for pack in packs.iter().filter(|pack| pack.tier == tier.index()) {
-            if pack.live_objects == 0 {
+            if empty.contains(pack) {
                 tier.backend.remove(pack.name)?;
                 stray.push(pack.name);
             } else {

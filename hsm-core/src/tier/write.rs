@@ -207,8 +207,13 @@ impl CopyWriter {
     }
 
     /// The journal refers to the copy, or may: its place stays.
-    pub(crate) fn keep(self) {
-        if let Some((guard, _)) = self.file {
+    pub(crate) fn keep(mut self) {
+        self.keep_place();
+    }
+
+    /// The same, for a copy that is not written to any more.
+    pub(crate) fn keep_place(&mut self) {
+        if let Some((guard, _)) = self.file.take() {
             guard.keep();
         }
     }

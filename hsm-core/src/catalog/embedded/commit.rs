@@ -26,7 +26,7 @@ use super::{Embedded, check};
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
-use crate::object::Position;
+use crate::object::{Position, TierState};
 use crate::testing_hooks::{Mutant, mutant};
 
 /// Requests taken into one group at most: bounds how long the lock is held.
@@ -406,6 +406,12 @@ impl Embedded {
     pub(super) fn sync_places(&self, connection: &Connection) -> Result<()> {
         let places = lookup::unsynced(connection)?;
         for place in &places {
+            // Nothing is left to be synced on a tier that is lost or retired, by this very group perhaps: a disk
+            // that is gone for good must not keep the store from ever being durable again.
+            let tier = lookup::tier(connection, place.tier)?;
+            if tier.is_some_and(|tier| matches!(tier.config.state, TierState::Lost | TierState::Retired)) {
+                continue;
+            }
             self.ground.places.sync(place)?;
         }
         if !places.is_empty() {
