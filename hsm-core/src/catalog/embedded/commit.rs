@@ -405,6 +405,10 @@ impl Embedded {
     /// Syncs the bytes of relaxed puts, and forgets that they had to be.
     pub(super) fn sync_places(&self, connection: &Connection) -> Result<()> {
         let places = lookup::unsynced(connection)?;
+        if !places.is_empty() && self.is_marked_damaged() {
+            // Another handle may have met a sync that failed: one that succeeds here would prove nothing.
+            return Err(self.fail("relaxed changes may be lost; close every handle and open again".to_owned()));
+        }
         for place in &places {
             // Nothing is left to be synced on a tier that is lost or retired, by this very group perhaps: a disk
             // that is gone for good must not keep the store from ever being durable again.
@@ -412,7 +416,17 @@ impl Embedded {
             if tier.is_some_and(|tier| matches!(tier.config.state, TierState::Lost | TierState::Retired)) {
                 continue;
             }
-            self.ground.places.sync(place)?;
+            match self.ground.places.sync(place) {
+                // A second try, on another descriptor, could succeed though the pages are gone: what is true is
+                // found out by an open that reads the medium.
+                Err(error @ Error::Io { action: "sync" | "sync the directory", .. }) => {
+                    let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
+                    return Err(self.fail(format!(
+                        "the bytes of relaxed puts could not be synced ({error}); open the store again"
+                    )));
+                }
+                synced => synced?,
+            }
         }
         if !places.is_empty() {
             run(connection, "apply a change", "DELETE FROM unsynced", [])?;

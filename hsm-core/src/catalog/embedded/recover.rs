@@ -217,8 +217,13 @@ impl Embedded {
         let mut another_boot = false;
         while let Some((group, changes)) = reader.next()? {
             another_boot |= group.header.boot != self.boot || self.is_marked_damaged();
-            if another_boot && !self.all_whole(&changes)? {
-                return Ok(JournalEnd { tail, rolled_back: true, durable: tail, damage: None });
+            if another_boot {
+                if !self.all_whole(&changes)? {
+                    return Ok(JournalEnd { tail, rolled_back: true, durable: tail, damage: None });
+                }
+                // It counts as durable from here on. Behind a mark, in the same boot, it may be in the cache only.
+                self.sync_copies(&changes)?;
+                journal::write_again(&self.segments, &reader.start_of_last(tail), &group)?;
             }
             tail = reader.tail();
         }
@@ -229,7 +234,7 @@ impl Embedded {
         Ok(JournalEnd { tail, rolled_back: lost, durable, damage: None })
     }
 
-    fn is_marked_damaged(&self) -> bool {
+    pub(super) fn is_marked_damaged(&self) -> bool {
         self.ground.disk.metadata(&self.damage_mark()).is_ok()
     }
 
@@ -283,6 +288,20 @@ impl Embedded {
             }
         }
         Ok(true)
+    }
+
+    /// Syncs the places that these changes brought.
+    fn sync_copies(&self, changes: &[Change]) -> Result<()> {
+        let copies = changes.iter().flat_map(|change| match change {
+            Change::Put { copies, .. } => copies.as_slice(),
+            Change::CopyAdded { copy, .. } => std::slice::from_ref(copy),
+            _ => &[],
+        });
+        for piece in copies.flat_map(|copy| &copy.pieces) {
+            let name = crate::tier::place_name(piece);
+            self.ground.places.sync(&crate::catalog::Garbage { tier: piece.place.tier, name })?;
+        }
+        Ok(())
     }
 
     /// A copy added by a relaxed group, of a content that the index knows. One it does not know of is
