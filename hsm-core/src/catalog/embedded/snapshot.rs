@@ -37,7 +37,7 @@ pub(super) fn remove_interrupted(ground: &Ground) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         names => names.context("list", &directory)?,
     };
-    for (name, _) in names.iter().filter(|(name, _)| name.ends_with(".new")) {
+    for (name, _) in names.iter().filter(|(name, _)| name.strip_suffix(".new").is_some()) {
         let path = directory.join(name);
         ground.disk.remove_file(&path).context("remove", &path)?;
     }
