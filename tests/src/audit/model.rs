@@ -131,7 +131,9 @@ impl Model {
 
     fn put(&mut self, number: u64, time_ns: i64, id: ObjectId, change: &Change) {
         let Change::Put { generation, content, copies, attributes, name, new, .. } = change else { return };
-        copies.iter().for_each(|copy| self.note_packs(copy));
+        for copy in copies {
+            self.note_packs(copy);
+        }
         if *new {
             let object = Object {
                 id,

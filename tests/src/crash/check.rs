@@ -46,7 +46,10 @@ impl Expected<'_> {
         let mut said = String::new();
         for (number, view) in (self.least..).zip(possible) {
             let difference = differences(&view.entities, &found.entities).unwrap_or_default();
-            said.push_str(&format!("; not as after {number} acts: {difference}"));
+            said += "; not as after ";
+            said += &number.to_string();
+            said += " acts: ";
+            said += &difference;
         }
         Err(format!("neither the old state nor the new{said}"))
     }

@@ -18,8 +18,11 @@ use crate::audit::{self, Verdict};
 /// Random choices of what survives, for each failed sync.
 const SEEDS: u64 = 8;
 
+/// A change of the store.
+type Change = fn(&World) -> Result<()>;
+
 /// What the failed sync was to make durable.
-const CHANGES: [(&str, fn(&World) -> Result<()>); 3] = [
+const CHANGES: [(&str, Change); 3] = [
     ("put large", |world| world.store().put(&bytes(90, 9000), &blocks()).map(drop)),
     ("put over", |world| {
         let over = PutOptions { id: Some(world.cast().small), ..blocks() };
@@ -55,27 +58,20 @@ pub(super) fn failed_syncs_with(shape: Shape, mutant: Option<Mutant>) -> (Count,
 
 fn fail_each(shape: Shape, count: &mut Count) -> std::result::Result<(), (String, String)> {
     let base = Base::with_cast(shape).map_err(|error| (String::new(), error.to_string()))?;
-    for (what, change) in CHANGES {
-        for (later, nth) in [false, true].into_iter().flat_map(|later| (0..).map(move |nth| (later, nth))) {
+    for ((what, change), later) in CHANGES.into_iter().flat_map(|what| [(what, false), (what, true)]) {
+        for nth in 0.. {
             let failed = |message| (format!("{what}, sync {nth}, later commit {later}"), message);
-            match fail_nth(&base, change, nth, later, count).map_err(failed)? {
-                true => count.steps += 1,
-                false if later => break,
-                false => break,
+            if !fail_nth(&base, change, nth, later, count).map_err(failed)? {
+                break; // It makes no more syncs than these.
             }
+            count.steps += 1;
         }
     }
     Ok(())
 }
 
 /// Fails the `nth` sync of the journal within `change`; `false`: there are not so many.
-fn fail_nth(
-    base: &Base,
-    change: fn(&World) -> Result<()>,
-    nth: usize,
-    later: bool,
-    count: &mut Count,
-) -> Verdict<bool> {
+fn fail_nth(base: &Base, change: Change, nth: usize, later: bool, count: &mut Count) -> Verdict<bool> {
     let mut world = base.world().map_err(|error| error.to_string())?;
     world.open().map_err(|error| error.to_string())?;
     let before = audit::view(world.store())?;

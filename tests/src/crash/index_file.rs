@@ -223,9 +223,9 @@ fn each_step(base: &Base, verb: &Verb, count: &mut Count) -> Vec<(String, String
                         Some(keep) => (image.power_loss(keep), verb.durable(acknowledged)),
                     };
                     if keep.is_none() {
-                        count.process += 1
+                        count.process += 1;
                     } else {
-                        count.power += 1
+                        count.power += 1;
                     }
                     let index = fate.befall(&at_crash, &before).map_err(|error| plain(error.to_string()))?;
                     let expected = reference.expect(verb, acknowledged, least);

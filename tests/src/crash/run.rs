@@ -233,9 +233,9 @@ impl Runner<'_> {
             (act.run)(&mut world).map_err(|error| error.to_string())?;
         }
         if torn {
-            world.disk.stop_within(step)
+            world.disk.stop_within(step);
         } else {
-            world.disk.stop_at(step)
+            world.disk.stop_at(step);
         }
         let mut acknowledged = verb.done;
         for act in &verb.acts[verb.done..] {
