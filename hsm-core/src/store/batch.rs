@@ -230,6 +230,7 @@ impl Batch {
             };
             answers[ready.index] = Some(answer);
         }
+                Err(error) if !self.atomic && !last && self.steps[ready.index].lost_a_name(error) => continue,
         let _ = engine.note_garbage(replaced); // What cannot be removed now is removed later.
         Ok(())
     }
@@ -274,6 +275,10 @@ fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
             let content = Content {
                 size: written.size,
                 block_shift: options.block_shift()?,
+    fn lost_a_name(&self, error: &Error) -> bool {
+        matches!(self, Self::Put { options, .. } if options.lost_a_name(error))
+    }
+
                 root: written.root,
                 digests: digests.clone(),
             };

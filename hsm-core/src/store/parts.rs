@@ -189,7 +189,7 @@ impl Parts {
                     guard.keep(); // The journal may refer to it.
                     return Err(error);
                 }
-                Err(error) if is_race(&error) => {}
+                Err(error) if is_race(&error) || self.options.lost_a_name(&error) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -129,6 +129,13 @@ impl PutOptions {
         Ok(computed)
     }
 
+    /// Whether someone else gave the name or id away between our look and our commit, and that is no matter.
+    pub(super) fn lost_a_name(&self, error: &Error) -> bool {
+        self.mode == PutMode::Upsert
+            && matches!(error.kind(), Kind::Exists | Kind::NotFound)
+            && !matches!(error, Error::DatasetNotFound { .. } | Error::TierNotFound { .. })
+    }
+
     /// Looks up which object is meant. `fresh`: the id for a new one.
     pub(super) fn resolve(&self, engine: &Engine, fresh: ObjectId) -> Result<Resolved> {
         let named = match &self.name {
@@ -389,7 +396,7 @@ impl Writer {
                     self.copy.keep(); // The journal may refer to it.
                     return Err(error);
                 }
-                Err(error) if is_race(&error) || self.lost_a_name(&error) => {
+                Err(error) if is_race(&error) || self.options.lost_a_name(&error) => {
                     engine.refresh_tiers()?;
                     last = Some(error);
                 }
@@ -397,13 +404,6 @@ impl Writer {
             }
         }
         Err(last.unwrap_or_else(|| Error::Conflict { what: "the object".to_owned() }))
-    }
-
-    /// Whether someone else gave the name or id away between our look and our commit, and that is no matter.
-    fn lost_a_name(&self, error: &Error) -> bool {
-        self.options.mode == PutMode::Upsert
-            && matches!(error.kind(), Kind::Exists | Kind::NotFound)
-            && !matches!(error, Error::DatasetNotFound { .. } | Error::TierNotFound { .. })
     }
 
     fn try_commit(&mut self, engine: &Engine, resolved: &Resolved, digests: &[Digest]) -> Result<Committed> {
