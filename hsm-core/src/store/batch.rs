@@ -3,7 +3,7 @@
 //! The bytes of all small puts go to a pack together and are synced once; the changes are one group of the
 //! journal. An *atomic* batch happens wholly or not at all; otherwise each change stands for itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
 use super::put::{Put, PutMode, PutOptions, Resolved};
@@ -91,12 +91,13 @@ impl Batch {
                 format!("it holds {} bytes already; commit it first", self.bytes),
             ));
         }
-        self.note(options.id, options.name.as_ref())?;
         let mut copy = CopyWriter::new(&engine.tiers, tier, options.block_shift()?, bytes.len() as u64)?;
         copy.write(bytes)?;
         let mut set = options.digest_set();
         set.update(bytes);
         let digests = options.checked(set)?;
+        // Last, so that a put that was refused can be added again.
+        self.note(options.id, options.name.as_ref())?;
         self.bytes += held;
         let fresh = self.store.new_id();
         self.steps.push(Step::Put {
@@ -160,6 +161,9 @@ impl Batch {
     pub fn commit(mut self) -> Result<Vec<Result<Put>>> {
         let engine = self.store.engine().clone();
         engine.check_writable()?;
+        if self.steps.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut answers: Vec<Option<Result<Put>>> = self.steps.iter().map(|_| None).collect();
         for attempt in 1.. {
             let last = attempt >= ATTEMPTS_MAX;
@@ -195,6 +199,13 @@ impl Batch {
             answers.fill(Some(Err(error.clone())));
             return Ok(());
         }
+        if self.atomic
+            && let Some(id) = self.changed_twice(&prepared)
+        {
+            let error = Error::invalid("batch", format!("it changes object {id} more than once"));
+            answers.fill(Some(Err(error)));
+            return Ok(());
+        }
         self.sync_data(&mut prepared, answers);
         if self.atomic && answers.iter().any(|answer| matches!(answer, Some(Err(_)))) {
             let error = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned());
@@ -208,6 +219,7 @@ impl Batch {
                 all.expect.append(&mut ready.proposal.expect);
                 all.changes.append(&mut ready.proposal.changes);
             }
+            sum_rooms(&mut all.expect);
             vec![all]
         } else {
             prepared.iter_mut().map(|ready| std::mem::take(&mut ready.proposal)).collect()
@@ -218,6 +230,7 @@ impl Batch {
             let outcome = if self.atomic { &done[0] } else { &done[position] };
             let answer = match outcome {
                 Err(error) if is_race(error) && !last => continue,
+                Err(error) if !self.atomic && !last && self.steps[ready.index].lost_a_name(error) => continue,
                 Err(error) => Err(error.clone()),
                 Ok(done) => {
                     let (id, generation) = match &ready.put {
@@ -230,9 +243,18 @@ impl Batch {
             };
             answers[ready.index] = Some(answer);
         }
-                Err(error) if !self.atomic && !last && self.steps[ready.index].lost_a_name(error) => continue,
         let _ = engine.note_garbage(replaced); // What cannot be removed now is removed later.
         Ok(())
+    }
+
+    /// An object that two steps turned out to be about: by its id, and by a name.
+    fn changed_twice(&self, prepared: &[Prepared]) -> Option<ObjectId> {
+        let mut seen = BTreeSet::new();
+        let id = |ready: &Prepared| match &ready.put {
+            Some((resolved, _)) => resolved.id,
+            None => self.steps[ready.index].object(),
+        };
+        prepared.iter().map(id).find(|id| !seen.insert(*id))
     }
 
     /// Syncs the bytes of all puts: each pack once, up to the last record of the batch.
@@ -253,10 +275,26 @@ impl Batch {
 }
 
 impl Step {
+    fn lost_a_name(&self, error: &Error) -> bool {
+        matches!(self, Self::Put { options, .. } if options.lost_a_name(error))
+    }
+
     fn object(&self) -> ObjectId {
         match self {
             Self::Put { fresh, options, .. } => options.id.unwrap_or(*fresh),
             Self::Attributes { id, .. } | Self::Remove { id } | Self::Name { id, .. } => *id,
+        }
+    }
+}
+
+/// What happens together needs room together: all that is expected is checked before any of it is applied.
+fn sum_rooms(expect: &mut [Expect]) {
+    let mut sums = BTreeMap::new();
+    for one in expect {
+        if let Expect::TierRoom(tier, bytes) = one {
+            let sum: &mut u64 = sums.entry(*tier).or_default();
+            *sum = sum.saturating_add(*bytes);
+            *bytes = *sum;
         }
     }
 }
@@ -275,10 +313,6 @@ fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
             let content = Content {
                 size: written.size,
                 block_shift: options.block_shift()?,
-    fn lost_a_name(&self, error: &Error) -> bool {
-        matches!(self, Self::Put { options, .. } if options.lost_a_name(error))
-    }
-
                 root: written.root,
                 digests: digests.clone(),
             };
