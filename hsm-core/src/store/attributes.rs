@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::catalog::{Durability, Expect};
-use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::engine::{ATTEMPTS_MAX, is_race};
 use crate::error::{Error, Result};
 use crate::journal::{Change, Subject, Updates};
 use crate::object::{self, Attributes, DatasetId, ObjectId, Position};
@@ -11,9 +11,10 @@ impl Store {
     /// Sets attributes of an object, or removes those whose value is `None`. Others stay.
     pub fn set_attributes(&self, id: ObjectId, updates: &Updates) -> Result<Position> {
         let engine = self.engine();
+        engine.check_writable()?;
         for attempt in 0.. {
             let found = engine.live(id)?;
-            check(engine, &found.attributes, updates)?;
+            check(&found.attributes, updates)?;
             // The limit on all attributes together was checked against this generation of them.
             let expect = vec![Expect::Live(id)];
             let change = Change::AttributesSet { subject: Subject::Object(id), attributes: updates.clone() };
@@ -28,17 +29,17 @@ impl Store {
     /// Sets attributes of a dataset, or removes those whose value is `None`. Others stay.
     pub fn set_dataset_attributes(&self, id: DatasetId, updates: &Updates) -> Result<Position> {
         let engine = self.engine();
+        engine.check_writable()?;
         let found =
             engine.catalog.dataset(id)?.ok_or_else(|| Error::DatasetNotFound { name: id.to_string() })?;
-        check(engine, &found.attributes, updates)?;
+        check(&found.attributes, updates)?;
         let change = Change::AttributesSet { subject: Subject::Dataset(id), attributes: updates.clone() };
         Ok(engine.commit_one(vec![Expect::Dataset(id)], vec![change], Durability::Durable)?.position)
     }
 }
 
 /// Checks updates against the limits, alone and together with what is there.
-fn check(engine: &Engine, before: &Attributes, updates: &Updates) -> Result<()> {
-    engine.check_writable()?;
+fn check(before: &Attributes, updates: &Updates) -> Result<()> {
     let mut after = before.clone();
     for (name, value) in updates {
         object::check_attribute(name, value.as_deref().unwrap_or_default())?;

@@ -156,6 +156,7 @@ impl Parts {
     ///
     /// `Invalid` when the receipts do not fit together, or by a handle that joined: who began commits.
     pub fn commit(self, receipts: &[PartReceipt]) -> Result<Put> {
+        self.store.engine().check_writable()?;
         let guard = self.guard.lock().take();
         let guard = guard
             .ok_or_else(|| Error::invalid("commit of parts", "only the handle that began it commits"))?;
@@ -316,6 +317,7 @@ impl Part {
     /// Ends the part: its bytes are durable when this returns.
     pub fn finish(mut self) -> Result<PartReceipt> {
         if let Some((hasher, _)) = self.block.take() {
+        self.store.engine().check()?;
             self.digests.push(hasher.finish());
         }
         self.place.sync()?;

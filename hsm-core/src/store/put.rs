@@ -369,11 +369,12 @@ impl Writer {
     }
 
     fn commit_if(mut self, over: Option<Generation>) -> Result<Put> {
+        let engine = self.store.engine().clone();
+        engine.check_writable()?;
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
         let digests = self.options.checked(std::mem::take(&mut self.digests))?;
-        let engine = self.store.engine().clone();
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
             let resolved = self.options.resolve(&engine, self.fresh)?;

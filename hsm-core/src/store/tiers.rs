@@ -50,6 +50,7 @@ impl Store {
 
     /// Whether the root of a tier is in reach now.
     pub fn is_tier_online(&self, index: TierIndex) -> Result<bool> {
+        self.engine().check()?;
         let tier = self.engine().tier(index)?;
         Ok(tier.config.state.is_readable() && tier.backend.check_root().is_ok())
     }
