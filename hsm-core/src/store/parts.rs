@@ -247,7 +247,8 @@ impl Parts {
     /// The size and the block digests of all parts together.
     fn join(&self, receipts: &[PartReceipt]) -> Result<(u64, Vec<BlockDigest>)> {
         let mut sorted: Vec<&PartReceipt> = receipts.iter().collect();
-        sorted.sort_by_key(|receipt| receipt.offset);
+        // One without a byte comes before the one that begins where it does.
+        sorted.sort_by_key(|receipt| (receipt.offset, receipt.length));
         let (mut size, mut digests) = (0, Vec::new());
         for receipt in sorted {
             if receipt.name != self.name {
@@ -316,8 +317,8 @@ impl Part {
 
     /// Ends the part: its bytes are durable when this returns.
     pub fn finish(mut self) -> Result<PartReceipt> {
-        if let Some((hasher, _)) = self.block.take() {
         self.store.engine().check()?;
+        if let Some((hasher, _)) = self.block.take() {
             self.digests.push(hasher.finish());
         }
         self.place.sync()?;
