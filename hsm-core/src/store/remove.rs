@@ -57,7 +57,9 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         for attempt in 0.. {
-            let object = engine.catalog.object(id)?.filter(Object::is_removed);
+            let now_ns = engine.clock.now_ns();
+            let in_window = |object: &Object| object.is_removed() && object.removed_until_ns > now_ns;
+            let object = engine.catalog.object(id)?.filter(in_window);
             let object = object.ok_or(Error::ObjectNotFound { id })?;
             let name = free_name(engine, &object)?;
             let mut expect = vec![Expect::Removed(id)];
