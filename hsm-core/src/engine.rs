@@ -39,6 +39,10 @@ pub(crate) struct Engine {
     pub(crate) read_only: RwLock<Option<String>>,
     /// Places that became garbage since the last reclaim.
     pub(crate) garbage: AtomicU64,
+    /// The change of tiers that this handle knows of.
+    pub(crate) tiers_known: AtomicU64,
+    /// Held for reading by commits, for writing by the close: none is under way when a handle sweeps up.
+    pub(crate) commits: RwLock<()>,
 }
 
 impl Engine {
@@ -68,6 +72,7 @@ impl Engine {
         proposals: Vec<Proposal>,
         durability: Durability,
     ) -> Result<Vec<Result<Committed>>> {
+        let _under_way = self.commits.read();
         self.check_writable()?;
         Ok(self.catalog.commit(proposals, durability))
     }
@@ -95,12 +100,20 @@ impl Engine {
         Ok(())
     }
 
-    /// A tier by index; asks the catalog when it is not known yet.
-    pub(crate) fn tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
-        self.tiers.get(index).or_else(|_| {
+    /// Learns of tiers if any handle changed one since this one last looked.
+    pub(crate) fn learn_tiers(&self) -> Result<()> {
+        let changed = self.catalog.tiers_changed()?;
+        if self.tiers_known.load(Ordering::Acquire) != changed {
             self.refresh_tiers()?;
-            self.tiers.get(index)
-        })
+            self.tiers_known.store(changed, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// A tier by index, as it is now.
+    pub(crate) fn tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
+        self.learn_tiers()?;
+        self.tiers.get(index)
     }
 
     /// The tier that data goes to: the one named, or the hottest that takes new data.
@@ -108,6 +121,7 @@ impl Engine {
         if let Some(index) = named {
             return self.tier(index);
         }
+        self.learn_tiers()?;
         let active = self.tiers.all().into_iter().find(|tier| tier.config.state == TierState::Active);
         active.ok_or_else(|| Error::ReadOnly {
             reason: "no tier is active; add one or set one active".to_owned(),

@@ -263,7 +263,8 @@ impl Places for Tiers {
     }
 
     fn sync(&self, place: &Garbage) -> Result<()> {
-        let tier = self.get(place.tier)?;
+        // On a tier that was retired there is nothing left to sync.
+        let Ok(tier) = self.get(place.tier) else { return Ok(()) };
         match tier.backend.reopen(place.name) {
             Ok(writer) => writer.sync(),
             Err(Error::Io { io_kind: std::io::ErrorKind::NotFound, .. }) => Ok(()),

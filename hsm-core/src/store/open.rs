@@ -319,6 +319,8 @@ impl Opening<'_> {
             closed: AtomicBool::new(false),
             read_only: RwLock::new(read_only),
             garbage: AtomicU64::new(0),
+            tiers_known: AtomicU64::new(u64::MAX),
+            commits: RwLock::new(()),
         };
         let inner = Inner {
             engine: Some(Arc::new(engine)),

@@ -153,6 +153,11 @@ impl Embedded {
                 let state = State { tail, durable: if durable { tail } else { state.durable }, ..state };
                 self.end_group(&connection, &state)?;
                 self.ground.places.committed(&state.durable.last, state.tail.segment);
+                let mut done = checked.0.iter().flat_map(|(index, _)| &round.proposals[*index].0.changes);
+                if done.any(|change| matches!(change, Change::TierSet(_))) {
+                    // Where it cannot be told, others learn of it when the tier refuses what they bring.
+                    let _ = self.ground.lock.note_tiers(state.tail.last.number);
+                }
                 for (index, position) in checked.0 {
                     round.answers[index] = Some(Ok(Committed { position, time_ns }));
                 }
@@ -310,6 +315,9 @@ impl Embedded {
                 journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
             }
             Self::replay(connection, &mut state, reader.tail(), &group, &changes)?;
+            if changes.iter().any(|change| matches!(change, Change::TierSet(_))) {
+                let _ = self.ground.lock.note_tiers(state.tail.last.number);
+            }
         }
         if state.tail != reader.tail() {
             if state.durable == state.tail {
@@ -348,6 +356,11 @@ impl Embedded {
     /// Syncs the bytes of relaxed puts, and forgets that they had to be.
     pub(super) fn sync_places(&self, connection: &Connection) -> Result<()> {
         let places = lookup::unsynced(connection)?;
+        if !places.is_empty() {
+            // They may lie on a tier that another handle added.
+            let tiers = lookup::tiers(connection)?;
+            self.ground.places.configure(&tiers.into_iter().map(|usage| usage.config).collect::<Vec<_>>());
+        }
         for place in &places {
             self.ground.places.sync(place)?;
         }
