@@ -345,9 +345,12 @@ impl Store {
     /// A store older than the roots of its tiers is a restored backup: it is read until it is reconciled.
     fn check_age(&self) -> Result<()> {
         let engine = self.engine();
+        let all: Vec<_> =
+            engine.tiers.all().into_iter().map(|tier| (tier.seen().ok().flatten(), tier)).collect();
+        // Asked for afterwards: others may be writing to both.
         let last = engine.catalog.progress()?.applied;
-        for tier in engine.tiers.all() {
-            if let Some(seen) = tier.seen().ok().flatten().filter(|seen| *seen > last) {
+        for (seen, tier) in all {
+            if let Some(seen) = seen.filter(|seen| *seen > last) {
                 let reason = format!(
                     "the root of tier {} has seen change {} of epoch {}, the journal ends at {} of {}: it was restored from an older backup; run reconcile",
                     tier.index(),
