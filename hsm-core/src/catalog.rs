@@ -140,7 +140,7 @@ pub(crate) struct Progress {
 pub(crate) struct Settled {
     /// Serials up to this are committed or given up, packs aside.
     pub(crate) serials: u64,
-    /// The packs it appends to.
+    /// The packs it appended to since the last commit.
     pub(crate) packs: Vec<(TierIndex, PlaceName)>,
 }
 

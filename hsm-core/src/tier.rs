@@ -12,8 +12,8 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -71,6 +71,17 @@ pub(crate) struct Tiers {
 #[derive(Debug, Default)]
 pub(crate) struct Serials {
     state: Mutex<(u64, BTreeSet<u64>)>,
+    /// Packs of this handle. One that is full is open for as long as a put that it took is under way.
+    packs: Mutex<Vec<OpenPack>>,
+}
+
+/// A pack of this handle.
+#[derive(Debug)]
+struct OpenPack {
+    place: Place,
+    writer: Weak<PackWriter>,
+    /// Whether the catalog was told of it.
+    noted: bool,
 }
 
 impl Serials {
@@ -84,6 +95,35 @@ impl Serials {
 
     pub(crate) fn settle(&self, serial: u64) {
         self.state.lock().1.remove(&serial);
+    }
+
+    fn opened(&self, pack: &Arc<PackWriter>) {
+        let (place, writer) = (pack.identity().place, Arc::downgrade(pack));
+        self.packs.lock().push(OpenPack { place, writer, noted: false });
+    }
+
+    /// Packs that something may still be appended to, or was without being committed yet.
+    fn open_packs(&self) -> Vec<Place> {
+        let packs = self.packs.lock();
+        packs.iter().filter(|pack| pack.writer.strong_count() > 0).map(|pack| pack.place).collect()
+    }
+
+    /// Every pack that the catalog may not know of yet, to be noted there.
+    fn packs_to_note(&self) -> Vec<Place> {
+        let mut packs = self.packs.lock();
+        packs.iter_mut().for_each(|pack| pack.noted = true);
+        packs.iter().map(|pack| pack.place).collect()
+    }
+
+    /// The catalog noted all that it was told: packs that are done need no more care.
+    fn packs_noted(&self) {
+        self.packs.lock().retain(|pack| {
+            let is_done = pack.noted && pack.writer.strong_count() == 0;
+            if is_done {
+                self.settle(pack.place.serial);
+            }
+            !is_done
+        });
     }
 
     fn settled_to(&self, packs: &[u64]) -> u64 {
@@ -120,12 +160,15 @@ impl Tiers {
         &self.ground
     }
 
+    /// Packs of this handle that must stay, whatever the catalog says of them.
+    pub(crate) fn open_packs(&self) -> Vec<(TierIndex, PlaceName)> {
+        self.serials.open_packs().iter().map(|place| (place.tier, pack_name(place))).collect()
+    }
+
     /// Gives up every pack: the next small object begins a new one.
     pub(crate) fn close_packs(&self) {
         for tier in self.by_index.read().values() {
-            if let Some(pack) = tier.pack.lock().take() {
-                self.serials.settle(pack.identity().place.serial);
-            }
+            drop(tier.pack.lock().take());
         }
     }
 
@@ -200,7 +243,6 @@ impl Tier {
             if pack.failed().is_none() && pack.len() < self.config.pack_size_bytes {
                 return Ok(pack.clone());
             }
-            serials.settle(pack.identity().place.serial);
             *open = None;
         }
         let serial = serials.next();
@@ -209,6 +251,7 @@ impl Tier {
         let writer = self.backend.create(name).inspect_err(|_| serials.settle(serial))?;
         let identity = PackIdentity { store_id: self.ground.store_id, place };
         let pack = Arc::new(PackWriter::new(writer, identity, self.ground.clock.now_ns()));
+        serials.opened(&pack);
         self.note_written();
         Ok(open.insert(pack).clone())
     }
@@ -243,6 +286,10 @@ impl Tier {
         let root = ground.directory.join(&config.root);
         PosixBackend::create_root(&*ground.disk, &root, &identity, ground.clock.now_ns())
     }
+}
+
+fn pack_name(place: &Place) -> PlaceName {
+    PlaceName { instance: place.instance, serial: place.serial, packed: true }
 }
 
 /// The name of the place that a piece lies in.
@@ -288,17 +335,14 @@ impl Places for Tiers {
     }
 
     fn settled(&self) -> Settled {
-        let tiers = self.by_index.read();
-        let open = tiers.values().filter_map(|tier| {
-            let place = tier.pack.lock().as_ref()?.identity().place;
-            Some((tier.index(), PlaceName { instance: place.instance, serial: place.serial, packed: true }))
-        });
-        let packs: Vec<_> = open.collect();
-        let serials: Vec<u64> = packs.iter().map(|(_, name)| name.serial).collect();
+        let places = self.serials.packs_to_note();
+        let serials: Vec<u64> = places.iter().map(|place| place.serial).collect();
+        let packs = places.iter().map(|place| (place.tier, pack_name(place))).collect();
         Settled { serials: self.serials.settled_to(&serials), packs }
     }
 
     fn committed(&self, durable: &Position, segment: u64) {
+        self.serials.packs_noted();
         let new_segment = self.told_segment.swap(segment, Ordering::AcqRel) != segment;
         for tier in self.by_index.read().values() {
             // Once for the first commit of a handle, then with each segment: it is a hint that tells a

@@ -4,7 +4,7 @@ use super::{Store, member};
 use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, PackUsage, Proposal};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, EpochCause};
 use crate::object::Position;
 
@@ -41,8 +41,46 @@ impl Store {
         engine.check_writable()?;
         let purged = purge_expired(engine)?;
         let files_removed = engine.reclaim()?;
-        let packs_removed = remove_empty_packs(engine, self.inner.instance)?;
+        let packs_removed = self.remove_empty_packs()?;
         Ok(Maintained { purged, files_removed, packs_removed })
+    }
+
+    /// Removes packs in which nothing lives, but for those that a live handle may append to. Packs of the
+    /// dead are left to the sweep.
+    fn remove_empty_packs(&self) -> Result<u64> {
+        let engine = self.engine();
+        let is_empty = |pack: &PackUsage| pack.live_objects == 0;
+        if !engine.catalog.packs(None)?.iter().any(is_empty) {
+            return Ok(0);
+        }
+        // Under the lock no handle comes or goes.
+        let _open = self.inner.lock.lock_open()?;
+        let others = member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?;
+        let dead = others.dead.iter().map(|dead| dead.instance);
+        let mut spared: Vec<u64> = others.live.iter().copied().chain(dead).collect();
+        spared.retain(|instance| *instance != self.inner.instance);
+        let open = engine.tiers.open_packs();
+        let is_done = |pack: &PackUsage| {
+            is_empty(pack) && !spared.contains(&pack.name.instance) && !open.contains(&(pack.tier, pack.name))
+        };
+        let mut removed = Vec::new();
+        for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
+            let gone = match engine.tier(pack.tier) {
+                Ok(tier) => {
+                    tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]))
+                }
+                // A tier that was retired holds nothing of ours any more.
+                Err(error) if error.kind() == Kind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            };
+            if gone.is_ok() {
+                removed.push(pack);
+            }
+        }
+        if !removed.is_empty() {
+            engine.catalog.forget_packs(&removed)?;
+        }
+        Ok(removed.len() as u64)
     }
 
     /// Writes a snapshot of the index to `snapshots/` in the store: with the journal from there on it restores
@@ -136,22 +174,4 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
             return Ok(purged);
         }
     }
-}
-
-/// Removes this handle's packs in which nothing lives, but for those it appends to.
-fn remove_empty_packs(engine: &Engine, instance: u64) -> Result<u64> {
-    let open = crate::catalog::Places::settled(&*engine.tiers).packs;
-    let is_done = |pack: &PackUsage| pack.live_objects == 0 && !open.contains(&(pack.tier, pack.name));
-    let empty: Vec<PackUsage> = engine.catalog.packs(Some(instance))?.into_iter().filter(is_done).collect();
-    let mut removed = Vec::new();
-    for pack in empty {
-        let tier = engine.tier(pack.tier)?;
-        if tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name])).is_ok() {
-            removed.push(pack);
-        }
-    }
-    if !removed.is_empty() {
-        engine.catalog.forget_packs(&removed)?;
-    }
-    Ok(removed.len() as u64)
 }
