@@ -1,1 +1,4 @@
-//! stub
+//! What the scenarios share: a model of the store, and many processes at work on one.
+
+pub mod model;
+pub mod stress;
