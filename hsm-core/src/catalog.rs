@@ -140,7 +140,7 @@ pub(crate) struct Progress {
 pub(crate) struct Settled {
     /// Serials up to this are committed or given up, packs aside.
     pub(crate) serials: u64,
-    /// The packs it appends to.
+    /// The packs it appended to since the last commit.
     pub(crate) packs: Vec<(TierIndex, PlaceName)>,
 }
 
@@ -183,6 +183,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn page(&self, query: &Query, after: Option<&Cursor>, limit: usize) -> Result<Page>;
     /// All tiers that ever were, in order of index.
     fn tiers(&self) -> Result<Vec<TierUsage>>;
+    /// A number that is another one after a tier was added or its settings changed, by whatever handle.
+    fn tiers_changed(&self) -> Result<u64>;
     /// Removed objects whose grace window was over before `now_ns`.
     fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>>;
     /// Places that may be removed now, in order, behind `after`.

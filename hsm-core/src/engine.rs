@@ -41,6 +41,10 @@ pub(crate) struct Engine {
     pub(crate) restored: AtomicBool,
     /// Places that became garbage since the last reclaim.
     pub(crate) garbage: AtomicU64,
+    /// The change of tiers that this handle knows of.
+    pub(crate) tiers_known: AtomicU64,
+    /// Held for reading by commits, for writing by the close: none is under way when a handle sweeps up.
+    pub(crate) commits: RwLock<()>,
 }
 
 impl Engine {
@@ -70,6 +74,7 @@ impl Engine {
         proposals: Vec<Proposal>,
         durability: Durability,
     ) -> Result<Vec<Result<Committed>>> {
+        let _under_way = self.commits.read();
         self.check_writable()?;
         let answers = self.catalog.commit(proposals, durability);
         if answers.iter().any(|answer| answer.as_ref().is_err_and(may_be_stale)) {
@@ -103,17 +108,26 @@ impl Engine {
         Ok(())
     }
 
-    /// A tier by index; asks the catalog when it is not known yet.
-    pub(crate) fn tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
-        self.tiers.get(index).or_else(|_| {
+    /// Learns of tiers if any handle changed one since this one last looked.
+    pub(crate) fn learn_tiers(&self) -> Result<()> {
+        let changed = self.catalog.tiers_changed()?;
+        if self.tiers_known.load(Ordering::Acquire) != changed {
             self.refresh_tiers()?;
-            self.tiers.get(index)
-        })
+            self.tiers_known.store(changed, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// A tier by index, as it is now.
+    pub(crate) fn tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
+        self.learn_tiers()?;
+        self.tiers.get(index)
     }
 
     /// The tier that data goes to: the one named, or the hottest that takes new data. Others may have changed
     /// the tiers since we looked: the commit finds that out.
     pub(crate) fn target(&self, named: Option<TierIndex>) -> Result<Arc<crate::tier::Tier>> {
+        self.learn_tiers()?;
         let wanted = || match named {
             Some(index) => self.tiers.get(index).ok(),
             None => self.tiers.all().into_iter().find(|tier| tier.config.state == TierState::Active),

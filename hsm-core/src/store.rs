@@ -146,8 +146,11 @@ impl Inner {
     fn close(&self) -> Result<()> {
         let Some(engine) = &self.engine else { return Ok(()) };
         engine.check()?;
-        if engine.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
+        {
+            let _none_under_way = engine.commits.write();
+            if engine.closed.swap(true, Ordering::AcqRel) {
+                return Ok(());
+            }
         }
         let writable = engine.read_only.read().is_none();
         let _left = Leaving(&self.lock);

@@ -2,6 +2,7 @@
 //! and the conformance suite of backends.
 
 pub mod backend;
+pub mod clock;
 pub mod disk;
 pub mod disk_conformance;
 

@@ -60,8 +60,6 @@ pub(crate) struct Tier {
     pack: Mutex<Option<Arc<PackWriter>>>,
     /// Bytes that may be written before the file system is asked for its room again.
     room_credit: AtomicU64,
-    /// Packs that are full, as long as a record in them may yet be committed.
-    full: Mutex<Vec<Weak<PackWriter>>>,
     /// Whether this handle wrote to the root since it last noted there how far the journal had come.
     written: AtomicBool,
 }
@@ -80,6 +78,17 @@ pub(crate) struct Tiers {
 #[derive(Debug, Default)]
 pub(crate) struct Serials {
     state: Mutex<(u64, BTreeSet<u64>)>,
+    /// Packs of this handle. One that is full is open for as long as a put that it took is under way.
+    packs: Mutex<Vec<OpenPack>>,
+}
+
+/// A pack of this handle.
+#[derive(Debug)]
+struct OpenPack {
+    place: Place,
+    writer: Weak<PackWriter>,
+    /// Whether the catalog was told of it.
+    noted: bool,
 }
 
 impl Serials {
@@ -93,6 +102,35 @@ impl Serials {
 
     pub(crate) fn settle(&self, serial: u64) {
         self.state.lock().1.remove(&serial);
+    }
+
+    fn opened(&self, pack: &Arc<PackWriter>) {
+        let (place, writer) = (pack.identity().place, Arc::downgrade(pack));
+        self.packs.lock().push(OpenPack { place, writer, noted: false });
+    }
+
+    /// Packs that something may still be appended to, or was without being committed yet.
+    fn open_packs(&self) -> Vec<Place> {
+        let packs = self.packs.lock();
+        packs.iter().filter(|pack| pack.writer.strong_count() > 0).map(|pack| pack.place).collect()
+    }
+
+    /// Every pack that the catalog may not know of yet, to be noted there.
+    fn packs_to_note(&self) -> Vec<Place> {
+        let mut packs = self.packs.lock();
+        packs.iter_mut().for_each(|pack| pack.noted = true);
+        packs.iter().map(|pack| pack.place).collect()
+    }
+
+    /// The catalog noted all that it was told: packs that are done need no more care.
+    fn packs_noted(&self) {
+        self.packs.lock().retain(|pack| {
+            let is_done = pack.noted && pack.writer.strong_count() == 0;
+            if is_done {
+                self.settle(pack.place.serial);
+            }
+            !is_done
+        });
     }
 
     fn settled_to(&self, packs: &[u64]) -> u64 {
@@ -129,12 +167,15 @@ impl Tiers {
         &self.ground
     }
 
+    /// Packs of this handle that must stay, whatever the catalog says of them.
+    pub(crate) fn open_packs(&self) -> Vec<(TierIndex, PlaceName)> {
+        self.serials.open_packs().iter().map(|place| (place.tier, pack_name(place))).collect()
+    }
+
     /// Gives up every pack: the next small object begins a new one.
     pub(crate) fn close_packs(&self) {
         for tier in self.by_index.read().values() {
-            if let Some(pack) = tier.pack.lock().take() {
-                self.serials.settle(pack.identity().place.serial);
-            }
+            drop(tier.pack.lock().take());
         }
     }
 
@@ -158,7 +199,6 @@ impl Tiers {
             }
         };
         let pack = before.filter(same_place).and_then(|tier| tier.pack.lock().take());
-        let full = before.map(|tier| std::mem::take(&mut *tier.full.lock())).unwrap_or_default();
         Arc::new(Tier {
             config: config.clone(),
             backend,
@@ -166,7 +206,6 @@ impl Tiers {
             ground: self.ground.clone(),
             pack: Mutex::new(pack),
             room_credit: AtomicU64::new(0),
-            full: Mutex::new(full),
             written: AtomicBool::new(false),
         })
     }
@@ -223,10 +262,6 @@ impl Tier {
                 self.backend.look_for_root()?;
                 return Ok(pack.clone());
             }
-            serials.settle(pack.identity().place.serial);
-            let mut full = self.full.lock();
-            full.retain(|pack| pack.strong_count() > 0);
-            full.push(Arc::downgrade(pack));
             *open = None;
         }
         let serial = serials.next();
@@ -235,6 +270,7 @@ impl Tier {
         let writer = self.backend.create(name).inspect_err(|_| serials.settle(serial))?;
         let identity = PackIdentity { store_id: self.ground.store_id, place };
         let pack = Arc::new(PackWriter::new(writer, identity, self.ground.clock.now_ns()));
+        serials.opened(&pack);
         self.note_written();
         Ok(open.insert(pack).clone())
     }
@@ -271,6 +307,10 @@ impl Tier {
     }
 }
 
+fn pack_name(place: &Place) -> PlaceName {
+    PlaceName { instance: place.instance, serial: place.serial, packed: true }
+}
+
 /// The name of the place that a piece lies in.
 pub(crate) fn place_name(piece: &Piece) -> PlaceName {
     PlaceName { instance: piece.place.instance, serial: piece.place.serial, packed: piece.packed }
@@ -289,7 +329,8 @@ impl Places for Tiers {
     }
 
     fn sync(&self, place: &Garbage) -> Result<()> {
-        let tier = self.get(place.tier)?;
+        // On a tier that was retired there is nothing left to sync.
+        let Ok(tier) = self.get(place.tier) else { return Ok(()) };
         match tier.backend.reopen(place.name) {
             Ok(writer) => writer.sync(),
             Err(Error::Io { io_kind: std::io::ErrorKind::NotFound, .. }) => Ok(()),
@@ -313,21 +354,14 @@ impl Places for Tiers {
     }
 
     fn settled(&self) -> Settled {
-        let tiers = self.by_index.read();
-        let in_use = |tier: &Arc<Tier>| -> Vec<Arc<PackWriter>> {
-            let full: Vec<_> = tier.full.lock().iter().filter_map(Weak::upgrade).collect();
-            tier.pack.lock().iter().cloned().chain(full).collect()
-        };
-        let named = |pack: Arc<PackWriter>| {
-            let place = pack.identity().place;
-            (place.tier, PlaceName { instance: place.instance, serial: place.serial, packed: true })
-        };
-        let packs: Vec<_> = tiers.values().flat_map(in_use).map(named).collect();
-        let serials: Vec<u64> = packs.iter().map(|(_, name)| name.serial).collect();
+        let places = self.serials.packs_to_note();
+        let serials: Vec<u64> = places.iter().map(|place| place.serial).collect();
+        let packs = places.iter().map(|place| (place.tier, pack_name(place))).collect();
         Settled { serials: self.serials.settled_to(&serials), packs }
     }
 
     fn committed(&self, durable: &Position, segment: u64) {
+        self.serials.packs_noted();
         let new_segment = self.told_segment.swap(segment, Ordering::AcqRel) != segment;
         for tier in self.by_index.read().values() {
             // Once for the first commit of a handle, then with each segment: it is a hint that tells a

@@ -154,6 +154,10 @@ impl Catalog for Embedded {
         self.read(lookup::tiers)
     }
 
+    fn tiers_changed(&self) -> Result<u64> {
+        self.ground.lock.tiers_changed()
+    }
+
     fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>> {
         self.read(|connection| lookup::expired(connection, now_ns, limit))
     }

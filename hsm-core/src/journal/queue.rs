@@ -17,6 +17,7 @@ use crate::wire::{self, HEAD_LENGTH, Writer};
 
 const MAGIC: [u8; 8] = *b"hsmlock1";
 const TICKET_OFFSET: u64 = HEAD_LENGTH as u64;
+const TIERS_OFFSET: u64 = TICKET_OFFSET + 8;
 const OPEN: u64 = 1 << 40;
 const DOOR: u64 = OPEN + 1;
 const INSIDE: u64 = OPEN + 2;
@@ -95,6 +96,19 @@ impl LockFile {
         // Being granted it was the answer; kept, it would stand in the way of no one, but would grow.
         self.file.unlock(earlier).context("unlock", &self.path)?;
         Ok(held)
+    }
+
+    /// The number of the last change of a tier's settings, as [`note_tiers`](Self::note_tiers) was told.
+    pub(crate) fn tiers_changed(&self) -> Result<u64> {
+        let mut bytes = [0; 8];
+        // A file that is shorter was never told.
+        self.file.read_at(&mut bytes, TIERS_OFFSET).context("read", &self.path)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Tells every handle that tiers changed. The caller holds the writer lock.
+    pub(crate) fn note_tiers(&self, number: u64) -> Result<()> {
+        self.file.write_at(&number.to_le_bytes(), TIERS_OFFSET).context("write", &self.path)
     }
 
     fn wait(&self, range: std::ops::Range<u64>, exclusive: bool, what: &str) -> Result<()> {

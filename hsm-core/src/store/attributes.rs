@@ -17,6 +17,7 @@ impl Store {
     /// 256 KiB), `ObjectNotFound`.
     pub fn set_attributes(&self, id: ObjectId, updates: &Updates) -> Result<Position> {
         let engine = self.engine();
+        engine.check_writable()?;
         for attempt in 0.. {
             let found = engine.live(id)?;
             check(engine, &found.attributes, updates)?;
@@ -34,6 +35,7 @@ impl Store {
     /// Sets attributes of a dataset, or removes those whose value is `None`. Others stay.
     pub fn set_dataset_attributes(&self, id: DatasetId, updates: &Updates) -> Result<Position> {
         let engine = self.engine();
+        engine.check_writable()?;
         let found =
             engine.catalog.dataset(id)?.ok_or_else(|| Error::DatasetNotFound { name: id.to_string() })?;
         check(engine, &found.attributes, updates)?;

@@ -93,12 +93,13 @@ impl Batch {
                 format!("it holds {} bytes already; commit it first", self.bytes),
             ));
         }
-        self.note(options.id, options.name.as_ref())?;
         let mut copy = CopyWriter::new(&engine.tiers, tier, options.block_shift()?, bytes.len() as u64)?;
         copy.write(bytes)?;
         let mut set = options.digest_set();
         set.update(bytes);
         let digests = options.checked(set)?;
+        // Last, so that a put that was refused can be added again.
+        self.note(options.id, options.name.as_ref())?;
         self.bytes += held;
         let fresh = self.store.new_id();
         self.steps.push(Step::Put {
@@ -172,6 +173,9 @@ impl Batch {
     pub fn commit(mut self) -> Result<Vec<Result<Put>>> {
         let engine = self.store.engine().clone();
         engine.check_writable()?;
+        if self.steps.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut answers: Vec<Option<Result<Put>>> = self.steps.iter().map(|_| None).collect();
         for attempt in 1.. {
             let last = attempt >= ATTEMPTS_MAX;
@@ -247,6 +251,7 @@ impl Batch {
             let answer = match outcome {
                 Err(error) if !last => match self.follow(engine, ready.index, error) {
                     Ok(followed) if followed || is_race(error) => continue,
+                    Ok(_) if !self.atomic && self.steps[ready.index].lost_a_name(error) => continue,
                     Ok(_) => Err(error.clone()),
                     Err(error) => Err(error),
                 },
@@ -292,6 +297,10 @@ impl Batch {
 }
 
 impl Step {
+    fn lost_a_name(&self, error: &Error) -> bool {
+        matches!(self, Self::Put { options, .. } if options.lost_a_name(error))
+    }
+
     fn object(&self) -> ObjectId {
         match self {
             Self::Put { fresh, options, .. } | Self::Empty { fresh, options } => options.id.unwrap_or(*fresh),

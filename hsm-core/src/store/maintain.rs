@@ -110,14 +110,17 @@ impl Store {
         if candidates.is_empty() {
             return Ok(0);
         }
-        let others = {
+        // The living look after their own packs, and the dead are swept.
+        let others: Vec<u64> = {
             let _open = self.inner.lock.lock_open()?;
-            member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?.live
+            let others =
+                member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?;
+            others.live.iter().copied().chain(others.dead.iter().map(|dead| dead.instance)).collect()
         };
         let own = self.inner.instance;
         // What is empty only by relaxed changes must stay: they may yet be rolled back.
         engine.catalog.sync()?;
-        let open = crate::catalog::Places::settled(&*engine.tiers).packs;
+        let open = engine.tiers.open_packs();
         let is_done = |pack: &PackUsage| {
             let writer = pack.name.instance;
             let place = |pack: &PackUsage| (pack.tier, pack.name);

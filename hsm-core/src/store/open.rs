@@ -344,6 +344,8 @@ impl Opening<'_> {
             read_only: RwLock::new(read_only),
             restored: AtomicBool::new(false),
             garbage: AtomicU64::new(0),
+            tiers_known: AtomicU64::new(u64::MAX),
+            commits: RwLock::new(()),
         };
         let inner = Inner {
             engine: Some(Arc::new(engine)),
@@ -368,10 +370,13 @@ impl Store {
     /// A store older than the roots of its tiers is a restored backup: it is read until it is reconciled.
     fn check_age(&self) -> Result<()> {
         let engine = self.engine();
+        let all: Vec<_> =
+            engine.tiers.all().into_iter().map(|tier| (tier.seen().ok().flatten(), tier)).collect();
+        // Asked for afterwards: others may be writing to both.
         let last = engine.catalog.progress()?.applied;
         let epochs = engine.catalog.epochs()?;
-        for tier in engine.tiers.all() {
-            if let Some(seen) = tier.seen().ok().flatten().filter(|seen| is_unknown(*seen, last, &epochs)) {
+        for (seen, tier) in all {
+            if let Some(seen) = seen.filter(|seen| is_unknown(*seen, last, &epochs)) {
                 let reason = format!(
                     "the root of tier {} has seen change {} of epoch {}, the journal ends at {} of {}: it was restored from an older backup; run reconcile",
                     tier.index(),

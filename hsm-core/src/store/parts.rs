@@ -164,6 +164,7 @@ impl Parts {
     ///
     /// `Invalid` when the receipts do not fit together, or by a handle that joined: who began commits.
     pub fn commit(self, receipts: &[PartReceipt]) -> Result<Put> {
+        self.store.engine().check_writable()?;
         let guard = self.guard.lock().take();
         let guard = guard
             .ok_or_else(|| Error::invalid("commit of parts", "only the handle that began it commits"))?;
@@ -197,7 +198,7 @@ impl Parts {
                     guard.keep(); // The journal may refer to it.
                     return Err(error);
                 }
-                Err(error) if is_race(&error) => {}
+                Err(error) if is_race(&error) || self.options.lost_a_name(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -253,7 +254,8 @@ impl Parts {
     /// The size and the block digests of all parts together.
     fn join(&self, receipts: &[PartReceipt]) -> Result<(u64, Vec<BlockDigest>)> {
         let mut sorted: Vec<&PartReceipt> = receipts.iter().collect();
-        sorted.sort_by_key(|receipt| receipt.offset);
+        // One without a byte comes before the one that begins where it does.
+        sorted.sort_by_key(|receipt| (receipt.offset, receipt.length));
         let (mut size, mut digests) = (0, Vec::new());
         for receipt in sorted {
             if receipt.name != self.name {
@@ -326,6 +328,7 @@ impl Part {
 
     /// Ends the part: its bytes are durable when this returns.
     pub fn finish(mut self) -> Result<PartReceipt> {
+        self.store.engine().check()?;
         if let Some((hasher, _)) = self.block.take() {
             self.digests.push(hasher.finish());
         }

@@ -142,6 +142,13 @@ impl PutOptions {
         Ok(computed)
     }
 
+    /// Whether someone else gave the name or id away between our look and our commit, and that is no matter.
+    pub(super) fn lost_a_name(&self, error: &Error) -> bool {
+        self.mode == PutMode::Upsert
+            && matches!(error.kind(), Kind::Exists | Kind::NotFound)
+            && !matches!(error, Error::DatasetNotFound { .. } | Error::TierNotFound { .. })
+    }
+
     /// Looks up which object is meant. `fresh`: the id for a new one.
     pub(super) fn resolve(&self, engine: &Engine, fresh: ObjectId) -> Result<Resolved> {
         let named = match &self.name {
@@ -381,11 +388,12 @@ impl Writer {
     }
 
     fn commit_if(mut self, over: Option<Generation>) -> Result<Put> {
+        let engine = self.store.engine().clone();
+        engine.check_writable()?;
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
         let digests = self.options.checked(std::mem::take(&mut self.digests))?;
-        let engine = self.store.engine().clone();
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
             let resolved = self.options.resolve(&engine, self.fresh)?;
@@ -411,7 +419,7 @@ impl Writer {
                 Err(error) => {
                     if let Some(target) = engine.new_target(self.options.tier, self.copy.tier(), &error)? {
                         self.copy.move_to(target)?;
-                    } else if !is_race(&error) && !self.lost_a_name(&error) {
+                    } else if !is_race(&error) && !self.options.lost_a_name(&error) {
                         return Err(error);
                     }
                     last = Some(error);
@@ -419,13 +427,6 @@ impl Writer {
             }
         }
         Err(last.unwrap_or_else(|| Error::Conflict { what: "the object".to_owned() }))
-    }
-
-    /// Whether someone else gave the name or id away between our look and our commit, and that is no matter.
-    fn lost_a_name(&self, error: &Error) -> bool {
-        self.options.mode == PutMode::Upsert
-            && matches!(error.kind(), Kind::Exists | Kind::NotFound)
-            && !matches!(error, Error::DatasetNotFound { .. } | Error::TierNotFound { .. })
     }
 
     fn try_commit(&mut self, engine: &Engine, resolved: &Resolved, digests: &[Digest]) -> Result<Committed> {

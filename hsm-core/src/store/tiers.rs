@@ -50,6 +50,7 @@ impl Store {
 
     /// Whether the root of a tier is in reach now.
     pub fn is_tier_online(&self, index: TierIndex) -> Result<bool> {
+        self.engine().check()?;
         let tier = self.engine().tier(index)?;
         Ok(tier.config.state.is_readable() && tier.backend.check_root().is_ok())
     }
@@ -93,6 +94,11 @@ impl Store {
     /// many copies were moved. Stopped by an error, it can be called again.
     pub fn drain_tier(&self, index: TierIndex, target: TierIndex) -> Result<u64> {
         self.engine().check_writable()?;
+        self.tier(index)?;
+        self.tier(target)?;
+        if index == target {
+            return Err(Error::invalid("target", "it is the tier that is to be drained"));
+        }
         self.set_tier_state(index, TierState::Draining)?;
         self.engine().drain_tier(index, target)
     }

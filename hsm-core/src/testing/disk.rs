@@ -15,7 +15,7 @@
 
 mod crash;
 mod open_file;
-mod random;
+pub(super) mod random;
 mod storage;
 
 use std::fmt;

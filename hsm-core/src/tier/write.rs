@@ -23,13 +23,16 @@ pub(crate) struct PlaceGuard {
     serials: Arc<Serials>,
     name: PlaceName,
     keep: bool,
+    /// Who began it: in a child that was forked meanwhile the place is the parent's.
+    pid: u32,
 }
 
 impl PlaceGuard {
     pub(crate) fn create(tiers: &Tiers, tier: &Arc<Tier>) -> Result<(Self, Arc<dyn PlaceWriter>)> {
         let serial = tiers.serials().next();
         let name = PlaceName { instance: tiers.ground().instance, serial, packed: false };
-        let guard = Self { tier: tier.clone(), serials: tiers.serials().clone(), name, keep: false };
+        let (tier_held, serials) = (tier.clone(), tiers.serials().clone());
+        let guard = Self { tier: tier_held, serials, name, keep: false, pid: std::process::id() };
         let writer = tier.backend.create(name)?;
         tier.note_written();
         Ok((guard, writer))
@@ -47,6 +50,9 @@ impl PlaceGuard {
 
 impl Drop for PlaceGuard {
     fn drop(&mut self) {
+        if self.pid != std::process::id() {
+            return;
+        }
         if !self.keep {
             // What cannot be removed now is swept after this handle's end, since its serial may be behind
             // the settled ones only if it is removed.

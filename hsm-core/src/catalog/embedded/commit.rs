@@ -177,6 +177,11 @@ impl Embedded {
                 let state = State { tail, durable: if durable { tail } else { state.durable }, ..state };
                 self.end_group(&connection, &state)?;
                 self.ground.places.committed(&state.durable.last, state.tail.segment);
+                let mut done = checked.0.iter().flat_map(|(index, _)| &round.proposals[*index].0.changes);
+                if done.any(|change| matches!(change, Change::TierSet(_))) {
+                    // Where it cannot be told, others learn of it when the tier refuses what they bring.
+                    let _ = self.ground.lock.note_tiers(state.tail.last.number);
+                }
                 for (index, position) in checked.0 {
                     round.answers[index] = Some(Ok(Committed { position, time_ns }));
                 }
@@ -349,6 +354,9 @@ impl Embedded {
                 journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
             }
             Self::replay(connection, &mut state, reader.tail(), &group, &changes)?;
+            if changes.iter().any(|change| matches!(change, Change::TierSet(_))) {
+                let _ = self.ground.lock.note_tiers(state.tail.last.number);
+            }
         }
         if state.tail != reader.tail() {
             if state.tail.segment != reader.tail().segment {
@@ -407,7 +415,14 @@ impl Embedded {
         let places = lookup::unsynced(connection)?;
         if !places.is_empty() && self.is_marked_damaged() {
             // Another handle may have met a sync that failed: one that succeeds here would prove nothing.
-            return Err(self.fail("relaxed changes may be lost; close every handle and open again".to_owned()));
+            return Err(
+                self.fail("relaxed changes may be lost; close every handle and open again".to_owned())
+            );
+        }
+        if !places.is_empty() {
+            // They may lie on a tier that another handle added.
+            let tiers = lookup::tiers(connection)?;
+            self.ground.places.configure(&tiers.into_iter().map(|usage| usage.config).collect::<Vec<_>>());
         }
         for place in &places {
             // Nothing is left to be synced on a tier that is lost or retired, by this very group perhaps: a disk
@@ -420,7 +435,8 @@ impl Embedded {
                 // A second try, on another descriptor, could succeed though the pages are gone: what is true is
                 // found out by an open that reads the medium.
                 Err(error @ Error::Io { action: "sync" | "sync the directory", .. }) => {
-                    let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
+                    let _ =
+                        crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
                     return Err(self.fail(format!(
                         "the bytes of relaxed puts could not be synced ({error}); open the store again"
                     )));

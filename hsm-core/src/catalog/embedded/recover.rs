@@ -5,13 +5,14 @@
 //!
 //! 1. a segment whose creation was interrupted is removed;
 //! 2. the journal is read from the last durable point; relaxed groups of another boot are compared with the
-//!    medium, and from the first that fails on the journal is cut;
+//!    medium, and the journal is cut behind the last of them after which every copy is whole;
 //! 3. an index that is missing, damaged, or ahead of the journal is rebuilt from the newest good snapshot
 //!    and the journal;
 //! 4. what lies behind the end of the journal is cut off.
 //!
 //! A rebuild and a cut each begin a new epoch.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use parking_lot::Mutex;
@@ -25,7 +26,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, OsDisk};
 use crate::integrity::checksum;
 use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments, Tail};
-use crate::object::{Content, Copy, Position};
+use crate::object::{Content, Copy, ObjectId, Position, TierIndex};
 
 /// Its presence in the store's directory says that the index is to be rebuilt.
 pub(super) const DAMAGE_MARK: &str = "index.damaged";
@@ -215,21 +216,24 @@ impl Embedded {
         let mut reader = GroupReader::new(&self.segments, durable);
         let mut tail = durable;
         let mut another_boot = false;
+        let mut damaged = BTreeSet::new();
         while let Some((group, changes)) = reader.next()? {
             another_boot |= group.header.boot != self.boot || self.is_marked_damaged();
             if another_boot {
-                if !self.all_whole(&changes)? {
-                    return Ok(JournalEnd { tail, rolled_back: true, durable: tail, damage: None });
-                }
-                // It counts as durable from here on. Behind a mark, in the same boot, it may be in the cache only.
-                self.sync_copies(&changes)?;
-                journal::write_again(&self.segments, &reader.start_of_last(tail), &group)?;
+                self.note_damaged(&changes, &mut damaged)?;
             }
+            if damaged.is_empty() {
+                tail = reader.tail();
+            }
+        }
+        if damaged.is_empty() {
+            // The reader may have gone on to a segment in which nothing is yet.
             tail = reader.tail();
         }
-        // The reader may have gone on to a segment in which nothing is yet.
-        tail = reader.tail();
-        let lost = tail.last.number < state.tail.last.number;
+        let lost = tail != reader.tail() || tail.last.number < state.tail.last.number;
+        if another_boot {
+            self.settle_relaxed(durable, tail)?;
+        }
         let durable = if another_boot { tail } else { durable };
         Ok(JournalEnd { tail, rolled_back: lost, durable, damage: None })
     }
@@ -267,27 +271,47 @@ impl Embedded {
         }
     }
 
-    /// Whether the bytes that these changes brought are on the medium.
-    fn all_whole(&self, changes: &[Change]) -> Result<bool> {
+    /// Keeps in `damaged` the copies that stand after these changes and are not whole on the medium. One that
+    /// a later change replaced or dropped does not count: if that was synced, its bytes are long reclaimed.
+    fn note_damaged(&self, changes: &[Change], damaged: &mut BTreeSet<(ObjectId, TierIndex)>) -> Result<()> {
         for change in changes {
-            let whole = match change {
-                Change::Put { object, generation, content: Some(content), copies, .. } => {
-                    let mut whole = true;
+            match change {
+                Change::Put { object, generation, content, copies, .. } => {
+                    damaged.retain(|(id, _)| id != object);
+                    let Some(content) = content else { continue };
                     for copy in copies {
-                        whole &= self.ground.places.is_whole(*object, *generation, content, copy)?;
+                        if !self.ground.places.is_whole(*object, *generation, content, copy)? {
+                            damaged.insert((*object, copy.tier));
+                        }
                     }
-                    whole
                 }
                 Change::CopyAdded { object, generation, copy } => {
-                    self.copy_is_whole(*object, *generation, copy)?
+                    damaged.remove(&(*object, copy.tier));
+                    if !self.copy_is_whole(*object, *generation, copy)? {
+                        damaged.insert((*object, copy.tier));
+                    }
                 }
-                _ => true,
-            };
-            if !whole {
-                return Ok(false);
+                Change::CopyDropped { object, tier, .. } => {
+                    damaged.remove(&(*object, *tier));
+                }
+                Change::Purged { object } => damaged.retain(|(id, _)| id != object),
+                _ => {}
             }
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// Makes relaxed groups durable that were found whole: behind a mark, in the same boot, they may be in the
+    /// cache only.
+    fn settle_relaxed(&self, from: Tail, to: Tail) -> Result<()> {
+        let mut reader = GroupReader::new(&self.segments, from);
+        while reader.tail().last.number < to.last.number {
+            let before = reader.tail();
+            let Some((group, changes)) = reader.next()? else { break };
+            self.sync_copies(&changes)?;
+            journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
+        }
+        Ok(())
     }
 
     /// Syncs the places that these changes brought.
@@ -306,7 +330,7 @@ impl Embedded {
 
     /// A copy added by a relaxed group, of a content that the index knows. One it does not know of is
     /// decided by the put that precedes it.
-    fn copy_is_whole(&self, id: crate::object::ObjectId, generation: u64, copy: &Copy) -> Result<bool> {
+    fn copy_is_whole(&self, id: ObjectId, generation: u64, copy: &Copy) -> Result<bool> {
         let found = super::apply::find(&self.index.writer(), id)?;
         let content: Option<Content> =
             found.filter(|object| object.generation == generation).and_then(|object| object.content);
