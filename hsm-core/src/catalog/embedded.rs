@@ -69,6 +69,8 @@ pub(crate) struct Embedded {
     queue: Queue,
     /// Why this handle commits nothing any more.
     failed: Mutex<Option<String>>,
+    /// Held while a snapshot is made.
+    snapshots: Mutex<()>,
     boot: u64,
 }
 

@@ -76,7 +76,7 @@ impl Store {
         };
         let block = content.block_size();
         // Where there is nothing to write, one block is written as it is: a piece is never empty.
-        let begin = offset.min(size - u64::from(bytes.is_empty())) / block * block;
+        let begin = offset / block * block;
         let end = (offset + bytes.len() as u64).max(begin + 1).next_multiple_of(block).min(size);
         let rewritten = Rewritten { begin, end, size };
         let wanted = crate::tier::Wanted { id: object.id, generation: object.generation, content };

@@ -316,6 +316,9 @@ impl State {
         if offset > entry.size() {
             return Err(Kind::Invalid);
         }
+        if bytes.is_empty() && entry.content.is_some() {
+            return Ok(entry.generation);
+        }
         let before = entry.size();
         let size = before.max(offset + bytes.len() as u64);
         let patched = |tier: &TierIndex| {
@@ -329,7 +332,9 @@ impl State {
                 (*tier, true)
             }
             _ => {
-                let tier = self.target(None)?;
+                // It stays where it is, as far as it can.
+                let takes_data = |tier: &&TierIndex| self.tiers[*tier].state == TierState::Active;
+                let tier = self.target(entry.copies.keys().find(takes_data).copied())?;
                 if entry.content.is_some() && entry.copies.is_empty() {
                     return Err(Kind::Offline);
                 }

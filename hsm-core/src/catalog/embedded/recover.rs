@@ -140,7 +140,7 @@ impl Embedded {
         let boot_id = ground.disk.process().boot_id;
         let boot = crate::wire::store_seed(&boot_id);
         let queue = super::Queue::default();
-        Self { ground, segments, index, queue, failed: Mutex::new(None), boot }
+        Self { ground, segments, index, queue, failed: Mutex::new(None), snapshots: Mutex::new(()), boot }
     }
 
     /// Steps 2 to 4, on an index that is a past state of the journal or empty.

@@ -69,6 +69,8 @@ impl Embedded {
     /// Makes a snapshot of all that is durable.
     pub(super) fn make_snapshot(&self) -> Result<Option<Position>> {
         let IndexPlace::File(path) = &self.ground.index else { return Ok(None) };
+        // Threads of a handle would write to the same file.
+        let _one_at_a_time = self.snapshots.lock();
         // What is not durable must not be in it: a rebuild could not take it back.
         self.sync_relaxed()?;
         let beside = path.with_file_name(format!("snapshot-{:016x}.new", self.ground.instance));
@@ -83,7 +85,7 @@ impl Embedded {
         file::create_dirs(&*self.ground.disk, &self.ground.directory, &directory)
             .context("create", &directory)?;
         let name = directory.join(format!("{:016x}-{:016x}.db", position.epoch, position.number));
-        let target = name.with_extension("new");
+        let target = name.with_extension(format!("{:016x}.new", self.ground.instance));
         let copied = copy(&OsDisk::new(), &beside, &*self.ground.disk, &target);
         for suffix in ["", "-wal", "-shm"] {
             let mut left = beside.clone().into_os_string();
