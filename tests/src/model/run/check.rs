@@ -128,6 +128,7 @@ impl Run {
         let store = self.store();
         store.maintain().expect("maintenance");
         self.state.maintain();
+        self.note_sync();
         store.close().expect("the store closes");
         self.stores = [None, None];
         self.stores[self.current] = Some(self.open());

@@ -72,6 +72,7 @@ impl Run {
             Step::Maintain => {
                 let done = store.maintain();
                 same(done.map(|done| done.purged), Ok(self.state.maintain()));
+                self.note_sync();
             }
             Step::Wait { minutes } => {
                 self.clock.advance(Duration::from_mins(u64::from(*minutes)));
@@ -247,6 +248,15 @@ impl Run {
                 (config.clone(), objects, bytes)
             })
             .collect()
+    }
+
+    /// Maintenance makes relaxed changes durable where it found a pack to remove: all of them, or none.
+    pub(super) fn note_sync(&mut self) {
+        let last = self.store().feed(self.folded.position).last();
+        let reached = last.map(|event| event.expect("the feed is readable").position.number);
+        if reached == Some(self.state.number) {
+            self.state.durable = self.state.number;
+        }
     }
 
     /// Takes what the feed has since the last look.
