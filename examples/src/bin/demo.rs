@@ -1,6 +1,6 @@
 //! hsm in one sitting: archive a tree, move it between tiers, follow what happened, restore it, compare.
 //!
-//! Read [`tour`] from top to bottom; each chapter is a function that uses one part of the interface.
+//! Read `tour` from top to bottom; each chapter is a function that uses one part of the interface.
 //! `make demo ARGS="--help"` lists the options.
 
 use std::collections::BTreeMap;
