@@ -61,10 +61,13 @@ fn one_store_opened_twice_in_one_process_is_one_store() {
 #[allow(unsafe_code, reason = "calls into a loaded library cannot be checked")]
 mod image {
     use super::{CString, Path, PathBuf, c_char};
+    use std::mem::ManuallyDrop;
+
     use libloading::Library;
     use std::os::unix::ffi::OsStrExt as _;
 
-    pub(super) struct Image(Library);
+    /// It stays loaded, as every copy of the library does: threads that used it run its code when they end.
+    pub(super) struct Image(ManuallyDrop<Library>);
 
     impl Image {
         pub(super) fn load(directory: &Path, name: &str) -> Self {
@@ -72,7 +75,7 @@ mod image {
             let copy: PathBuf = directory.join(name);
             std::fs::copy(programs.join("examples/libimage.so"), &copy).unwrap();
             // SAFETY: it is our own library; loading it runs nothing.
-            Self(unsafe { Library::new(copy) }.unwrap())
+            Self(ManuallyDrop::new(unsafe { Library::new(copy) }.unwrap()))
         }
 
         pub(super) fn open(&self, path: &Path) -> i32 {

@@ -371,21 +371,6 @@ impl Embedded {
         Ok(state)
     }
 
-    /// Writes relaxed groups that were not synced once more: the sync that a later group's writer died in, or
-    /// that failed, may have left their pages clean.
-    fn write_relaxed_again(&self, state: &State) -> Result<()> {
-        let mut reader = GroupReader::new(&self.segments, state.durable);
-        while reader.tail().last.number < state.tail.last.number {
-            let before = reader.tail();
-            let Some((group, _)) = reader.next()? else { break };
-            journal::write_again_unsynced(&self.segments, &reader.start_of_last(before), &group)?;
-        }
-        if state.durable != state.tail {
-            journal::sync(&self.segments, state.durable.segment, state.tail.segment)?;
-        }
-        Ok(())
-    }
-
     /// Applies one group that is in the journal already.
     pub(super) fn replay(
         connection: &Connection,

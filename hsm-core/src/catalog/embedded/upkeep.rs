@@ -8,7 +8,7 @@ use super::commit::{begin, commit, rollback};
 use super::index::{failed, run};
 use super::lookup::{self, State};
 use crate::error::Result;
-use crate::journal::{self, Change, EpochCause, Group, GroupHeader, SegmentHeader};
+use crate::journal::{self, Change, EpochCause, Group, GroupHeader, GroupReader, SegmentHeader};
 use crate::object::Position;
 
 impl Embedded {
@@ -131,5 +131,20 @@ impl Embedded {
             ))
             .map_err(failed("forget members"));
         self.note_damage(forgotten)
+    }
+
+    /// Writes relaxed groups that were not synced once more: the sync that a later group's writer died in, or
+    /// that failed, may have left their pages clean.
+    pub(super) fn write_relaxed_again(&self, state: &State) -> Result<()> {
+        let mut reader = GroupReader::new(&self.segments, state.durable);
+        while reader.tail().last.number < state.tail.last.number {
+            let before = reader.tail();
+            let Some((group, _)) = reader.next()? else { break };
+            journal::write_again_unsynced(&self.segments, &reader.start_of_last(before), &group)?;
+        }
+        if state.durable != state.tail {
+            journal::sync(&self.segments, state.durable.segment, state.tail.segment)?;
+        }
+        Ok(())
     }
 }
