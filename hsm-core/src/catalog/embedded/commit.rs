@@ -420,8 +420,7 @@ impl Embedded {
                 // A second try, on another descriptor, could succeed though the pages are gone: what is true is
                 // found out by an open that reads the medium.
                 Err(error @ Error::Io { action: "sync" | "sync the directory", .. }) => {
-                    let _ =
-                        crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"failed sync\n");
+                    let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), FAILED_SYNC);
                     return Err(self.fail(format!(
                         "the bytes of relaxed puts could not be synced ({error}); open the store again"
                     )));
