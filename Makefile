@@ -8,7 +8,7 @@ ARGS ?=
 RELEASE := $(CARGO) run $(CARGO_FLAGS) --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test crash bench lint deny
+.PHONY: help setup demo test crash bench header lint deny
 
 help: ## List the targets (this text)
 	@echo "Usage: make <target> [VARIABLE=value]"
@@ -35,6 +35,9 @@ crash: setup ## Stop the engine at every write and print what survived, as a tab
 
 bench: setup ## Measure
 	$(RELEASE) -p hsm-benches --bin bench -- $(ARGS)
+
+header: setup ## Write include/hsm.h anew from hsm-ffi
+	HSM_BLESS=1 $(CARGO) test $(CARGO_FLAGS) -p hsm-ffi --test header
 
 lint: setup ## Check format, clippy and documentation; any warning is an error
 	$(CARGO) fmt --all --check

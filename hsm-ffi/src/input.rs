@@ -1,0 +1,138 @@
+//! What comes in from C: pointers, lengths and numbers, each checked before it is used.
+//!
+//! The rules of `hsm.h`, in one place: NULL where something is needed is INVALID and named; a length of
+//! `SIZE_MAX` means that the text ends at its NUL; an enum is a number that is checked; a tier of -1 is any.
+
+use std::ffi::{CStr, OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use hsm_core::object::TierIndex;
+
+use crate::error::hsm_error;
+
+/// A handle or record that must be there.
+///
+/// # Safety
+///
+/// NULL, or valid for reads as long as the reference is used.
+pub(crate) unsafe fn needed<'a, T>(pointer: *const T, what: &str) -> Result<&'a T, hsm_error> {
+    // SAFETY: as the caller promises.
+    unsafe { pointer.as_ref() }.ok_or_else(|| hsm_error::null(what))
+}
+
+/// The same, to change it.
+///
+/// # Safety
+///
+/// NULL, or valid for writes, and nobody else's, as long as the reference is used.
+pub(crate) unsafe fn needed_mut<'a, T>(pointer: *mut T, what: &str) -> Result<&'a mut T, hsm_error> {
+    // SAFETY: as the caller promises.
+    unsafe { pointer.as_mut() }.ok_or_else(|| hsm_error::null(what))
+}
+
+/// Bytes of a length; NULL is fine when there are none.
+///
+/// # Safety
+///
+/// NULL, or valid for reads of `length` bytes as long as the slice is used.
+pub(crate) unsafe fn bytes<'a>(
+    pointer: *const c_void,
+    length: usize,
+    what: &str,
+) -> Result<&'a [u8], hsm_error> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    if pointer.is_null() {
+        return Err(hsm_error::null(what));
+    }
+    if length > isize::MAX as usize {
+        return Err(hsm_error::invalid(format!(
+            "invalid length of {what}: {length} bytes cannot be in memory"
+        )));
+    }
+    // SAFETY: as the caller promises, and not longer than memory.
+    Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), length) })
+}
+
+/// A key, a value or a name: bytes of a length, or up to their NUL when the length is `SIZE_MAX`.
+///
+/// # Safety
+///
+/// NULL, or valid for reads of `length` bytes, or up to a NUL, as long as the slice is used.
+pub(crate) unsafe fn run<'a>(
+    pointer: *const c_void,
+    length: usize,
+    what: &str,
+) -> Result<&'a [u8], hsm_error> {
+    if length != usize::MAX {
+        // SAFETY: as the caller promises.
+        return unsafe { bytes(pointer, length, what) };
+    }
+    if pointer.is_null() {
+        return Err(hsm_error::null(what));
+    }
+    // SAFETY: as the caller promises, it ends with a NUL.
+    Ok(unsafe { CStr::from_ptr(pointer.cast()) }.to_bytes())
+}
+
+/// Text in UTF-8.
+///
+/// # Safety
+///
+/// As for [`run`].
+pub(crate) unsafe fn text<'a>(
+    pointer: *const c_char,
+    length: usize,
+    what: &str,
+) -> Result<&'a str, hsm_error> {
+    // SAFETY: as the caller promises.
+    let run = unsafe { run(pointer.cast(), length, what)? };
+    std::str::from_utf8(run).map_err(|error| {
+        hsm_error::invalid(format!("invalid {what}: byte {} is not UTF-8", error.valid_up_to()))
+    })
+}
+
+/// A path: any bytes but NUL, and at least one.
+///
+/// # Safety
+///
+/// As for [`run`].
+pub(crate) unsafe fn path<'a>(
+    pointer: *const c_char,
+    length: usize,
+    what: &str,
+) -> Result<&'a Path, hsm_error> {
+    // SAFETY: as the caller promises.
+    let run = unsafe { run(pointer.cast(), length, what)? };
+    if run.is_empty() || run.contains(&0) {
+        let why = if run.is_empty() { "it is empty" } else { "it contains a NUL byte" };
+        return Err(hsm_error::invalid(format!("invalid {what}: {why}")));
+    }
+    Ok(Path::new(OsStr::from_bytes(run)))
+}
+
+/// A tier that must be named.
+pub(crate) fn tier(number: i32, what: &str) -> Result<TierIndex, hsm_error> {
+    TierIndex::try_from(number)
+        .map_err(|_| hsm_error::invalid(format!("invalid {what}: {number}; tiers are numbered 0 to 255")))
+}
+
+/// A tier, or -1 for any.
+pub(crate) fn any_tier(number: i32, what: &str) -> Result<Option<TierIndex>, hsm_error> {
+    if number == -1 {
+        return Ok(None);
+    }
+    TierIndex::try_from(number).map(Some).map_err(|_| {
+        hsm_error::invalid(format!("invalid {what}: {number}; tiers are numbered 0 to 255, and -1 is any"))
+    })
+}
+
+/// One of the numbers of an enum.
+pub(crate) fn choice<T: Copy>(number: i32, all: &[(i32, T)], what: &str) -> Result<T, hsm_error> {
+    all.iter()
+        .find(|(known, _)| *known == number)
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| hsm_error::invalid(format!("invalid {what}: {number} is none of its values")))
+}

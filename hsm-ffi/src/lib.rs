@@ -1,0 +1,31 @@
+//! The C ABI of hsm: `libhsm.so`, `libhsm.a`, and the declarations that `include/hsm.h` is generated from.
+//!
+//! One file per C type, each a chapter of the header: its `//!` page is the chapter's introduction, and its
+//! documentation comments are what a C programmer reads. So these speak C: status, NULL, `@param`.
+//!
+//! - `guard` is the one way in: it catches panics and turns errors into statuses;
+//! - `input` and `output` hold the rules for what crosses the boundary;
+//! - `callback` calls back into the host.
+//!
+//! What it does not do: anything of its own. Each function checks its arguments and calls one verb of
+//! `hsm_core`. `tests/header.rs` generates the header and compares it with the committed one.
+
+#![allow(unsafe_code, reason = "this crate is the boundary to C")]
+#![allow(non_camel_case_types, reason = "these are the names of the types in C")]
+#![allow(clippy::missing_safety_doc, reason = "the header says once what every function needs")]
+#![allow(clippy::doc_markdown, reason = "the comments are read in the header, which is no Markdown")]
+
+mod error;
+mod guard;
+mod id;
+mod input;
+mod output;
+mod status;
+mod store;
+mod store_options;
+
+pub use error::*;
+pub use id::*;
+pub use status::*;
+pub use store::*;
+pub use store_options::*;

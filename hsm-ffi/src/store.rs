@@ -1,0 +1,368 @@
+//! The store: the handle that everything else is done through.
+//!
+//! A store is a directory. Any number of threads and processes may have one open, and a process may have
+//! several. A `const hsm_store *` may be shared between threads. It must be freed, once, by the thread that knows
+//! that no other uses it; before that, hsm_store_close() says whether everything went well.
+//!
+//! What was made from a store (writers, readers, cursors, batches, feeds) may outlive it: after
+//! hsm_store_close() they answer HSM_STATUS_CLOSED, and freeing them is still due.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hsm_core::{Maintained, Reconciled, Store, StoreOptions};
+
+use crate::error::hsm_error;
+use crate::guard::{Scope, done, guard};
+use crate::id::{hsm_id, hsm_position};
+use crate::status::{HSM_STATUS_CLOSED, HSM_STATUS_END, hsm_status};
+use crate::store_options::hsm_store_options;
+use crate::{input, output};
+
+/// An open store.
+#[derive(Debug)]
+pub struct hsm_store {
+    shared: Shared,
+}
+
+/// A store and whether a panic put it out of use: what each handle made from it holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    store: Store,
+    poisoned: Arc<AtomicBool>,
+}
+
+impl Shared {
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn check(&self) -> Result<(), hsm_error> {
+        if self.poisoned.load(Ordering::Acquire) {
+            let message =
+                "the store handle is closed: a bug in hsm stopped a call on it; open the store again";
+            return Err(hsm_error::new(HSM_STATUS_CLOSED, message));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
+    }
+}
+
+impl Scope {
+    /// The store of a call.
+    ///
+    /// # Safety
+    ///
+    /// NULL, or a handle that is not freed while the reference is used.
+    pub(crate) unsafe fn store<'a>(&self, store: *const hsm_store) -> Result<&'a Shared, hsm_error> {
+        // SAFETY: as the caller promises.
+        let store = unsafe { input::needed(store, "store")? };
+        self.enter(&store.shared)?;
+        Ok(&store.shared)
+    }
+}
+
+/// What hsm_store_maintain() did.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct hsm_maintained {
+    /// Removed objects whose grace window was over.
+    pub purged: u64,
+    /// Files of dropped copies that were removed.
+    pub files_removed: u64,
+    /// Packs that were removed since nothing in them lived.
+    pub packs_removed: u64,
+}
+
+/// What hsm_store_reconcile() found.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct hsm_reconciled {
+    /// Places on the roots of the tiers that the catalog does not know. They are left where they are.
+    pub unknown_places: u64,
+    /// Their length in bytes.
+    pub unknown_bytes: u64,
+    /// Where the new epoch begins; zeros where none was needed.
+    pub new_epoch: hsm_position,
+}
+
+/// Opens the store in a directory, or creates it there.
+///
+/// The path ":memory:" makes a new store in memory, gone with its handle: for tests.
+///
+/// @param path         the directory: any bytes but NUL. Created if its parent exists
+/// @param path_length  in bytes; SIZE_MAX: up to the NUL
+/// @param options      NULL: the defaults
+/// @param store_out    the handle; NULL on failure. Close it, then free it
+/// @return HSM_STATUS_INVALID for a path that is no directory, or holds other files and no store,
+///         HSM_STATUS_UNSUPPORTED for a newer format, a network file system, or where another copy of this library in the
+///         process has the store open, HSM_STATUS_BUSY where somebody has it exclusively, HSM_STATUS_EXISTS
+///         and HSM_STATUS_IO
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_open(
+    path: *const c_char,
+    path_length: usize,
+    options: *const hsm_store_options,
+    store_out: *mut *mut hsm_store,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            output::no_handle(store_out, "store_out")?;
+            let path = input::path(path, path_length, "path")?;
+            let store = match options.as_ref() {
+                Some(options) => Store::open(path, &options.options)?,
+                None => Store::open(path, &StoreOptions::new())?,
+            };
+            let shared = Shared { store, poisoned: Arc::new(AtomicBool::new(false)) };
+            output::handle(store_out, hsm_store { shared });
+        }
+        done()
+    })
+}
+
+/// Closes a store: relaxed changes become durable, and what could not be removed before is. A second close
+/// does nothing. Callable while other threads use the store: their calls end, or answer HSM_STATUS_CLOSED.
+///
+/// @return what went wrong, if something did; the handle is closed all the same
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_close(
+    store: *const hsm_store,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: NULL, or a live handle.
+        unsafe { scope.store(store)? }.store().close()?;
+        done()
+    })
+}
+
+/// Frees the handle, and closes the store if that was not done. NULL is fine. In a forked child it does
+/// nothing to the store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_free(store: *mut hsm_store) {
+    // SAFETY: NULL, or a handle that was not freed and that nobody uses.
+    unsafe { output::free(store) };
+}
+
+/// The store's identity, drawn when it was created.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_id(
+    store: *const hsm_store,
+    id_out: *mut hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let bytes = scope.store(store)?.store().id();
+            output::put(id_out, hsm_id { bytes }, "id_out")?;
+        }
+        done()
+    })
+}
+
+/// Draws an id as a put would: a UUID of version 7, greater than all this handle drew before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_new_id(
+    store: *const hsm_store,
+    id_out: *mut hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?;
+            output::check_place(id_out, "id_out")?;
+            output::put(id_out, store.store().new_id().into(), "id_out")?;
+        }
+        done()
+    })
+}
+
+/// The directory that was opened, as an absolute path.
+///
+/// @param buffer       gets the path and a NUL; may be NULL when buffer_size is 0
+/// @param buffer_size  in bytes
+/// @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_directory(
+    store: *const hsm_store,
+    buffer: *mut c_char,
+    buffer_size: usize,
+    length_out: *mut usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    use std::os::unix::ffi::OsStrExt;
+
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?;
+            let path = store.store().directory().as_os_str().as_bytes();
+            output::text(buffer, buffer_size, length_out, path, "buffer")
+        }
+    })
+}
+
+/// Why the store takes no changes: it was opened read-only, is damaged, or is older than the roots of its
+/// tiers.
+///
+/// @param buffer       gets the words and a NUL; may be NULL when buffer_size is 0
+/// @param buffer_size  in bytes
+/// @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+/// @return HSM_STATUS_END when it does take changes
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_read_only_reason(
+    store: *const hsm_store,
+    buffer: *mut c_char,
+    buffer_size: usize,
+    length_out: *mut usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let Some(reason) = scope.store(store)?.store().read_only_reason() else {
+                output::put_if(length_out, 0);
+                return Ok(HSM_STATUS_END);
+            };
+            output::text(buffer, buffer_size, length_out, reason.as_bytes(), "buffer")
+        }
+    })
+}
+
+/// Makes every change so far durable, those of other handles included.
+///
+/// @param position_out  gets the position of the last change; may be NULL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_sync(
+    store: *const hsm_store,
+    position_out: *mut hsm_position,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let position = scope.store(store)?.store().sync()?;
+            output::put_if(position_out, position.into());
+        }
+        done()
+    })
+}
+
+/// The position of the last change, durable or not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_position(
+    store: *const hsm_store,
+    position_out: *mut hsm_position,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let position = scope.store(store)?.store().position()?;
+            output::put(position_out, position.into(), "position_out")?;
+        }
+        done()
+    })
+}
+
+/// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
+/// overwritten. Call it now and then: nothing else depends on it but room.
+///
+/// @param done_out   what was done; may be NULL
+/// @param done_size  sizeof(hsm_maintained)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_maintain(
+    store: *const hsm_store,
+    done_out: *mut hsm_maintained,
+    done_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?;
+            if !done_out.is_null() {
+                output::check_record(done_out, done_size, "done_out")?;
+            }
+            let Maintained { purged, files_removed, packs_removed, .. } = store.store().maintain()?;
+            let did = hsm_maintained { purged, files_removed, packs_removed };
+            output::record_if(done_out, done_size, &did, "done_out")?;
+        }
+        done()
+    })
+}
+
+/// Writes a snapshot of the index into the store: with the journal from there on it restores the index. Made
+/// while the store is in use; what is not durable becomes so first.
+///
+/// @param position_out  gets the last change that the snapshot holds; may be NULL
+/// @return HSM_STATUS_UNSUPPORTED for a store whose index lies in memory
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_snapshot(
+    store: *const hsm_store,
+    position_out: *mut hsm_position,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let Some(position) = scope.store(store)?.store().snapshot()? else {
+                let message = "not supported: a snapshot of an index in memory; the journal has everything";
+                return Err(hsm_error::new(crate::status::HSM_STATUS_UNSUPPORTED, message));
+            };
+            output::put_if(position_out, position.into());
+        }
+        done()
+    })
+}
+
+/// Compares the roots of the tiers with the catalog. Where the store is older than its roots, because it was
+/// restored from a backup, a new epoch begins and it takes changes again. Nothing is removed.
+///
+/// @param found_out   what was found; may be NULL
+/// @param found_size  sizeof(hsm_reconciled)
+/// @return HSM_STATUS_BUSY while others have the store open
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_reconcile(
+    store: *const hsm_store,
+    found_out: *mut hsm_reconciled,
+    found_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?;
+            if !found_out.is_null() {
+                output::check_record(found_out, found_size, "found_out")?;
+            }
+            let Reconciled { unknown_places, unknown_bytes, new_epoch, .. } = store.store().reconcile()?;
+            let new_epoch = new_epoch.map(hsm_position::from).unwrap_or_default();
+            let found = hsm_reconciled { unknown_places, unknown_bytes, new_epoch };
+            output::record_if(found_out, found_size, &found, "found_out")?;
+        }
+        done()
+    })
+}
+
+/// Panics inside a call on `store`, as a bug would. Only in builds for tests.
+#[cfg(feature = "testing")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_testing_panic(
+    store: *const hsm_store,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: NULL, or a live handle.
+        unsafe { scope.store(store)? };
+        panic!("on purpose, for a test")
+    })
+}

@@ -1,0 +1,195 @@
+//! How a store is opened.
+//!
+//! Options are a handle that is made with its defaults, changed, passed to hsm_store_open(), and freed. One
+//! set of options may open several stores. NULL in their place means the defaults.
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use hsm_core::StoreOptions;
+
+use crate::error::hsm_error;
+use crate::guard::{done, guard};
+use crate::status::hsm_status;
+use crate::{input, output};
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct hsm_store_options {
+    pub(crate) options: StoreOptions,
+}
+
+/// Open the store that is there, or create one.
+pub const HSM_CREATE_IF_MISSING: i32 = 0;
+/// Open the store that is there; never create one.
+pub const HSM_CREATE_NEVER: i32 = 1;
+/// Create a store; there must be none yet.
+pub const HSM_CREATE_NEW: i32 = 2;
+
+/// Makes options with their defaults.
+///
+/// @param options_out  free it with hsm_store_options_free()
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_new(
+    options_out: *mut *mut hsm_store_options,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: NULL, or a place for a handle.
+        unsafe {
+            output::no_handle(options_out, "options_out")?;
+            output::handle(options_out, hsm_store_options { options: StoreOptions::new() });
+        }
+        done()
+    })
+}
+
+/// Frees options. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_free(options: *mut hsm_store_options) {
+    // SAFETY: NULL, or a handle that was not freed.
+    unsafe { output::free(options) };
+}
+
+/// Changes options in the guarded way that all setters share.
+unsafe fn set(
+    options: *mut hsm_store_options,
+    error_out: *mut *mut hsm_error,
+    change: impl FnOnce(StoreOptions) -> Result<StoreOptions, hsm_error>,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: NULL, or a handle that nobody else uses now.
+        let options = unsafe { input::needed_mut(options, "options")? };
+        options.options = change(options.options.clone())?;
+        done()
+    })
+}
+
+/// Whether a store is created: HSM_CREATE_IF_MISSING (the default), HSM_CREATE_NEVER or HSM_CREATE_NEW.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_create(
+    options: *mut hsm_store_options,
+    create: i32,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            let all = [
+                (HSM_CREATE_IF_MISSING, (true, false)),
+                (HSM_CREATE_NEVER, (false, false)),
+                (HSM_CREATE_NEW, (true, true)),
+            ];
+            let (create, new) = input::choice(create, &all, "create")?;
+            Ok(options.create_new(new).create(create))
+        })
+    }
+}
+
+/// Whether this handle refuses every change: 0 (the default) or not 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_read_only(
+    options: *mut hsm_store_options,
+    read_only: i32,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { set(options, error_out, |options| Ok(options.read_only(read_only != 0))) }
+}
+
+/// Whether this handle keeps every other one out, also of this process: 0 (the default) or not 0. The one way
+/// to use a store on a network file system.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_exclusive(
+    options: *mut hsm_store_options,
+    exclusive: i32,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { set(options, error_out, |options| Ok(options.exclusive(exclusive != 0))) }
+}
+
+/// How long a lock that others hold is waited for before a call answers HSM_STATUS_BUSY, in milliseconds. The
+/// default is a minute.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_patience_ms(
+    options: *mut hsm_store_options,
+    patience_ms: u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { set(options, error_out, |options| Ok(options.patience(Duration::from_millis(patience_ms)))) }
+}
+
+/// How long objects that this handle removes can be brought back, in milliseconds. The default is 24 hours.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_grace_ms(
+    options: *mut hsm_store_options,
+    grace_ms: u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { set(options, error_out, |options| Ok(options.grace(Duration::from_millis(grace_ms)))) }
+}
+
+/// Where the index lies: an existing directory of a local file system, the same for every handle of a store.
+/// The default is a directory in the store.
+///
+/// @param path_length  in bytes; SIZE_MAX: up to the NUL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_index_directory(
+    options: *mut hsm_store_options,
+    path: *const c_char,
+    path_length: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            Ok(options.index_directory(input::path(path, path_length, "path")?))
+        })
+    }
+}
+
+/// Keeps the index in memory: it is rebuilt from the journal at each open, and the handle is exclusive.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_index_in_memory(
+    options: *mut hsm_store_options,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { set(options, error_out, |options| Ok(options.index_in_memory())) }
+}
+
+/// About how large a segment of the journal becomes, in bytes. The default is 64 MiB.
+///
+/// @return HSM_STATUS_INVALID below 4096
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_segment_bytes(
+    options: *mut hsm_store_options,
+    segment_bytes: u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            if segment_bytes < 4096 {
+                let message = format!("invalid segment_bytes: {segment_bytes}; the least is 4096");
+                return Err(hsm_error::invalid(message));
+            }
+            Ok(options.segment_bytes(segment_bytes))
+        })
+    }
+}
+
+/// What data writes leave free on each file system, so that deletes and the journal go on when it is full, in
+/// bytes. The default is 4 MiB.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_reserve_bytes(
+    options: *mut hsm_store_options,
+    reserve_bytes: u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { set(options, error_out, |options| Ok(options.reserve_bytes(reserve_bytes))) }
+}

@@ -1,0 +1,676 @@
+/*
+ * hsm.h: the C interface of hsm, storage for objects on tiers.
+ *
+ * PREVIEW: names, numbers and layouts may still change until the header is declared frozen.
+ *
+ * A program opens a directory as a store and has everything through that handle: objects on tiers of storage
+ * (fast disk, slow disk, archive), datasets that give them keys, a feed of every change, and moves between
+ * tiers that never lose the last good copy. No daemon runs, and no thread that the program did not start.
+ *
+ * Generated from hsm-ffi/src; do not edit. Each chapter below is one noun.
+ *
+ *
+ * A COMPLETE PROGRAM
+ *
+ *     #include <hsm.h>
+ *     #include <stdio.h>
+ *     #include <stdint.h>
+ *
+ *     static int failed(hsm_error *error)
+ *     {
+ *         fprintf(stderr, "%s\n", hsm_error_message(error));
+ *         hsm_error_free(error);
+ *         return 1;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         hsm_error *error = NULL;
+ *         hsm_store *store = NULL;
+ *         if (hsm_store_open("results", SIZE_MAX, NULL, &store, &error) != HSM_STATUS_OK)
+ *             return failed(error);
+ *
+ *         hsm_put_result put;
+ *         if (hsm_object_put(store, "hello", 5, NULL, &put, sizeof put, &error) != HSM_STATUS_OK)
+ *             return failed(error);
+ *
+ *         // Archive it: a synced and verified copy on tier 3. Then drop the one on tier 0.
+ *         if (hsm_object_copy(store, &put.id, -1, 3, NULL, &error) != HSM_STATUS_OK ||
+ *             hsm_object_release(store, &put.id, 0, 0, NULL, &error) != HSM_STATUS_OK)
+ *             return failed(error);
+ *
+ *         char text[5];
+ *         size_t read = 0;
+ *         if (hsm_object_get(store, &put.id, -1, 0, text, sizeof text, &read, &error) != HSM_STATUS_OK)
+ *             return failed(error);
+ *         printf("%.*s\n", (int)read, text);
+ *
+ *         hsm_status status = hsm_store_close(store, &error);
+ *         hsm_store_free(store);
+ *         return status == HSM_STATUS_OK ? 0 : failed(error);
+ *     }
+ *
+ *     cc program.c $(pkg-config --cflags --libs hsm)
+ *
+ *
+ * CONVENTIONS
+ *
+ * Names. hsm_<noun>_<verb> for functions, HSM_<ENUM>_<VALUE> for numbers. Nothing else leaves the library.
+ *
+ * Answers. Every call returns an hsm_status: 0 is success, 1 to 15 are answers that are no errors, from 16 on
+ * are errors. What cannot fail (the functions of hsm_error, names, versions, and every _free) returns its result.
+ *
+ * Errors. The last argument of a call is a place for an error, or NULL. It is written on every call: NULL on
+ * success and with an answer, else an error that the caller frees. A call that failed changed nothing, unless
+ * it says otherwise. Nothing is kept in a global or a thread.
+ *
+ * Outputs. They are named *_out and are written only on HSM_STATUS_OK, with two exceptions: a place for a
+ * handle is NULL after a failure, and the length that is needed is written on HSM_STATUS_BUFFER_TOO_SMALL.
+ * An output may be NULL where the function says so.
+ *
+ * Handles. What a function hands out is freed by the _free of its type, once; _free takes NULL and answers nothing.
+ * What can fail at the end has a _close or _commit that says so, and still needs its _free. What is lent
+ * (const pointers) lives as long as the function says, and is never freed.
+ *
+ * Text and keys. They come in as pointer and length in bytes; SIZE_MAX as the length means that they end at a
+ * NUL. Text is UTF-8. Keys and paths are any bytes but NUL. Values are any bytes.
+ *
+ * Records. Their fields have fixed widths, and a call is told their size (sizeof the record), so that they can grow:
+ * what the caller's header does not know is left out, what the library does not know is zeroed.
+ *
+ * Numbers. Enums are int32_t and are checked. A tier is 0 (the hottest) to 255 (the coldest); -1 is any. Sizes
+ * and offsets are bytes, at most 2^63 - 1. Times ending in _ns are nanoseconds since 1970, UTC.
+ *
+ * Threads. A pointer to const may be shared between threads; a pointer that is not const belongs to one thread
+ * at a time. A store is shared, so every call but its free takes it as const.
+ *
+ * Callbacks. They are records of a function, its user_data, and a function that destroys user_data. They run on
+ * the thread that made the call and before it returns; destroy runs once, when the call or the handle that took
+ * the callback is done with it, also after an error. The library holds no lock meanwhile. What a callback returns is 0 to go on;
+ * anything else stops the call with HSM_STATUS_CANCELLED, and hsm_error_callback() hands it back. A callback
+ * must not throw or longjmp, and must not free the handle that it was called for.
+ *
+ * Fork. A handle belongs to the process that opened it. In a forked child, calls answer HSM_STATUS_FORKED and
+ * frees leave the store alone; the child opens the store again.
+ *
+ * The host. The library prints nothing, never exits, installs no signal handler, reads no environment variable, and opens
+ * every file with O_CLOEXEC. It works on a stack of 256 KiB and under floating-point traps. A process links it
+ * once: a second copy in the same process is refused at hsm_store_open(). It stays loaded after dlclose().
+ * A bug in it ends as HSM_STATUS_INTERNAL; the store handle is then out of use, and what was acknowledged is
+ * safe.
+ */
+
+#ifndef HSM_H
+#define HSM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+
+/*
+ * STATUS
+ *
+ * What every call answers.
+ *
+ * A status is a number. 0 is success. 1 to 15 are answers: nothing failed, and no error object is made. From
+ * 16 on they are errors, few, and each calls for one reaction. A number keeps its meaning for ever.
+ */
+
+/**
+ * The version of this header, counted as hsm_version_number() counts.
+ */
+#define HSM_VERSION_NUMBER 1000
+
+/**
+ * The answer of a call: one of HSM_STATUS_*.
+ */
+typedef int32_t hsm_status;
+
+/**
+ * It was done.
+ */
+#define HSM_STATUS_OK 0
+
+/**
+ * An answer: there is nothing more, for now in a feed, for good elsewhere.
+ */
+#define HSM_STATUS_END 1
+
+/**
+ * An answer: the time given for waiting is over.
+ */
+#define HSM_STATUS_TIMEOUT 2
+
+/**
+ * An answer: events before the next one are no longer kept.
+ */
+#define HSM_STATUS_GAP 3
+
+/**
+ * An answer: the buffer is too small; the length that is needed was written.
+ */
+#define HSM_STATUS_BUFFER_TOO_SMALL 4
+
+/**
+ * What was named does not exist.
+ */
+#define HSM_STATUS_NOT_FOUND 16
+
+/**
+ * The name or id is taken.
+ */
+#define HSM_STATUS_EXISTS 17
+
+/**
+ * Another writer was faster; look again and retry.
+ */
+#define HSM_STATUS_CONFLICT 18
+
+/**
+ * A rule of the store forbids it: the last good copy would be lost, or the store or tier is read-only.
+ */
+#define HSM_STATUS_REFUSED 19
+
+/**
+ * Stored bytes are damaged; none of them were returned.
+ */
+#define HSM_STATUS_CORRUPT 20
+
+/**
+ * What was passed is wrong; the message says what would be right.
+ */
+#define HSM_STATUS_INVALID 21
+
+/**
+ * No room; free some and try again.
+ */
+#define HSM_STATUS_FULL 22
+
+/**
+ * A place is out of reach, such as an unmounted disk; bring it back and try again.
+ */
+#define HSM_STATUS_OFFLINE 23
+
+/**
+ * Somebody else holds a lock; try again later.
+ */
+#define HSM_STATUS_BUSY 24
+
+/**
+ * The handle was closed, committed or poisoned; it can only be freed.
+ */
+#define HSM_STATUS_CLOSED 25
+
+/**
+ * A callback stopped it.
+ */
+#define HSM_STATUS_CANCELLED 26
+
+/**
+ * This build, backend or machine cannot do it.
+ */
+#define HSM_STATUS_UNSUPPORTED 27
+
+/**
+ * The operating system failed.
+ */
+#define HSM_STATUS_IO 28
+
+/**
+ * The handle was opened before fork(); open the store again in the child.
+ */
+#define HSM_STATUS_FORKED 29
+
+/**
+ * A bug in hsm. The store handle is out of use; what was acknowledged is safe.
+ */
+#define HSM_STATUS_INTERNAL 30
+
+/**
+ * The name of a status, such as "HSM_STATUS_OK", or "unknown status".
+ *
+ * The text is constant and is never freed. Callable from any thread, at any time.
+ */
+const char *hsm_status_name(hsm_status status);
+
+/**
+ * The version of the library that runs: its three numbers as major * 1000000 + minor * 1000 + patch.
+ * Compare it with HSM_VERSION_NUMBER, the version of the header that was compiled against.
+ */
+uint32_t hsm_version_number(void);
+
+/**
+ * The version of the library that runs, as text such as "0.1.0". Constant, never freed.
+ */
+const char *hsm_version(void);
+
+
+/*
+ * ERRORS
+ *
+ * Why a call failed.
+ *
+ * Every function that can fail takes a place for an error as its last argument, which may be NULL. It is
+ * written on every call: NULL on success and with an answer, otherwise an error that the caller frees with
+ * hsm_error_free(). No error is kept anywhere else. Each of these functions takes NULL for "no error".
+ */
+
+/**
+ * Why a call failed: a status, a message for people, and what it is about.
+ * Constant once made: it may be read by several threads.
+ */
+typedef struct hsm_error hsm_error;
+
+/**
+ * The status that came with the error; HSM_STATUS_OK for NULL.
+ */
+hsm_status hsm_error_status(const struct hsm_error *error);
+
+/**
+ * What went wrong on what, and what to do: UTF-8, one line, without a full stop, for people.
+ *
+ * Lives as long as the error; "" for NULL. Programs choose by the status, never by these words.
+ */
+const char *hsm_error_message(const struct hsm_error *error);
+
+/**
+ * Which tier the error is about; -1 where it is about none.
+ */
+int32_t hsm_error_tier(const struct hsm_error *error);
+
+/**
+ * What the callback returned that stopped the call; 0 where none did.
+ */
+int32_t hsm_error_callback(const struct hsm_error *error);
+
+/**
+ * Frees an error. NULL is fine.
+ */
+void hsm_error_free(struct hsm_error *error);
+
+
+/*
+ * IDS AND POSITIONS
+ *
+ * Names of objects, and places in the journal.
+ *
+ * An id is 128 bits, a UUID, and names an object or a dataset for ever. 16 zero bytes are no id; where an id
+ * may be left out, they or NULL leave it out. Ids that hsm draws are of version 7 and rise with time.
+ */
+
+/**
+ * Length of an id as text, with its NUL.
+ */
+#define HSM_ID_TEXT_SIZE 37
+
+/**
+ * The id of an object or a dataset: a UUID's bytes in their written order.
+ */
+typedef struct hsm_id {
+  /**
+   * All zero: none.
+   */
+  uint8_t bytes[16];
+} hsm_id;
+
+/**
+ * Where a change stands in the journal. Positions order by epoch, then by number.
+ */
+typedef struct hsm_position {
+  /**
+   * Counts restores and rebuilds of the store; each begins a new one.
+   */
+  uint64_t epoch;
+  /**
+   * Counts changes without gaps, across epochs; 0 stands before the first.
+   */
+  uint64_t number;
+} hsm_position;
+
+/**
+ * Reads an id from text: 8-4-4-4-12 hexadecimal digits, or 32 of them.
+ *
+ * @param text         the digits; need not end with a NUL
+ * @param text_length  in bytes; SIZE_MAX: up to the NUL
+ * @param id_out       written only on HSM_STATUS_OK
+ * @return HSM_STATUS_INVALID when it is no id
+ */
+hsm_status hsm_id_parse(const char *text,
+                        uintptr_t text_length,
+                        struct hsm_id *id_out,
+                        hsm_error **error_out);
+
+/**
+ * Writes an id as 8-4-4-4-12 hexadecimal digits and a NUL.
+ *
+ * @param text_out   a buffer of at least HSM_ID_TEXT_SIZE bytes
+ * @param text_size  its size in bytes
+ * @return HSM_STATUS_BUFFER_TOO_SMALL, and nothing is written, when it is smaller
+ */
+hsm_status hsm_id_format(const struct hsm_id *id,
+                         char *text_out,
+                         uintptr_t text_size,
+                         hsm_error **error_out);
+
+/**
+ * Which object the error is about.
+ *
+ * @param object_out  gets the id where there is one; may be NULL
+ * @return 1 where there is one, 0 otherwise
+ */
+int32_t hsm_error_object(const hsm_error *error,
+                         struct hsm_id *object_out);
+
+
+/*
+ * OPTIONS OF A STORE
+ *
+ * How a store is opened.
+ *
+ * Options are a handle that is made with its defaults, changed, passed to hsm_store_open(), and freed. One
+ * set of options may open several stores. NULL in their place means the defaults.
+ */
+
+/**
+ * Open the store that is there, or create one.
+ */
+#define HSM_CREATE_IF_MISSING 0
+
+/**
+ * Open the store that is there; never create one.
+ */
+#define HSM_CREATE_NEVER 1
+
+/**
+ * Create a store; there must be none yet.
+ */
+#define HSM_CREATE_NEW 2
+
+/**
+ * How to open a store.
+ */
+typedef struct hsm_store_options hsm_store_options;
+
+/**
+ * Makes options with their defaults.
+ *
+ * @param options_out  free it with hsm_store_options_free()
+ */
+hsm_status hsm_store_options_new(struct hsm_store_options **options_out,
+                                 hsm_error **error_out);
+
+/**
+ * Frees options. NULL is fine.
+ */
+void hsm_store_options_free(struct hsm_store_options *options);
+
+/**
+ * Whether a store is created: HSM_CREATE_IF_MISSING (the default), HSM_CREATE_NEVER or HSM_CREATE_NEW.
+ */
+hsm_status hsm_store_options_set_create(struct hsm_store_options *options,
+                                        int32_t create,
+                                        hsm_error **error_out);
+
+/**
+ * Whether this handle refuses every change: 0 (the default) or not 0.
+ */
+hsm_status hsm_store_options_set_read_only(struct hsm_store_options *options,
+                                           int32_t read_only,
+                                           hsm_error **error_out);
+
+/**
+ * Whether this handle keeps every other one out, also of this process: 0 (the default) or not 0. The one way
+ * to use a store on a network file system.
+ */
+hsm_status hsm_store_options_set_exclusive(struct hsm_store_options *options,
+                                           int32_t exclusive,
+                                           hsm_error **error_out);
+
+/**
+ * How long a lock that others hold is waited for before a call answers HSM_STATUS_BUSY, in milliseconds. The
+ * default is a minute.
+ */
+hsm_status hsm_store_options_set_patience_ms(struct hsm_store_options *options,
+                                             uint64_t patience_ms,
+                                             hsm_error **error_out);
+
+/**
+ * How long objects that this handle removes can be brought back, in milliseconds. The default is 24 hours.
+ */
+hsm_status hsm_store_options_set_grace_ms(struct hsm_store_options *options,
+                                          uint64_t grace_ms,
+                                          hsm_error **error_out);
+
+/**
+ * Where the index lies: an existing directory of a local file system, the same for every handle of a store.
+ * The default is a directory in the store.
+ *
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_store_options_set_index_directory(struct hsm_store_options *options,
+                                                 const char *path,
+                                                 uintptr_t path_length,
+                                                 hsm_error **error_out);
+
+/**
+ * Keeps the index in memory: it is rebuilt from the journal at each open, and the handle is exclusive.
+ */
+hsm_status hsm_store_options_set_index_in_memory(struct hsm_store_options *options,
+                                                 hsm_error **error_out);
+
+/**
+ * About how large a segment of the journal becomes, in bytes. The default is 64 MiB.
+ *
+ * @return HSM_STATUS_INVALID below 4096
+ */
+hsm_status hsm_store_options_set_segment_bytes(struct hsm_store_options *options,
+                                               uint64_t segment_bytes,
+                                               hsm_error **error_out);
+
+/**
+ * What data writes leave free on each file system, so that deletes and the journal go on when it is full, in
+ * bytes. The default is 4 MiB.
+ */
+hsm_status hsm_store_options_set_reserve_bytes(struct hsm_store_options *options,
+                                               uint64_t reserve_bytes,
+                                               hsm_error **error_out);
+
+
+/*
+ * STORES
+ *
+ * The store: the handle that everything else is done through.
+ *
+ * A store is a directory. Any number of threads and processes may have one open, and a process may have
+ * several. A const hsm_store * may be shared between threads. It must be freed, once, by the thread that knows
+ * that no other uses it; before that, hsm_store_close() says whether everything went well.
+ *
+ * What was made from a store (writers, readers, cursors, batches, feeds) may outlive it: after
+ * hsm_store_close() they answer HSM_STATUS_CLOSED, and freeing them is still due.
+ */
+
+/**
+ * An open store.
+ */
+typedef struct hsm_store hsm_store;
+
+/**
+ * What hsm_store_maintain() did.
+ */
+typedef struct hsm_maintained {
+  /**
+   * Removed objects whose grace window was over.
+   */
+  uint64_t purged;
+  /**
+   * Files of dropped copies that were removed.
+   */
+  uint64_t files_removed;
+  /**
+   * Packs that were removed since nothing in them lived.
+   */
+  uint64_t packs_removed;
+} hsm_maintained;
+
+/**
+ * What hsm_store_reconcile() found.
+ */
+typedef struct hsm_reconciled {
+  /**
+   * Places on the roots of the tiers that the catalog does not know. They are left where they are.
+   */
+  uint64_t unknown_places;
+  /**
+   * Their length in bytes.
+   */
+  uint64_t unknown_bytes;
+  /**
+   * Where the new epoch begins; zeros where none was needed.
+   */
+  hsm_position new_epoch;
+} hsm_reconciled;
+
+/**
+ * Opens the store in a directory, or creates it there.
+ *
+ * The path ":memory:" makes a new store in memory, gone with its handle: for tests.
+ *
+ * @param path         the directory: any bytes but NUL. Created if its parent exists
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ * @param options      NULL: the defaults
+ * @param store_out    the handle; NULL on failure. Close it, then free it
+ * @return HSM_STATUS_INVALID for a path that is no directory, or holds other files and no store,
+ *         HSM_STATUS_UNSUPPORTED for a newer format, a network file system, or where another copy of this library in the
+ *         process has the store open, HSM_STATUS_BUSY where somebody has it exclusively, HSM_STATUS_EXISTS
+ *         and HSM_STATUS_IO
+ */
+hsm_status hsm_store_open(const char *path,
+                          uintptr_t path_length,
+                          const hsm_store_options *options,
+                          struct hsm_store **store_out,
+                          hsm_error **error_out);
+
+/**
+ * Closes a store: relaxed changes become durable, and what could not be removed before is. A second close
+ * does nothing. Callable while other threads use the store: their calls end, or answer HSM_STATUS_CLOSED.
+ *
+ * @return what went wrong, if something did; the handle is closed all the same
+ */
+hsm_status hsm_store_close(const struct hsm_store *store,
+                           hsm_error **error_out);
+
+/**
+ * Frees the handle, and closes the store if that was not done. NULL is fine. In a forked child it does
+ * nothing to the store.
+ */
+void hsm_store_free(struct hsm_store *store);
+
+/**
+ * The store's identity, drawn when it was created.
+ */
+hsm_status hsm_store_id(const struct hsm_store *store,
+                        hsm_id *id_out,
+                        hsm_error **error_out);
+
+/**
+ * Draws an id as a put would: a UUID of version 7, greater than all this handle drew before.
+ */
+hsm_status hsm_store_new_id(const struct hsm_store *store,
+                            hsm_id *id_out,
+                            hsm_error **error_out);
+
+/**
+ * The directory that was opened, as an absolute path.
+ *
+ * @param buffer       gets the path and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ */
+hsm_status hsm_store_directory(const struct hsm_store *store,
+                               char *buffer,
+                               uintptr_t buffer_size,
+                               uintptr_t *length_out,
+                               hsm_error **error_out);
+
+/**
+ * Why the store takes no changes: it was opened read-only, is damaged, or is older than the roots of its
+ * tiers.
+ *
+ * @param buffer       gets the words and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return HSM_STATUS_END when it does take changes
+ */
+hsm_status hsm_store_read_only_reason(const struct hsm_store *store,
+                                      char *buffer,
+                                      uintptr_t buffer_size,
+                                      uintptr_t *length_out,
+                                      hsm_error **error_out);
+
+/**
+ * Makes every change so far durable, those of other handles included.
+ *
+ * @param position_out  gets the position of the last change; may be NULL
+ */
+hsm_status hsm_store_sync(const struct hsm_store *store,
+                          hsm_position *position_out,
+                          hsm_error **error_out);
+
+/**
+ * The position of the last change, durable or not.
+ */
+hsm_status hsm_store_position(const struct hsm_store *store,
+                              hsm_position *position_out,
+                              hsm_error **error_out);
+
+/**
+ * Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
+ * overwritten. Call it now and then: nothing else depends on it but room.
+ *
+ * @param done_out   what was done; may be NULL
+ * @param done_size  sizeof(hsm_maintained)
+ */
+hsm_status hsm_store_maintain(const struct hsm_store *store,
+                              struct hsm_maintained *done_out,
+                              uintptr_t done_size,
+                              hsm_error **error_out);
+
+/**
+ * Writes a snapshot of the index into the store: with the journal from there on it restores the index. Made
+ * while the store is in use; what is not durable becomes so first.
+ *
+ * @param position_out  gets the last change that the snapshot holds; may be NULL
+ * @return HSM_STATUS_UNSUPPORTED for a store whose index lies in memory
+ */
+hsm_status hsm_store_snapshot(const struct hsm_store *store,
+                              hsm_position *position_out,
+                              hsm_error **error_out);
+
+/**
+ * Compares the roots of the tiers with the catalog. Where the store is older than its roots, because it was
+ * restored from a backup, a new epoch begins and it takes changes again. Nothing is removed.
+ *
+ * @param found_out   what was found; may be NULL
+ * @param found_size  sizeof(hsm_reconciled)
+ * @return HSM_STATUS_BUSY while others have the store open
+ */
+hsm_status hsm_store_reconcile(const struct hsm_store *store,
+                               struct hsm_reconciled *found_out,
+                               uintptr_t found_size,
+                               hsm_error **error_out);
+
+/**
+ * Panics inside a call on `store`, as a bug would. Only in builds for tests.
+ */
+hsm_status hsm_testing_panic(const struct hsm_store *store,
+                             hsm_error **error_out);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* HSM_H */
