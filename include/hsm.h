@@ -367,6 +367,102 @@ int32_t hsm_error_object(const hsm_error *error,
 
 
 /*
+ * CALLBACKS
+ *
+ * Functions of the host that the library calls.
+ *
+ * A callback is a record of a function, the user_data that it is called with, and a function that destroys
+ * user_data, which may be NULL. The record is copied. user_data belongs to the library from the call on that
+ * takes the record: destroy runs exactly once, on every path, also when the arguments of that call are wrong. The
+ * page above says on which thread they run and what they must not do.
+ *
+ * A callback answers 0 to go on. Anything else stops the call with HSM_STATUS_CANCELLED, and
+ * hsm_error_callback() hands it back. Where a callback may be left out, a record of NULLs leaves it out.
+ */
+
+/**
+ * Gives bytes to the library.
+ */
+typedef struct hsm_read_callback {
+  /**
+   * Writes up to `size` bytes to `buffer`, and how many to `read_out`; 0 of them is the end.
+   */
+  int32_t (*call)(void *user_data,
+                  void *buffer,
+                  uintptr_t size,
+                  uintptr_t *read_out);
+  /**
+   * Passed to each call.
+   */
+  void *user_data;
+  /**
+   * Runs once at the end; may be NULL.
+   */
+  void (*destroy)(void *user_data);
+} hsm_read_callback;
+
+/**
+ * Takes bytes from the library.
+ */
+typedef struct hsm_write_callback {
+  /**
+   * Takes all `size` bytes at `data`, which are there during the call only.
+   */
+  int32_t (*call)(void *user_data,
+                  const void *data,
+                  uintptr_t size);
+  /**
+   * Passed to each call.
+   */
+  void *user_data;
+  /**
+   * Runs once at the end; may be NULL.
+   */
+  void (*destroy)(void *user_data);
+} hsm_write_callback;
+
+/**
+ * Takes ids, one a call.
+ */
+typedef struct hsm_id_callback {
+  /**
+   * Takes an id, which is there during the call only.
+   */
+  int32_t (*call)(void *user_data,
+                  const hsm_id *id);
+  /**
+   * Passed to each call.
+   */
+  void *user_data;
+  /**
+   * Runs once at the end; may be NULL.
+   */
+  void (*destroy)(void *user_data);
+} hsm_id_callback;
+
+/**
+ * Takes names of objects, one a call.
+ */
+typedef struct hsm_name_callback {
+  /**
+   * Takes a dataset's id and a key in it, which are there during the call only. The key has no NUL at its end.
+   */
+  int32_t (*call)(void *user_data,
+                  const hsm_id *dataset,
+                  const void *key,
+                  uintptr_t key_length);
+  /**
+   * Passed to each call.
+   */
+  void *user_data;
+  /**
+   * Runs once at the end; may be NULL.
+   */
+  void (*destroy)(void *user_data);
+} hsm_name_callback;
+
+
+/*
  * OPTIONS OF A STORE
  *
  * How a store is opened.

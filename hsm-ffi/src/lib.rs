@@ -15,6 +15,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the header says once what every function needs")]
 #![allow(clippy::doc_markdown, reason = "the comments are read in the header, which is no Markdown")]
 
+mod callback;
 mod error;
 mod guard;
 mod id;
@@ -24,6 +25,7 @@ mod status;
 mod store;
 mod store_options;
 
+pub use callback::*;
 pub use error::*;
 pub use id::*;
 pub use status::*;
