@@ -340,7 +340,7 @@ typedef struct hsm_position {
  * @return HSM_STATUS_INVALID when it is no id
  */
 hsm_status hsm_id_parse(const char *text,
-                        uintptr_t text_length,
+                        size_t text_length,
                         struct hsm_id *id_out,
                         hsm_error **error_out);
 
@@ -353,7 +353,7 @@ hsm_status hsm_id_parse(const char *text,
  */
 hsm_status hsm_id_format(const struct hsm_id *id,
                          char *text_out,
-                         uintptr_t text_size,
+                         size_t text_size,
                          hsm_error **error_out);
 
 /**
@@ -389,8 +389,8 @@ typedef struct hsm_read_callback {
    */
   int32_t (*call)(void *user_data,
                   void *buffer,
-                  uintptr_t size,
-                  uintptr_t *read_out);
+                  size_t size,
+                  size_t *read_out);
   /**
    * Passed to each call.
    */
@@ -410,7 +410,7 @@ typedef struct hsm_write_callback {
    */
   int32_t (*call)(void *user_data,
                   const void *data,
-                  uintptr_t size);
+                  size_t size);
   /**
    * Passed to each call.
    */
@@ -450,7 +450,7 @@ typedef struct hsm_name_callback {
   int32_t (*call)(void *user_data,
                   const hsm_id *dataset,
                   const void *key,
-                  uintptr_t key_length);
+                  size_t key_length);
   /**
    * Passed to each call.
    */
@@ -549,7 +549,7 @@ hsm_status hsm_store_options_set_grace_ms(struct hsm_store_options *options,
  */
 hsm_status hsm_store_options_set_index_directory(struct hsm_store_options *options,
                                                  const char *path,
-                                                 uintptr_t path_length,
+                                                 size_t path_length,
                                                  hsm_error **error_out);
 
 /**
@@ -645,7 +645,7 @@ typedef struct hsm_reconciled {
  *         and HSM_STATUS_IO
  */
 hsm_status hsm_store_open(const char *path,
-                          uintptr_t path_length,
+                          size_t path_length,
                           const hsm_store_options *options,
                           struct hsm_store **store_out,
                           hsm_error **error_out);
@@ -688,8 +688,8 @@ hsm_status hsm_store_new_id(const struct hsm_store *store,
  */
 hsm_status hsm_store_directory(const struct hsm_store *store,
                                char *buffer,
-                               uintptr_t buffer_size,
-                               uintptr_t *length_out,
+                               size_t buffer_size,
+                               size_t *length_out,
                                hsm_error **error_out);
 
 /**
@@ -703,8 +703,8 @@ hsm_status hsm_store_directory(const struct hsm_store *store,
  */
 hsm_status hsm_store_read_only_reason(const struct hsm_store *store,
                                       char *buffer,
-                                      uintptr_t buffer_size,
-                                      uintptr_t *length_out,
+                                      size_t buffer_size,
+                                      size_t *length_out,
                                       hsm_error **error_out);
 
 /**
@@ -732,7 +732,7 @@ hsm_status hsm_store_position(const struct hsm_store *store,
  */
 hsm_status hsm_store_maintain(const struct hsm_store *store,
                               struct hsm_maintained *done_out,
-                              uintptr_t done_size,
+                              size_t done_size,
                               hsm_error **error_out);
 
 /**
@@ -756,7 +756,7 @@ hsm_status hsm_store_snapshot(const struct hsm_store *store,
  */
 hsm_status hsm_store_reconcile(const struct hsm_store *store,
                                struct hsm_reconciled *found_out,
-                               uintptr_t found_size,
+                               size_t found_size,
                                hsm_error **error_out);
 
 /**

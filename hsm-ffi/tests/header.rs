@@ -49,6 +49,7 @@ fn declarations(module: &str) -> String {
         documentation: true,
         documentation_style: cbindgen::DocumentationStyle::Doxy,
         line_length: 100,
+        usize_is_size_t: true,
         export: cbindgen::ExportConfig { include: types(&source(module)), ..Default::default() },
         function: cbindgen::FunctionConfig { args: cbindgen::Layout::Vertical, ..Default::default() },
         ..Default::default()
