@@ -14,7 +14,7 @@ mod query;
 
 use std::fmt::Debug;
 
-pub use query::{Cursor, Page, Query};
+pub use query::{Cursor, NamesPage, Page, Query};
 
 use crate::backend::PlaceName;
 use crate::clock::TimeNs;
@@ -169,8 +169,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn progress(&self) -> Result<Progress>;
     /// An object, live or removed.
     fn object(&self, id: ObjectId) -> Result<Option<Object>>;
-    /// Every name of a live object.
-    fn names(&self, id: ObjectId) -> Result<Vec<Name>>;
+    /// Names of a live object, behind the cursor.
+    fn names(&self, id: ObjectId, after: Option<&Cursor>, limit: usize) -> Result<NamesPage>;
     /// The object with this name.
     fn resolve(&self, name: &Name) -> Result<Option<ObjectId>>;
     /// A dataset by id.

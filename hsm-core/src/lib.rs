@@ -94,7 +94,7 @@ mod testing_hooks;
 mod tier;
 mod wire;
 
-pub use catalog::{Committed, Cursor, Durability, Page, Query, TierUsage};
+pub use catalog::{Committed, Cursor, Durability, NamesPage, Page, Query, TierUsage};
 pub use error::{Error, Kind, Result};
 pub use event::Event;
 pub use store::*;

@@ -124,6 +124,17 @@ impl Store {
         ObjectId(engine.ids.next(&*engine.clock))
     }
 
+    /// Refuses where this handle may not be used any more, or not in this process: as every verb does first.
+    pub fn check(&self) -> Result<()> {
+        self.engine().check()
+    }
+
+    /// Whether the store was closed, through whichever clone. Costs next to nothing; a process that was forked
+    /// from the one that opened it is found out by [`check`](Self::check) alone.
+    pub fn is_closed(&self) -> bool {
+        self.engine().closed.load(Ordering::Acquire)
+    }
+
     /// Closes the store: relaxed changes become durable, and what could not be removed before is. Other clones
     /// of the handle, and readers and writers made from it, then answer `Closed`.
     ///

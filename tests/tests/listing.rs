@@ -43,6 +43,34 @@ fn an_object_keeps_its_other_names_when_the_first_goes() {
 }
 
 #[test]
+fn names_are_listed_page_by_page_while_others_come_and_go() {
+    let fixture = Fixture::new();
+    let (one, two) = (fixture.dataset("one"), fixture.dataset("two"));
+    let keys = ["a", "b", "c", "d"];
+    let all = [one, two].map(|dataset| keys.map(|key| name(dataset, key))).concat();
+    let id = fixture.store.put(b"x", &PutOptions::name(all[5].clone())).unwrap().id;
+    for other in all.iter().filter(|other| **other != all[5]) {
+        fixture.store.add_name(id, other).unwrap();
+    }
+    assert_eq!(fixture.store.names(id).unwrap(), all);
+    let first = fixture.store.names_page(id, None, 3).unwrap();
+    assert_eq!(first.names, all[..3]);
+    // The name that the page ended with goes, and with it nothing else.
+    fixture.store.remove_name(&all[2]).unwrap();
+    let mut listed = first.names;
+    let mut after = first.next;
+    while after.is_some() {
+        let page = fixture.store.names_page(id, after.as_ref(), 3).unwrap();
+        assert!(page.names.len() <= 3);
+        listed.extend(page.names);
+        after = page.next;
+    }
+    assert_eq!(listed, all);
+    let other_listing = fixture.store.page(&Query::default(), None, 1).unwrap().next;
+    assert_eq!(kind(&fixture.store.names_page(id, other_listing.as_ref(), 3)), Some(Kind::Invalid));
+}
+
+#[test]
 fn datasets_are_listed_page_by_page_and_removed_only_when_empty() {
     let fixture = Fixture::new();
     let mut names: Vec<String> = (0..25).map(|number| format!("set {number:02} é")).collect();

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use hsm_core::object::{Attributes, TierConfig, TierState};
-use hsm_core::{Durability, Kind, PutOptions, Query, StoreOptions};
+use hsm_core::{Durability, Error, Kind, PutOptions, Query, StoreOptions};
 use hsm_tests::fixture::{Fixture, LARGE, SMALL, bytes, files_ending, kind, on_tier, tiers_of};
 
 fn root_beside(fixture: &Fixture, name: &str) -> String {
@@ -233,6 +233,25 @@ fn losing_a_tier_strikes_off_its_copies_and_names_what_is_gone() {
     assert_eq!(store.tier(1).unwrap().config.state, TierState::Lost);
     assert_eq!(kind(&store.put(b"new", &on_tier(1))), Some(Kind::Refused));
     assert_eq!(store.lose_tier(1).unwrap(), []);
+    store.retire_tier(1).unwrap();
+}
+
+#[test]
+fn losing_a_tier_goes_on_where_the_caller_stopped_it() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let gone = store.put(&bytes(SMALL, 1), &on_tier(1)).unwrap();
+    let removed = store.put(&bytes(SMALL, 2), &on_tier(1)).unwrap();
+    store.remove(removed.id).unwrap();
+    let mut told = Vec::new();
+    let stop = |id| {
+        told.push(id);
+        Err(Error::Cancelled { reason: "enough".to_owned() })
+    };
+    assert_eq!(kind(&store.lose_tier_each(1, stop)), Some(Kind::Cancelled));
+    assert_eq!(told, [gone.id]);
+    assert_eq!(store.tier(1).unwrap().config.state, TierState::Lost);
+    assert_eq!(store.lose_tier(1).unwrap(), [removed.id]);
     store.retire_tier(1).unwrap();
 }
 

@@ -29,8 +29,8 @@ pub(crate) use index::IndexPlace;
 pub(crate) use recover::Found;
 
 use super::{
-    Catalog, Committed, Cursor, Durability, Garbage, PackUsage, Page, Places, Progress, Proposal, Query,
-    TierUsage,
+    Catalog, Committed, Cursor, Durability, Garbage, NamesPage, PackUsage, Page, Places, Progress, Proposal,
+    Query, TierUsage,
 };
 use crate::clock::{Clock, TimeNs};
 use crate::error::{Error, Result};
@@ -128,8 +128,8 @@ impl Catalog for Embedded {
         self.read(|connection| apply::find(connection, id))
     }
 
-    fn names(&self, id: ObjectId) -> Result<Vec<Name>> {
-        self.read(|connection| lookup::names(connection, id))
+    fn names(&self, id: ObjectId, after: Option<&Cursor>, limit: usize) -> Result<NamesPage> {
+        self.read(|connection| lookup::names(connection, id, after, limit))
     }
 
     fn resolve(&self, name: &Name) -> Result<Option<ObjectId>> {

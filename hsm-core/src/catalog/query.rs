@@ -1,7 +1,7 @@
 //! What objects to list, and where a listing stands.
 
 use crate::clock::TimeNs;
-use crate::object::{DatasetId, Object, ObjectId, TierIndex};
+use crate::object::{DatasetId, Name, Object, ObjectId, TierIndex};
 
 /// Which objects to list. The default is every live object, in order of id.
 ///
@@ -46,7 +46,7 @@ impl Query {
     }
 }
 
-/// Where a listing stands: behind this id, or behind this key.
+/// Where a listing stands: behind this id, this key, or this name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     pub(crate) after: After,
@@ -56,6 +56,8 @@ pub struct Cursor {
 pub(crate) enum After {
     Id(ObjectId),
     Key(Vec<u8>),
+    /// A name of an object: its dataset by number, in whose order names are listed, and its key.
+    Name(i64, Vec<u8>),
 }
 
 /// Part of a listing.
@@ -65,5 +67,14 @@ pub struct Page {
     pub items: Vec<(Vec<u8>, Object)>,
     /// Where the next page begins; `None`: the listing is done. A page may be short, or empty, and still
     /// not be the last: looking at rows that do not match is bounded too.
+    pub next: Option<Cursor>,
+}
+
+/// Some of an object's names.
+#[derive(Debug, Clone, Default)]
+pub struct NamesPage {
+    /// The names.
+    pub names: Vec<Name>,
+    /// Where the next page begins; `None`: the listing is done.
     pub next: Option<Cursor>,
 }

@@ -1,7 +1,7 @@
 //! Datasets, and the names objects have in them.
 
 use super::Store;
-use crate::catalog::{Durability, Expect};
+use crate::catalog::{Cursor, Durability, Expect, NamesPage};
 use crate::error::{Error, Result};
 use crate::journal::{Change, Updates};
 use crate::object::{self, Attributes, Dataset, DatasetId, Name, ObjectId, Position};
@@ -77,11 +77,17 @@ impl Store {
         Ok(self.engine().commit_one(expect, vec![change], Durability::Durable)?.position)
     }
 
-    /// Every name of a live object, the first one first. All of them are in memory at once.
+    /// Every name of a live object, those in one dataset together, by key. All of them are in memory at once.
     pub fn names(&self, id: ObjectId) -> Result<Vec<Name>> {
+        Ok(self.names_page(id, None, usize::MAX)?.names)
+    }
+
+    /// Up to `limit` names of a live object, behind the cursor of the page before. A name that it has throughout
+    /// a listing appears in it exactly once.
+    pub fn names_page(&self, id: ObjectId, after: Option<&Cursor>, limit: usize) -> Result<NamesPage> {
         let engine = self.engine();
         engine.check()?;
         engine.live(id)?;
-        engine.catalog.names(id)
+        engine.catalog.names(id, after, limit.max(1))
     }
 }

@@ -106,6 +106,22 @@ impl Store {
     /// Declares a tier's bytes gone for good: its copies are struck off. Returns the objects whose last copy
     /// that was. Stopped by an error, it can be called again.
     pub fn lose_tier(&self, index: TierIndex) -> Result<Vec<ObjectId>> {
+        let mut lost = Vec::new();
+        self.lose_tier_each(index, |id| {
+            lost.push(id);
+            Ok(())
+        })?;
+        Ok(lost)
+    }
+
+    /// As [`lose_tier`](Self::lose_tier), but tells of each object when its last copy was struck off, so that memory
+    /// does not grow with their number. An error of `lost` stops it. The copies that were struck off with that
+    /// object's, up to a thousand, are not told of again.
+    pub fn lose_tier_each(
+        &self,
+        index: TierIndex,
+        mut lost: impl FnMut(ObjectId) -> Result<()>,
+    ) -> Result<()> {
         let engine = self.engine();
         engine.check_writable()?;
         let before = self.tier(index)?.config;
@@ -113,11 +129,10 @@ impl Store {
             let config = TierConfig { state: TierState::Lost, ..before.clone() };
             commit_tier(engine, Some(before), config)?;
         }
-        let mut lost = Vec::new();
         for removed in [false, true] {
             strike_off(engine, &Query { removed, ..Query::tier(index) }, index, &mut lost)?;
         }
-        Ok(lost)
+        Ok(())
     }
 
     /// Takes a tier that holds no copy out of use. Its index may then be given to another.
@@ -181,7 +196,12 @@ fn check_change(before: &TierConfig, config: &TierConfig) -> Result<()> {
 }
 
 /// Drops all copies on a tier from the record, page by page.
-fn strike_off(engine: &Engine, query: &Query, index: TierIndex, lost: &mut Vec<ObjectId>) -> Result<()> {
+fn strike_off(
+    engine: &Engine,
+    query: &Query,
+    index: TierIndex,
+    lost: &mut impl FnMut(ObjectId) -> Result<()>,
+) -> Result<()> {
     let mut after = None;
     loop {
         let page = engine.catalog.page(query, after.as_ref(), PAGE_LEN)?;
@@ -200,7 +220,7 @@ fn strike_off(engine: &Engine, query: &Query, index: TierIndex, lost: &mut Vec<O
             engine.commit(proposals, Durability::Durable)?.into_iter().zip(last_copies)
         {
             match answer {
-                Ok(_) if last => lost.push(id),
+                Ok(_) if last => lost(id)?,
                 Ok(_) => {}
                 // Overwritten meanwhile: the new generation is not on a lost tier.
                 Err(error) if crate::engine::is_race(&error) => {}

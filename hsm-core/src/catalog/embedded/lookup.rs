@@ -7,7 +7,7 @@ use super::index::{all, damaged, failed, one};
 use super::row;
 use crate::backend::PlaceName;
 use crate::catalog::query::After;
-use crate::catalog::{Cursor, Garbage, PackUsage, Page, Query, TierUsage};
+use crate::catalog::{Cursor, Garbage, NamesPage, PackUsage, Page, Query, TierUsage};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::journal::{self, EpochCause};
@@ -24,12 +24,30 @@ pub(super) fn resolve(connection: &Connection, name: &Name) -> Result<Option<Obj
     one(connection, "look up a key", sql, params![name.dataset.0, name.key], |row| row.get(0).map(ObjectId))
 }
 
-pub(super) fn names(connection: &Connection, id: ObjectId) -> Result<Vec<Name>> {
-    let sql = "SELECT d.id, n.key FROM (SELECT dataset, key FROM object WHERE id = ?1 AND key IS NOT NULL AND removed IS NULL
-         UNION SELECT dataset, key FROM alias WHERE id = ?1) n JOIN dataset d ON d.number = n.dataset";
-    all(connection, "look up names", sql, params![id.0], |row| {
-        Ok(Name { dataset: DatasetId(row.get(0)?), key: row.get(1)? })
-    })
+/// Names in the order of their datasets' numbers, then of their keys: that of table `alias`.
+pub(super) fn names(
+    connection: &Connection,
+    id: ObjectId,
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<NamesPage> {
+    let (dataset, key) = match after.map(|cursor| &cursor.after) {
+        Some(After::Name(dataset, key)) => (*dataset, key.as_slice()),
+        Some(_) => return Err(Error::invalid("cursor", "it comes from another listing")),
+        None => (0, &[][..]), // Before the first: numbers begin with 1.
+    };
+    let sql = "SELECT n.dataset, n.key, (SELECT d.id FROM dataset d WHERE d.number = n.dataset) FROM (
+         SELECT dataset, key FROM object
+             WHERE id = ?1 AND key IS NOT NULL AND removed IS NULL AND (dataset, key) > (?2, ?3)
+         UNION SELECT dataset, key FROM alias WHERE id = ?1 AND (dataset, key) > (?2, ?3)
+         ORDER BY 1, 2 LIMIT ?4) n";
+    let values = params![id.0, dataset, key, i64::try_from(limit).unwrap_or(i64::MAX)];
+    let rows: Vec<(i64, Name)> = all(connection, "look up names", sql, values, |row| {
+        Ok((row.get(0)?, Name { dataset: DatasetId(row.get(2)?), key: row.get(1)? }))
+    })?;
+    let last = rows.last().filter(|_| rows.len() == limit);
+    let next = last.map(|(dataset, name)| Cursor { after: After::Name(*dataset, name.key.clone()) });
+    Ok(NamesPage { names: rows.into_iter().map(|(_, name)| name).collect(), next })
 }
 
 pub(super) fn dataset(connection: &Connection, id: DatasetId) -> Result<Option<Dataset>> {
@@ -168,7 +186,7 @@ pub(super) fn page(
             condition("e.dataset = ?", number.into());
             match after.map(|cursor| &cursor.after) {
                 Some(After::Key(key)) => condition("e.key > ?", key.clone().into()),
-                Some(After::Id(_)) => return Err(Error::invalid("cursor", "it comes from another listing")),
+                Some(_) => return Err(Error::invalid("cursor", "it comes from another listing")),
                 None => {}
             }
             condition("e.key >= ?", query.key_prefix.clone().into());
@@ -183,7 +201,7 @@ pub(super) fn page(
         None => {
             match after.map(|cursor| &cursor.after) {
                 Some(After::Id(id)) => condition("o.id > ?", id.0.to_vec().into()),
-                Some(After::Key(_)) => return Err(Error::invalid("cursor", "it comes from another listing")),
+                Some(_) => return Err(Error::invalid("cursor", "it comes from another listing")),
                 None => {}
             }
             ("NULL", "object o", "o.id")
