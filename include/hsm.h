@@ -577,6 +577,107 @@ hsm_status hsm_store_options_set_reserve_bytes(struct hsm_store_options *options
 
 
 /*
+ * ATTRIBUTES
+ *
+ * What a user notes about an object or a dataset: names and values.
+ *
+ * A name is UTF-8 without NUL, of 1 to 255 bytes. A value is any bytes, up to 64 KiB; all names and values of one
+ * object or dataset together have at most 256 KiB.
+ *
+ * A handle of attributes is made, filled, passed to calls, and freed. Passed as an update, it sets what it
+ * holds, takes away what it marks as removed, and leaves other attributes as they are. Passed for something
+ * new, its removals mean nothing. The handles that objects, datasets and events lend are read in the same way.
+ * Attributes stand in the order of their names' bytes.
+ */
+
+/**
+ * Names and values, and names whose attribute is to be removed.
+ */
+typedef struct hsm_attributes hsm_attributes;
+
+/**
+ * Makes a handle without attributes.
+ *
+ * @param attributes_out  free it with hsm_attributes_free()
+ */
+hsm_status hsm_attributes_new(struct hsm_attributes **attributes_out,
+                              hsm_error **error_out);
+
+/**
+ * Frees attributes that hsm_attributes_new() made; what was lent is never freed. NULL is fine.
+ */
+void hsm_attributes_free(struct hsm_attributes *attributes);
+
+/**
+ * Sets an attribute, in the place of one of that name or of its removal. Both are copied.
+ *
+ * @param name          UTF-8
+ * @param name_length   in bytes; SIZE_MAX: up to the NUL
+ * @param value         any bytes; may be NULL when there are none
+ * @param value_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_INVALID for a name or a value outside the limits
+ */
+hsm_status hsm_attributes_set(struct hsm_attributes *attributes,
+                              const char *name,
+                              size_t name_length,
+                              const void *value,
+                              size_t value_length,
+                              hsm_error **error_out);
+
+/**
+ * Marks an attribute as removed: as an update, the handle takes it away where it is there.
+ *
+ * @param name         UTF-8
+ * @param name_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_INVALID for a name outside the limits
+ */
+hsm_status hsm_attributes_remove(struct hsm_attributes *attributes,
+                                 const char *name,
+                                 size_t name_length,
+                                 hsm_error **error_out);
+
+/**
+ * How many attributes there are, removals included.
+ */
+hsm_status hsm_attributes_count(const struct hsm_attributes *attributes,
+                                size_t *count_out,
+                                hsm_error **error_out);
+
+/**
+ * The attribute with a number, counted from 0. What it lends lives until the handle is changed or freed.
+ *
+ * @param name_out          the name, without a NUL at its end
+ * @param name_length_out   in bytes
+ * @param value_out         the value; NULL for a removal
+ * @param value_length_out  in bytes
+ * @return HSM_STATUS_END behind the last
+ */
+hsm_status hsm_attributes_at(const struct hsm_attributes *attributes,
+                             size_t index,
+                             const uint8_t **name_out,
+                             size_t *name_length_out,
+                             const uint8_t **value_out,
+                             size_t *value_length_out,
+                             hsm_error **error_out);
+
+/**
+ * The value of an attribute. It lives until the handle is changed or freed.
+ *
+ * @param name              UTF-8
+ * @param name_length       in bytes; SIZE_MAX: up to the NUL
+ * @param value_out         the value; never NULL on HSM_STATUS_OK, also where it has no bytes
+ * @param value_length_out  in bytes
+ * @return HSM_STATUS_NOT_FOUND when there is none, or it is marked as removed
+ */
+hsm_status hsm_attributes_get(const struct hsm_attributes *attributes,
+                              const char *name,
+                              size_t name_length,
+                              const uint8_t **value_out,
+                              size_t *value_length_out,
+                              hsm_error **error_out);
+
+
+/*
  * STORES
  *
  * The store: the handle that everything else is done through.

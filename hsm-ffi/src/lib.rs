@@ -15,6 +15,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the header says once what every function needs")]
 #![allow(clippy::doc_markdown, reason = "the comments are read in the header, which is no Markdown")]
 
+mod attributes;
 mod callback;
 mod error;
 mod guard;
@@ -25,6 +26,7 @@ mod status;
 mod store;
 mod store_options;
 
+pub use attributes::*;
 pub use callback::*;
 pub use error::*;
 pub use id::*;

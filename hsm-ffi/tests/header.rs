@@ -14,6 +14,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("IDS AND POSITIONS", "id"),
     ("CALLBACKS", "callback"),
     ("OPTIONS OF A STORE", "store_options"),
+    ("ATTRIBUTES", "attributes"),
     ("STORES", "store"),
 ];
 
