@@ -373,8 +373,8 @@ int32_t hsm_error_object(const hsm_error *error,
  *
  * A callback is a record of a function, the user_data that it is called with, and a function that destroys
  * user_data, which may be NULL. The record is copied. user_data belongs to the library from the call on that
- * takes the record: destroy runs exactly once, on every path, also when the arguments of that call are wrong. The
- * page above says on which thread they run and what they must not do.
+ * takes the record: destroy runs exactly once, on every path, also when the arguments of that call are wrong.
+ * The page above says on which thread they run and what they must not do.
  *
  * A callback answers 0 to go on. Anything else stops the call with HSM_STATUS_CANCELLED, and
  * hsm_error_callback() hands it back. Where a callback may be left out, a record of NULLs leaves it out.
@@ -445,7 +445,8 @@ typedef struct hsm_id_callback {
  */
 typedef struct hsm_name_callback {
   /**
-   * Takes a dataset's id and a key in it, which are there during the call only. The key has no NUL at its end.
+   * Takes a dataset's id and a key in it, which are there during the call only. The key has no NUL at its
+   * end.
    */
   int32_t (*call)(void *user_data,
                   const hsm_id *dataset,
@@ -581,8 +582,8 @@ hsm_status hsm_store_options_set_reserve_bytes(struct hsm_store_options *options
  *
  * What a user notes about an object or a dataset: names and values.
  *
- * A name is UTF-8 without NUL, of 1 to 255 bytes. A value is any bytes, up to 64 KiB; all names and values of one
- * object or dataset together have at most 256 KiB.
+ * A name is UTF-8 without NUL, of 1 to 255 bytes. A value is any bytes, up to 64 KiB; all names and values of
+ * one object or dataset together have at most 256 KiB.
  *
  * A handle of attributes is made, filled, passed to calls, and freed. Passed as an update, it sets what it
  * holds, takes away what it marks as removed, and leaves other attributes as they are. Passed for something
@@ -675,6 +676,141 @@ hsm_status hsm_attributes_get(const struct hsm_attributes *attributes,
                               const uint8_t **value_out,
                               size_t *value_length_out,
                               hsm_error **error_out);
+
+
+/*
+ * SETTINGS OF A TIER
+ *
+ * What a tier is like: where its bytes lie, and how much it takes.
+ *
+ * Settings are a handle that is made with its defaults for one tier, or copied from a tier of a store,
+ * changed, passed to a call, and freed. The calls that set something check only what can be wrong alone; the
+ * call that the settings are passed to checks them all together.
+ */
+
+/**
+ * Bytes lie in a directory.
+ */
+#define HSM_BACKEND_POSIX 1
+
+/**
+ * Bytes lie in the memory of the process, and are gone with it: for tests and scratch data.
+ */
+#define HSM_BACKEND_MEMORY 2
+
+/**
+ * A tier that answers at once.
+ */
+#define HSM_ACCESS_ONLINE 1
+
+/**
+ * A tier that answers after a recall, which may take hours: a tape, an archive.
+ */
+#define HSM_ACCESS_DELAYED 2
+
+/**
+ * The settings of one tier.
+ */
+typedef struct hsm_tier_settings hsm_tier_settings;
+
+/**
+ * Makes settings with their defaults: an active tier, online, in the directory tiers/<number> of the store,
+ * without a limit but the room on its file system.
+ *
+ * @param tier          0 (the hottest) to 255 (the coldest)
+ * @param settings_out  free it with hsm_tier_settings_free()
+ */
+hsm_status hsm_tier_settings_new(int32_t tier,
+                                 struct hsm_tier_settings **settings_out,
+                                 hsm_error **error_out);
+
+/**
+ * Frees settings. NULL is fine.
+ */
+void hsm_tier_settings_free(struct hsm_tier_settings *settings);
+
+/**
+ * The directory that the bytes lie in: an absolute path, or one relative to the store. It is made when the
+ * tier is added and its parent is there. An existing tier keeps its own.
+ *
+ * @param path         UTF-8 without NUL, at most 4096 bytes
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_tier_settings_set_root(struct hsm_tier_settings *settings,
+                                      const char *path,
+                                      size_t path_length,
+                                      hsm_error **error_out);
+
+/**
+ * What the bytes go through: HSM_BACKEND_POSIX (the default) or HSM_BACKEND_MEMORY, which has no
+ * directory. An existing tier keeps its own.
+ */
+hsm_status hsm_tier_settings_set_backend(struct hsm_tier_settings *settings,
+                                         int32_t backend,
+                                         hsm_error **error_out);
+
+/**
+ * A word for people; empty for none, the default.
+ *
+ * @param name         UTF-8, at most 255 bytes
+ * @param name_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_tier_settings_set_name(struct hsm_tier_settings *settings,
+                                      const char *name,
+                                      size_t name_length,
+                                      hsm_error **error_out);
+
+/**
+ * How long the tier takes to answer: HSM_ACCESS_ONLINE (the default) or HSM_ACCESS_DELAYED.
+ */
+hsm_status hsm_tier_settings_set_access(struct hsm_tier_settings *settings,
+                                        int32_t access,
+                                        hsm_error **error_out);
+
+/**
+ * Most bytes of objects that the tier may hold; 0, the default: as many as there is room for.
+ */
+hsm_status hsm_tier_settings_set_capacity_bytes(struct hsm_tier_settings *settings,
+                                                uint64_t capacity_bytes,
+                                                hsm_error **error_out);
+
+/**
+ * Objects up to so many bytes are packed together, many in one file; 0: none are. The default is 64 KiB, the
+ * most 1 MiB.
+ */
+hsm_status hsm_tier_settings_set_pack_threshold_bytes(struct hsm_tier_settings *settings,
+                                                      uint64_t pack_threshold_bytes,
+                                                      hsm_error **error_out);
+
+/**
+ * A pack that has grown beyond so many bytes is closed, and the next one begun. The default is 256 MiB, the
+ * least 4096.
+ */
+hsm_status hsm_tier_settings_set_pack_size_bytes(struct hsm_tier_settings *settings,
+                                                 uint64_t pack_size_bytes,
+                                                 hsm_error **error_out);
+
+/**
+ * When policies free the tier, in percent of its capacity: they begin above `high` and stop below `low`. The
+ * defaults are 80 and 90.
+ *
+ * @param low   at most `high`
+ * @param high  at most 100
+ */
+hsm_status hsm_tier_settings_set_watermarks_percent(struct hsm_tier_settings *settings,
+                                                    int32_t low,
+                                                    int32_t high,
+                                                    hsm_error **error_out);
+
+/**
+ * Adds a tier to those that a new store has; it must be none that was added before. Without a call of this, a
+ * new store has tiers 0 to 4 in its directory. A store that exists keeps the tiers it has.
+ *
+ * @return HSM_STATUS_EXISTS when the options have a tier of that number
+ */
+hsm_status hsm_store_options_add_tier(hsm_store_options *options,
+                                      const struct hsm_tier_settings *settings,
+                                      hsm_error **error_out);
 
 
 /*
@@ -865,6 +1001,264 @@ hsm_status hsm_store_reconcile(const struct hsm_store *store,
  */
 hsm_status hsm_testing_panic(const struct hsm_store *store,
                              hsm_error **error_out);
+
+
+/*
+ * TIERS
+ *
+ * Tiers: numbered classes of storage, 0 the hottest, 255 the coldest.
+ *
+ * The settings of the tiers lie in the store and are changed while it is in use, for every handle of it. A
+ * tier goes the way active, draining, retired: hsm_tier_drain() moves everything off it, hsm_tier_retire()
+ * gives its number free. One whose disk is gone is lost: hsm_tier_lose() strikes its copies off.
+ *
+ * A tier is online when it is neither lost nor retired and its root is there with the marker that hsm wrote: a
+ * disk that is not mounted is offline, and nothing is written to the directory below it.
+ */
+
+/**
+ * The tier is read and written.
+ */
+#define HSM_TIER_ACTIVE 1
+
+/**
+ * The tier is only read.
+ */
+#define HSM_TIER_READ_ONLY 2
+
+/**
+ * The tier is only read, and its copies are being moved away.
+ */
+#define HSM_TIER_DRAINING 3
+
+/**
+ * The tier's bytes are gone for good; its copies were struck off.
+ */
+#define HSM_TIER_LOST 4
+
+/**
+ * The tier is empty and out of use. No listing shows it; its number may be given to a new one.
+ */
+#define HSM_TIER_RETIRED 5
+
+/**
+ * A tier's settings, and what is on it.
+ */
+typedef struct hsm_tier_info {
+  /**
+   * Its number.
+   */
+  int32_t tier;
+  /**
+   * HSM_BACKEND_*.
+   */
+  int32_t backend;
+  /**
+   * HSM_TIER_*.
+   */
+  int32_t state;
+  /**
+   * HSM_ACCESS_*.
+   */
+  int32_t access;
+  /**
+   * 1 when its root is in reach now, else 0.
+   */
+  int32_t is_online;
+  /**
+   * Policies stop to free the tier below so many percent of its capacity.
+   */
+  int32_t low_watermark_percent;
+  /**
+   * Policies begin to free the tier above so many percent of its capacity.
+   */
+  int32_t high_watermark_percent;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+  /**
+   * Most bytes of objects it may hold; 0: no limit but the room there is.
+   */
+  uint64_t capacity_bytes;
+  /**
+   * Objects up to this size are packed.
+   */
+  uint64_t pack_threshold_bytes;
+  /**
+   * A pack that has grown beyond this is closed.
+   */
+  uint64_t pack_size_bytes;
+  /**
+   * How many objects have a copy on it, removed ones that may still come back included.
+   */
+  uint64_t objects;
+  /**
+   * How many bytes those copies hold.
+   */
+  uint64_t bytes;
+} hsm_tier_info;
+
+/**
+ * A tier's settings, and what is on it.
+ *
+ * @param info_size  sizeof(hsm_tier_info)
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_stat(const hsm_store *store,
+                         int32_t tier,
+                         struct hsm_tier_info *info_out,
+                         size_t info_size,
+                         hsm_error **error_out);
+
+/**
+ * The next tier of the store: the hottest that is colder than `after`.
+ *
+ * @param after      a tier's number, that of one that is there or not; -1: before the first
+ * @param info_size  sizeof(hsm_tier_info)
+ * @return HSM_STATUS_END when there is none
+ */
+hsm_status hsm_tier_next(const hsm_store *store,
+                         int32_t after,
+                         struct hsm_tier_info *info_out,
+                         size_t info_size,
+                         hsm_error **error_out);
+
+/**
+ * A tier's word for people; "" if it was given none.
+ *
+ * @param buffer       gets the word and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_name(const hsm_store *store,
+                         int32_t tier,
+                         char *buffer,
+                         size_t buffer_size,
+                         size_t *length_out,
+                         hsm_error **error_out);
+
+/**
+ * The directory that a tier's bytes lie in: absolute, or relative to the store's; "" for one in memory.
+ *
+ * @param buffer       gets the path and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_root(const hsm_store *store,
+                         int32_t tier,
+                         char *buffer,
+                         size_t buffer_size,
+                         size_t *length_out,
+                         hsm_error **error_out);
+
+/**
+ * A copy of a tier's settings, to change it by.
+ *
+ * @param settings_out  free it with hsm_tier_settings_free()
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_settings_get(const hsm_store *store,
+                                 int32_t tier,
+                                 hsm_tier_settings **settings_out,
+                                 hsm_error **error_out);
+
+/**
+ * Adds a tier to a store, or gives the number of a retired one to a new one. Its root directory is made if the
+ * parent is there; one that holds other files is refused.
+ *
+ * @return HSM_STATUS_EXISTS when there is such a tier, HSM_STATUS_INVALID for settings that make no sense
+ */
+hsm_status hsm_tier_add(const hsm_store *store,
+                        const hsm_tier_settings *settings,
+                        hsm_error **error_out);
+
+/**
+ * Changes the settings of the tier that they are for. Its backend and its root stay as they are: begin with
+ * hsm_tier_settings_get().
+ *
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_INVALID for another backend or root, or
+ *         settings that make no sense, HSM_STATUS_CONFLICT where another handle changed it meanwhile
+ */
+hsm_status hsm_tier_change(const hsm_store *store,
+                           const hsm_tier_settings *settings,
+                           hsm_error **error_out);
+
+/**
+ * Sets what a tier may be used for. It is read in each of these states.
+ *
+ * @param state  HSM_TIER_ACTIVE, HSM_TIER_READ_ONLY or HSM_TIER_DRAINING
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_INVALID when it is lost
+ */
+hsm_status hsm_tier_set_state(const hsm_store *store,
+                              int32_t tier,
+                              int32_t state,
+                              hsm_error **error_out);
+
+/**
+ * Moves everything off a tier to another. The tier is set draining first, so that nothing new comes. Stopped
+ * by an error, it keeps what was moved and can be called again.
+ *
+ * @param target     another tier
+ * @param moved_out  how many copies were moved; may be NULL
+ */
+hsm_status hsm_tier_drain(const hsm_store *store,
+                          int32_t tier,
+                          int32_t target,
+                          uint64_t *moved_out,
+                          hsm_error **error_out);
+
+/**
+ * Declares a tier's bytes gone for good: its copies are struck off. It cannot be taken back. Stopped by an
+ * error, it can be called again.
+ *
+ * @param lost  called for each object whose last copy that was; may be left out. Where it stops the call, the
+ *              copies that were struck off together with that object's, up to a thousand, are not told of
+ *              again
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_lose(const hsm_store *store,
+                         int32_t tier,
+                         hsm_id_callback lost,
+                         hsm_error **error_out);
+
+/**
+ * Takes a tier that holds no copy out of use. Its number may then be given to another.
+ *
+ * @return HSM_STATUS_EXISTS while it holds copies, those of removed objects that may still come back included;
+ *         HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_retire(const hsm_store *store,
+                           int32_t tier,
+                           hsm_error **error_out);
+
+/**
+ * The settings of all tiers as a YAML file, to be edited and applied again.
+ *
+ * @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ */
+hsm_status hsm_tiers_export(const hsm_store *store,
+                            char *buffer,
+                            size_t buffer_size,
+                            size_t *length_out,
+                            hsm_error **error_out);
+
+/**
+ * Applies a YAML file of tiers: those that it names are added or changed, others stay as they are. Everything
+ * in it is checked before the first is applied; after another error, some may have been.
+ *
+ * @param yaml         UTF-8
+ * @param yaml_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_INVALID, with the place in the file where that can be told
+ */
+hsm_status hsm_tiers_apply(const hsm_store *store,
+                           const char *yaml,
+                           size_t yaml_length,
+                           hsm_error **error_out);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -1,7 +1,7 @@
 //! What a user notes about an object or a dataset: names and values.
 //!
-//! A name is UTF-8 without NUL, of 1 to 255 bytes. A value is any bytes, up to 64 KiB; all names and values of one
-//! object or dataset together have at most 256 KiB.
+//! A name is UTF-8 without NUL, of 1 to 255 bytes. A value is any bytes, up to 64 KiB; all names and values of
+//! one object or dataset together have at most 256 KiB.
 //!
 //! A handle of attributes is made, filled, passed to calls, and freed. Passed as an update, it sets what it
 //! holds, takes away what it marks as removed, and leaves other attributes as they are. Passed for something

@@ -2,8 +2,8 @@
 //!
 //! A callback is a record of a function, the user_data that it is called with, and a function that destroys
 //! user_data, which may be NULL. The record is copied. user_data belongs to the library from the call on that
-//! takes the record: destroy runs exactly once, on every path, also when the arguments of that call are wrong. The
-//! page above says on which thread they run and what they must not do.
+//! takes the record: destroy runs exactly once, on every path, also when the arguments of that call are wrong.
+//! The page above says on which thread they run and what they must not do.
 //!
 //! A callback answers 0 to go on. Anything else stops the call with HSM_STATUS_CANCELLED, and
 //! hsm_error_callback() hands it back. Where a callback may be left out, a record of NULLs leaves it out.
@@ -63,7 +63,8 @@ pub struct hsm_id_callback {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct hsm_name_callback {
-    /// Takes a dataset's id and a key in it, which are there during the call only. The key has no NUL at its end.
+    /// Takes a dataset's id and a key in it, which are there during the call only. The key has no NUL at its
+    /// end.
     pub call: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -104,7 +105,8 @@ record!(hsm_write_callback, *const c_void, usize);
 record!(hsm_id_callback, *const hsm_id);
 record!(hsm_name_callback, *const hsm_id, *const c_void, usize);
 
-/// A record as it came in: taken before anything else is looked at, so that user_data is destroyed on every path.
+/// A record as it came in: taken before anything else is looked at, so that user_data is destroyed on every
+/// path.
 #[derive(Debug)]
 pub(crate) struct Taken<R: Record> {
     record: R,
@@ -210,6 +212,27 @@ impl Callback<hsm_name_callback> {
         let key = name.key.as_ptr().cast();
         // SAFETY: as the host promised; the id and the key are there during the call.
         self.answer(unsafe { (self.call)(self.user_data(), &raw const dataset, key, name.key.len()) })
+    }
+}
+
+/// Carries the error of a callback past the engine, whose own errors cannot hold it.
+#[derive(Debug, Default)]
+pub(crate) struct Stopped {
+    error: Option<hsm_error>,
+}
+
+impl Stopped {
+    /// What the callback answered, as the engine hears it.
+    pub(crate) fn note<T>(&mut self, answer: Result<T, hsm_error>) -> hsm_core::Result<T> {
+        answer.map_err(|error| {
+            self.error = Some(error);
+            hsm_core::Error::Cancelled { reason: "its callback".to_owned() }
+        })
+    }
+
+    /// What the engine answered, as the caller hears it.
+    pub(crate) fn answer<T>(self, answer: hsm_core::Result<T>) -> Result<T, hsm_error> {
+        answer.map_err(|error| self.error.unwrap_or_else(|| error.into()))
     }
 }
 

@@ -25,6 +25,8 @@ mod output;
 mod status;
 mod store;
 mod store_options;
+mod tier;
+mod tier_settings;
 
 pub use attributes::*;
 pub use callback::*;
@@ -33,3 +35,5 @@ pub use id::*;
 pub use status::*;
 pub use store::*;
 pub use store_options::*;
+pub use tier::*;
+pub use tier_settings::*;

@@ -7,6 +7,7 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 use hsm_core::StoreOptions;
+use hsm_core::object::TierConfig;
 
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
@@ -17,6 +18,8 @@ use crate::{input, output};
 #[derive(Debug, Clone)]
 pub struct hsm_store_options {
     pub(crate) options: StoreOptions,
+    /// The tiers that were added.
+    pub(crate) tiers: Vec<TierConfig>,
 }
 
 /// Open the store that is there, or create one.
@@ -38,7 +41,10 @@ pub unsafe extern "C" fn hsm_store_options_new(
         // SAFETY: NULL, or a place for a handle.
         unsafe {
             output::no_handle(options_out, "options_out")?;
-            output::handle(options_out, hsm_store_options { options: StoreOptions::new() });
+            output::handle(
+                options_out,
+                hsm_store_options { options: StoreOptions::new(), tiers: Vec::new() },
+            );
         }
         done()
     })

@@ -15,7 +15,9 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("CALLBACKS", "callback"),
     ("OPTIONS OF A STORE", "store_options"),
     ("ATTRIBUTES", "attributes"),
+    ("SETTINGS OF A TIER", "tier_settings"),
     ("STORES", "store"),
+    ("TIERS", "tier"),
 ];
 
 fn root() -> &'static Path {
