@@ -1260,6 +1260,429 @@ hsm_status hsm_tiers_apply(const hsm_store *store,
                            size_t yaml_length,
                            hsm_error **error_out);
 
+
+/*
+ * DATASETS AND KEYS
+ *
+ * Datasets: named groups of objects, in which objects have keys.
+ *
+ * A dataset's name is UTF-8 without NUL, of 1 to 255 bytes, and unique in the store. A key is 1 to 4096 bytes
+ * without NUL; keys are ordered by their bytes. An object may have several keys, in several datasets, or none:
+ * it is reached by its id in any case. A dataset with a cursor over it is listed by key.
+ *
+ * An hsm_dataset is what was known of a dataset when it was opened. It does not change, may be shared
+ * between threads, and may outlive the store.
+ */
+
+/**
+ * What was known of a dataset.
+ */
+typedef struct hsm_dataset hsm_dataset;
+
+/**
+ * A dataset in numbers.
+ */
+typedef struct hsm_dataset_info {
+  /**
+   * Its id.
+   */
+  hsm_id id;
+  /**
+   * When it was created.
+   */
+  int64_t created_ns;
+  /**
+   * How many keys it holds.
+   */
+  uint64_t keys;
+  /**
+   * How many attributes it has.
+   */
+  uint64_t attributes;
+} hsm_dataset_info;
+
+/**
+ * Creates a dataset. Durable when this returns.
+ *
+ * @param name         UTF-8
+ * @param name_length  in bytes; SIZE_MAX: up to the NUL
+ * @param attributes   its first attributes; NULL: none
+ * @param dataset_out  gets the id that was drawn for it
+ * @return HSM_STATUS_EXISTS when the name is taken, HSM_STATUS_INVALID for a name or attributes outside the
+ *         limits
+ */
+hsm_status hsm_dataset_create(const hsm_store *store,
+                              const char *name,
+                              size_t name_length,
+                              const hsm_attributes *attributes,
+                              hsm_id *dataset_out,
+                              hsm_error **error_out);
+
+/**
+ * The id of the dataset with a name.
+ *
+ * @param name         UTF-8
+ * @param name_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_NOT_FOUND when there is none
+ */
+hsm_status hsm_dataset_find(const hsm_store *store,
+                            const char *name,
+                            size_t name_length,
+                            hsm_id *dataset_out,
+                            hsm_error **error_out);
+
+/**
+ * Opens what is known of a dataset now.
+ *
+ * @param dataset      its id
+ * @param dataset_out  free it with hsm_dataset_free()
+ * @return HSM_STATUS_NOT_FOUND when there is none
+ */
+hsm_status hsm_dataset_open(const hsm_store *store,
+                            const hsm_id *dataset,
+                            struct hsm_dataset **dataset_out,
+                            hsm_error **error_out);
+
+/**
+ * Opens the next dataset in the order of names. One that is there throughout such a listing is met exactly
+ * once.
+ *
+ * @param after         the name of the one before, whether it is still there or not; NULL: open the first
+ * @param after_length  in bytes; SIZE_MAX: up to the NUL
+ * @param dataset_out   free it with hsm_dataset_free()
+ * @return HSM_STATUS_END when there is none
+ */
+hsm_status hsm_dataset_next(const hsm_store *store,
+                            const char *after,
+                            size_t after_length,
+                            struct hsm_dataset **dataset_out,
+                            hsm_error **error_out);
+
+/**
+ * A dataset in numbers, as it was when it was opened.
+ *
+ * @param info_size  sizeof(hsm_dataset_info)
+ */
+hsm_status hsm_dataset_stat(const struct hsm_dataset *dataset,
+                            struct hsm_dataset_info *info_out,
+                            size_t info_size,
+                            hsm_error **error_out);
+
+/**
+ * A dataset's name. It lives as long as the handle.
+ *
+ * @param name_out         the name, with a NUL at its end
+ * @param name_length_out  its length in bytes, without the NUL; may be NULL
+ */
+hsm_status hsm_dataset_name(const struct hsm_dataset *dataset,
+                            const char **name_out,
+                            size_t *name_length_out,
+                            hsm_error **error_out);
+
+/**
+ * A dataset's attributes. They live as long as the handle, and are not freed.
+ */
+hsm_status hsm_dataset_attributes(const struct hsm_dataset *dataset,
+                                  const hsm_attributes **attributes_out,
+                                  hsm_error **error_out);
+
+/**
+ * Frees a dataset's handle. NULL is fine.
+ */
+void hsm_dataset_free(struct hsm_dataset *dataset);
+
+/**
+ * Sets and removes attributes of a dataset; others stay. Durable when this returns.
+ *
+ * @param dataset       its id
+ * @param attributes    what is set, and what is removed
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such dataset, HSM_STATUS_INVALID when all its attributes
+ *         together would be outside the limits
+ */
+hsm_status hsm_dataset_set_attributes(const hsm_store *store,
+                                      const hsm_id *dataset,
+                                      const hsm_attributes *attributes,
+                                      hsm_position *position_out,
+                                      hsm_error **error_out);
+
+/**
+ * Removes a dataset that holds no key. Durable when this returns.
+ *
+ * @param dataset       its id
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_EXISTS while it holds keys, HSM_STATUS_NOT_FOUND when there is none
+ */
+hsm_status hsm_dataset_remove(const hsm_store *store,
+                              const hsm_id *dataset,
+                              hsm_position *position_out,
+                              hsm_error **error_out);
+
+/**
+ * Gives an object a key, beside those that it has. Durable when this returns.
+ *
+ * @param dataset       the dataset's id
+ * @param key           any bytes but NUL
+ * @param key_length    in bytes; SIZE_MAX: up to the NUL
+ * @param object        the object's id
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_EXISTS when the key is taken, HSM_STATUS_NOT_FOUND when there is no such dataset or
+ *         object
+ */
+hsm_status hsm_key_add(const hsm_store *store,
+                       const hsm_id *dataset,
+                       const void *key,
+                       size_t key_length,
+                       const hsm_id *object,
+                       hsm_position *position_out,
+                       hsm_error **error_out);
+
+/**
+ * Takes a key from the object that has it. The object stays, also without a key. Durable when this returns.
+ *
+ * @param dataset       the dataset's id
+ * @param key           any bytes but NUL
+ * @param key_length    in bytes; SIZE_MAX: up to the NUL
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when no object has it
+ */
+hsm_status hsm_key_remove(const hsm_store *store,
+                          const hsm_id *dataset,
+                          const void *key,
+                          size_t key_length,
+                          hsm_position *position_out,
+                          hsm_error **error_out);
+
+/**
+ * The object that has a key.
+ *
+ * @param dataset     the dataset's id
+ * @param key         any bytes but NUL
+ * @param key_length  in bytes; SIZE_MAX: up to the NUL
+ * @param object_out  gets the object's id
+ * @return HSM_STATUS_NOT_FOUND when none has it
+ */
+hsm_status hsm_key_find(const hsm_store *store,
+                        const hsm_id *dataset,
+                        const void *key,
+                        size_t key_length,
+                        hsm_id *object_out,
+                        hsm_error **error_out);
+
+
+/*
+ * OBJECTS
+ *
+ * Objects: bytes and attributes under an id.
+ *
+ * An object's content changes by whole generations, counted from 1. Each tier holds at most one copy of it.
+ * It is verified once it was read back from the medium and found whole.
+ *
+ * An hsm_object is what was known of an object when it was opened, or when a cursor or a reader met it. It
+ * does not change, may be shared between threads, and may outlive the store where it was opened by
+ * hsm_object_open(); those that are lent live as long as the lender says.
+ */
+
+/**
+ * What was known of an object.
+ */
+typedef struct hsm_object hsm_object;
+
+/**
+ * An object in numbers.
+ */
+typedef struct hsm_object_info {
+  /**
+   * Its id.
+   */
+  hsm_id id;
+  /**
+   * The dataset of its first key; zeros where it has none.
+   */
+  hsm_id dataset;
+  /**
+   * Counts its contents from 1; 0: it never had data.
+   */
+  uint64_t generation;
+  /**
+   * Length of its content in bytes.
+   */
+  uint64_t size_bytes;
+  /**
+   * Checksums are kept for blocks of so many bytes; 0 without data.
+   */
+  uint64_t block_size_bytes;
+  /**
+   * When it came to be.
+   */
+  int64_t created_ns;
+  /**
+   * When its content last changed.
+   */
+  int64_t modified_ns;
+  /**
+   * When its content was last known to be read; 0: unknown.
+   */
+  int64_t accessed_ns;
+  /**
+   * 0 while it lives; after its removal: until when it can be brought back.
+   */
+  int64_t removed_until_ns;
+  /**
+   * The number of the last change to anything about it.
+   */
+  uint64_t changed;
+  /**
+   * How many copies there are.
+   */
+  uint64_t copies;
+  /**
+   * How many digests of its content are recorded.
+   */
+  uint64_t digests;
+  /**
+   * How many attributes it has.
+   */
+  uint64_t attributes;
+  /**
+   * 1 when it has data, also of no bytes; 0 when it was created without.
+   */
+  int32_t has_data;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+} hsm_object_info;
+
+/**
+ * One copy of an object.
+ */
+typedef struct hsm_copy_info {
+  /**
+   * The tier that it lies on.
+   */
+  int32_t tier;
+  /**
+   * 1 when it was ever read back from the medium and found whole, else 0.
+   */
+  int32_t is_verified;
+  /**
+   * When it was made.
+   */
+  int64_t created_ns;
+  /**
+   * When it was last read back and found whole; 0: never.
+   */
+  int64_t verified_ns;
+  /**
+   * In how many pieces it lies.
+   */
+  uint64_t pieces;
+} hsm_copy_info;
+
+/**
+ * Opens what is known of a live object now.
+ *
+ * @param id          the object's id
+ * @param object_out  free it with hsm_object_free()
+ * @return HSM_STATUS_NOT_FOUND when there is none, or it was removed
+ */
+hsm_status hsm_object_open(const hsm_store *store,
+                           const hsm_id *id,
+                           struct hsm_object **object_out,
+                           hsm_error **error_out);
+
+/**
+ * Frees an object's handle that hsm_object_open() made; what was lent is never freed. NULL is fine.
+ */
+void hsm_object_free(struct hsm_object *object);
+
+/**
+ * An object in numbers.
+ *
+ * @param info_size  sizeof(hsm_object_info)
+ */
+hsm_status hsm_object_stat(const struct hsm_object *object,
+                           struct hsm_object_info *info_out,
+                           size_t info_size,
+                           hsm_error **error_out);
+
+/**
+ * One of an object's copies, the one on the hottest tier first.
+ *
+ * @param index      counted from 0
+ * @param copy_size  sizeof(hsm_copy_info)
+ * @return HSM_STATUS_END behind the last
+ */
+hsm_status hsm_object_copy_at(const struct hsm_object *object,
+                              size_t index,
+                              struct hsm_copy_info *copy_out,
+                              size_t copy_size,
+                              hsm_error **error_out);
+
+/**
+ * One of the recorded digests of an object's content, as algorithm:hexadecimal.
+ *
+ * @param index        counted from 0
+ * @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return HSM_STATUS_END behind the last
+ */
+hsm_status hsm_object_digest_at(const struct hsm_object *object,
+                                size_t index,
+                                char *buffer,
+                                size_t buffer_size,
+                                size_t *length_out,
+                                hsm_error **error_out);
+
+/**
+ * An object's attributes. They live as long as the object's handle, and are not freed.
+ */
+hsm_status hsm_object_attributes(const struct hsm_object *object,
+                                 const hsm_attributes **attributes_out,
+                                 hsm_error **error_out);
+
+/**
+ * An object's first key; hsm_object_stat() says in which dataset. It lives as long as the object's handle.
+ *
+ * @param key_out         the key, without a NUL at its end
+ * @param key_length_out  in bytes
+ * @return HSM_STATUS_END where it has none
+ */
+hsm_status hsm_object_key(const struct hsm_object *object,
+                          const uint8_t **key_out,
+                          size_t *key_length_out,
+                          hsm_error **error_out);
+
+/**
+ * Tells of every key of a live object, those in one dataset together, in the order of their bytes. One that
+ * it has throughout is told of exactly once.
+ *
+ * @param id    the object's id
+ * @param name  called for each
+ * @return HSM_STATUS_NOT_FOUND when there is no such object
+ */
+hsm_status hsm_object_names(const hsm_store *store,
+                            const hsm_id *id,
+                            hsm_name_callback name,
+                            hsm_error **error_out);
+
+/**
+ * Sets and removes attributes of a live object; others stay. Durable when this returns.
+ *
+ * @param id            the object's id
+ * @param attributes    what is set, and what is removed
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such object, HSM_STATUS_INVALID when all its attributes
+ *         together would be outside the limits
+ */
+hsm_status hsm_object_set_attributes(const hsm_store *store,
+                                     const hsm_id *id,
+                                     const hsm_attributes *attributes,
+                                     hsm_position *position_out,
+                                     hsm_error **error_out);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -17,10 +17,12 @@
 
 mod attributes;
 mod callback;
+mod dataset;
 mod error;
 mod guard;
 mod id;
 mod input;
+mod object;
 mod output;
 mod status;
 mod store;
@@ -30,8 +32,10 @@ mod tier_settings;
 
 pub use attributes::*;
 pub use callback::*;
+pub use dataset::*;
 pub use error::*;
 pub use id::*;
+pub use object::*;
 pub use status::*;
 pub use store::*;
 pub use store_options::*;

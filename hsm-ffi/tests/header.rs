@@ -18,6 +18,8 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("SETTINGS OF A TIER", "tier_settings"),
     ("STORES", "store"),
     ("TIERS", "tier"),
+    ("DATASETS AND KEYS", "dataset"),
+    ("OBJECTS", "object"),
 ];
 
 fn root() -> &'static Path {
