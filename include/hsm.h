@@ -1683,6 +1683,185 @@ hsm_status hsm_object_set_attributes(const hsm_store *store,
                                      hsm_position *position_out,
                                      hsm_error **error_out);
 
+
+/*
+ * QUERIES
+ *
+ * Which objects a cursor lists.
+ *
+ * A query is a handle that is made, narrowed, passed to hsm_cursor_open(), and freed. Without anything set it
+ * means every live object, in the order of ids. What is set must hold all together. Setting the same again
+ * replaces what was set.
+ */
+
+/**
+ * Which objects to list.
+ */
+typedef struct hsm_query hsm_query;
+
+/**
+ * Makes a query for every live object.
+ *
+ * @param query_out  free it with hsm_query_free()
+ */
+hsm_status hsm_query_new(struct hsm_query **query_out,
+                         hsm_error **error_out);
+
+/**
+ * Frees a query. NULL is fine.
+ */
+void hsm_query_free(struct hsm_query *query);
+
+/**
+ * Only objects with a key in a dataset, in the order of their keys there, each once for each of its keys.
+ *
+ * @param dataset  its id; NULL: in any, or none
+ */
+hsm_status hsm_query_set_dataset(struct hsm_query *query,
+                                 const hsm_id *dataset,
+                                 hsm_error **error_out);
+
+/**
+ * Only keys that begin with these bytes; needs a dataset, at the latest when a cursor is opened. No bytes: any
+ * key.
+ *
+ * @param prefix         any bytes; may be NULL when there are none
+ * @param prefix_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_query_set_key_prefix(struct hsm_query *query,
+                                    const void *prefix,
+                                    size_t prefix_length,
+                                    hsm_error **error_out);
+
+/**
+ * Only objects with a copy on a tier; -1: on any, or none.
+ */
+hsm_status hsm_query_set_tier(struct hsm_query *query,
+                              int32_t tier,
+                              hsm_error **error_out);
+
+/**
+ * Only objects without a copy on a tier; -1: whatever they have.
+ */
+hsm_status hsm_query_set_not_on_tier(struct hsm_query *query,
+                                     int32_t tier,
+                                     hsm_error **error_out);
+
+/**
+ * Only objects of at least `min_bytes` and at most `max_bytes`; 0 and UINT64_MAX: of any size. An object
+ * without data counts as one of no bytes.
+ *
+ * @return HSM_STATUS_INVALID when min_bytes is greater than max_bytes
+ */
+hsm_status hsm_query_set_size_range(struct hsm_query *query,
+                                    uint64_t min_bytes,
+                                    uint64_t max_bytes,
+                                    hsm_error **error_out);
+
+/**
+ * Only objects that came to be at `from_ns` or later, and before `before_ns`; INT64_MIN and INT64_MAX: at any
+ * time.
+ *
+ * @return HSM_STATUS_INVALID when from_ns is later than before_ns
+ */
+hsm_status hsm_query_set_created_range_ns(struct hsm_query *query,
+                                          int64_t from_ns,
+                                          int64_t before_ns,
+                                          hsm_error **error_out);
+
+/**
+ * Only objects whose content last changed at `from_ns` or later, and before `before_ns`; INT64_MIN and
+ * INT64_MAX: at any time.
+ *
+ * @return HSM_STATUS_INVALID when from_ns is later than before_ns
+ */
+hsm_status hsm_query_set_modified_range_ns(struct hsm_query *query,
+                                           int64_t from_ns,
+                                           int64_t before_ns,
+                                           hsm_error **error_out);
+
+/**
+ * Only objects with an attribute.
+ *
+ * @param name          UTF-8; NULL: whatever attributes they have
+ * @param name_length   in bytes; SIZE_MAX: up to the NUL
+ * @param value         only with this value; NULL: with any
+ * @param value_length  in bytes; SIZE_MAX: up to the NUL; not looked at when value is NULL
+ */
+hsm_status hsm_query_set_attribute(struct hsm_query *query,
+                                   const char *name,
+                                   size_t name_length,
+                                   const void *value,
+                                   size_t value_length,
+                                   hsm_error **error_out);
+
+/**
+ * Lists removed objects that can still be brought back, in place of live ones: 0 (the default) or not 0. In a
+ * dataset there are none, since a removed object has no key.
+ */
+hsm_status hsm_query_set_removed(struct hsm_query *query,
+                                 int32_t removed,
+                                 hsm_error **error_out);
+
+
+/*
+ * CURSORS
+ *
+ * Listing objects, however many there are.
+ *
+ * A cursor fetches objects page by page and holds nothing between two pages, so it may be kept for as long as
+ * one likes. An object that is there throughout the listing appears exactly once (in a dataset: once for each
+ * of its keys there); one that comes or goes meanwhile may or may not. What is said of an object is as it was
+ * when its page was fetched.
+ *
+ *     hsm_cursor *cursor = NULL;
+ *     const hsm_object *object;
+ *     hsm_status status = hsm_cursor_open(store, NULL, &cursor, &error);
+ *     if (status == HSM_STATUS_OK)
+ *         while ((status = hsm_cursor_next(cursor, &object, NULL, NULL, &error)) == HSM_STATUS_OK)
+ *             visit(object);
+ *     hsm_cursor_free(cursor);
+ */
+
+/**
+ * A listing that is under way.
+ */
+typedef struct hsm_cursor hsm_cursor;
+
+/**
+ * Begins a listing.
+ *
+ * @param query       which objects; NULL: every live one, in the order of ids. It is copied
+ * @param cursor_out  free it with hsm_cursor_free()
+ * @return HSM_STATUS_NOT_FOUND when the query's dataset does not exist, HSM_STATUS_INVALID for a prefix of
+ *         keys without a dataset
+ */
+hsm_status hsm_cursor_open(const hsm_store *store,
+                           const hsm_query *query,
+                           struct hsm_cursor **cursor_out,
+                           hsm_error **error_out);
+
+/**
+ * The next object. What it lends lives until the next call on the cursor, or its free. After an error it may
+ * be called again, and goes on where it was.
+ *
+ * @param object_out      the object
+ * @param key_out         the key it was found under, without a NUL at its end; no bytes outside a dataset.
+ *                        May be NULL
+ * @param key_length_out  in bytes; may be NULL
+ * @return HSM_STATUS_END behind the last
+ */
+hsm_status hsm_cursor_next(struct hsm_cursor *cursor,
+                           const hsm_object **object_out,
+                           const uint8_t **key_out,
+                           size_t *key_length_out,
+                           hsm_error **error_out);
+
+/**
+ * Ends a listing. NULL is fine.
+ */
+void hsm_cursor_free(struct hsm_cursor *cursor);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

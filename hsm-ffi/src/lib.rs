@@ -17,13 +17,16 @@
 
 mod attributes;
 mod callback;
+mod cursor;
 mod dataset;
 mod error;
+mod fork;
 mod guard;
 mod id;
 mod input;
 mod object;
 mod output;
+mod query;
 mod status;
 mod store;
 mod store_options;
@@ -32,10 +35,12 @@ mod tier_settings;
 
 pub use attributes::*;
 pub use callback::*;
+pub use cursor::*;
 pub use dataset::*;
 pub use error::*;
 pub use id::*;
 pub use object::*;
+pub use query::*;
 pub use status::*;
 pub use store::*;
 pub use store_options::*;

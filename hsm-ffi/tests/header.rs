@@ -20,6 +20,8 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("TIERS", "tier"),
     ("DATASETS AND KEYS", "dataset"),
     ("OBJECTS", "object"),
+    ("QUERIES", "query"),
+    ("CURSORS", "cursor"),
 ];
 
 fn root() -> &'static Path {
