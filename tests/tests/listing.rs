@@ -71,6 +71,23 @@ fn names_are_listed_page_by_page_while_others_come_and_go() {
 }
 
 #[test]
+fn a_page_of_objects_with_large_attributes_is_short() {
+    let fixture = Fixture::new();
+    let attributes: Attributes =
+        ["a", "b", "c"].map(|name| (name.to_owned(), vec![7; 64 << 10])).into_iter().collect();
+    let options = PutOptions { attributes, ..PutOptions::default() };
+    let mut batch = fixture.store.batch(true, Durability::Relaxed);
+    let objects = 40;
+    for _ in 0..objects {
+        batch.put(b"x", &options).unwrap();
+    }
+    batch.commit().unwrap().into_iter().for_each(|answer| drop(answer.unwrap()));
+    let first = fixture.store.page(&Query::default(), None, 1000).unwrap();
+    assert!(first.next.is_some() && first.items.len() * (192 << 10) < 5 << 20, "{}", first.items.len());
+    assert_eq!(ids(&fixture.store, &Query::default()).len(), objects);
+}
+
+#[test]
 fn datasets_are_listed_page_by_page_and_removed_only_when_empty() {
     let fixture = Fixture::new();
     let mut names: Vec<String> = (0..25).map(|number| format!("set {number:02} é")).collect();

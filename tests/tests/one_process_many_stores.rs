@@ -117,6 +117,18 @@ fn a_second_image_of_the_library_in_one_process_is_refused_until_the_first_has_c
 }
 
 #[test]
+fn a_handle_says_whether_it_was_closed_through_another_clone() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let clone = store.clone();
+    assert!(!clone.is_closed());
+    clone.check().unwrap();
+    store.close().unwrap();
+    assert!(clone.is_closed());
+    assert!(matches!(clone.check(), Err(hsm_core::Error::Closed { .. })));
+}
+
+#[test]
 fn a_forked_child_is_refused_everywhere_and_harms_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");

@@ -66,7 +66,7 @@ pub struct Page {
     /// Objects that match, each with the key it was found under (empty outside a dataset).
     pub items: Vec<(Vec<u8>, Object)>,
     /// Where the next page begins; `None`: the listing is done. A page may be short, or empty, and still
-    /// not be the last: looking at rows that do not match is bounded too.
+    /// not be the last: looking at rows that do not match is bounded too, and so are the bytes of a page.
     pub next: Option<Cursor>,
 }
 

@@ -17,6 +17,8 @@ use crate::wire::Reader;
 
 /// Rows looked at for one page, at most, however few of them match.
 const ROWS_A_PAGE_MAX: usize = 10_000;
+/// A page ends where its attributes and keys have grown beyond so many bytes: one object alone may have 256 KiB.
+const BYTES_A_PAGE_MAX: usize = 4 << 20;
 const DATASET_COLUMNS: &str = "id, name, created, attributes, keys";
 
 pub(super) fn resolve(connection: &Connection, name: &Name) -> Result<Option<ObjectId>> {
@@ -216,7 +218,7 @@ pub(super) fn page(
     let mut statement = connection.prepare_cached(&sql).map_err(failed("list objects"))?;
     let mut rows = statement.query(params_from_iter(values)).map_err(failed("list objects"))?;
     let mut page = Page::default();
-    let mut looked_at = 0;
+    let (mut looked_at, mut bytes) = (0, 0);
     while let Some(found) = rows.next().map_err(failed("list objects"))? {
         looked_at += 1;
         let object = row::object(found).map_err(failed("list objects"))?;
@@ -226,9 +228,11 @@ pub(super) fn page(
             None => After::Id(object.id),
         };
         if matches(query, &object) {
+            bytes += key.as_ref().map_or(0, Vec::len);
+            bytes += object.attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
             page.items.push((key.unwrap_or_default(), object));
         }
-        if looked_at == ROWS_A_PAGE_MAX || page.items.len() >= limit {
+        if looked_at == ROWS_A_PAGE_MAX || bytes > BYTES_A_PAGE_MAX || page.items.len() >= limit {
             page.next = Some(Cursor { after: cursor });
             break;
         }
