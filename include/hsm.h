@@ -586,9 +586,10 @@ hsm_status hsm_store_options_set_reserve_bytes(struct hsm_store_options *options
  * one object or dataset together have at most 256 KiB.
  *
  * A handle of attributes is made, filled, passed to calls, and freed. Passed as an update, it sets what it
- * holds, takes away what it marks as removed, and leaves other attributes as they are. Passed for something
- * new, its removals mean nothing. The handles that objects, datasets and events lend are read in the same way.
- * Attributes stand in the order of their names' bytes.
+ * holds, takes away what it marks as removed, and leaves other attributes as they are. Where a call only sets
+ * attributes, as that of a put or of a new dataset does, its removals mean nothing. The handles that
+ * objects, datasets and events lend are read in the same way. Attributes stand in the order of their names'
+ * bytes.
  */
 
 /**

@@ -4,9 +4,10 @@
 //! one object or dataset together have at most 256 KiB.
 //!
 //! A handle of attributes is made, filled, passed to calls, and freed. Passed as an update, it sets what it
-//! holds, takes away what it marks as removed, and leaves other attributes as they are. Passed for something
-//! new, its removals mean nothing. The handles that objects, datasets and events lend are read in the same way.
-//! Attributes stand in the order of their names' bytes.
+//! holds, takes away what it marks as removed, and leaves other attributes as they are. Where a call only sets
+//! attributes, as that of a put or of a new dataset does, its removals mean nothing. The handles that
+//! objects, datasets and events lend are read in the same way. Attributes stand in the order of their names'
+//! bytes.
 
 use std::ffi::{c_char, c_void};
 

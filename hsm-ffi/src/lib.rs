@@ -5,7 +5,8 @@
 //!
 //! - `guard` is the one way in: it catches panics and turns errors into statuses;
 //! - `input` and `output` hold the rules for what crosses the boundary;
-//! - `callback` calls back into the host.
+//! - `callback` calls back into the host;
+//! - `fork` tells quickly whether the process was forked.
 //!
 //! What it does not do: anything of its own. Each function checks its arguments and calls one verb of
 //! `hsm_core`. `tests/header.rs` generates the header and compares it with the committed one.
