@@ -179,12 +179,11 @@ pub unsafe extern "C" fn hsm_attributes_at(
             output::check_place(value_length_out, "value_length_out")?;
             let Some((name, value)) = attributes.updates.get(index) else { return Ok(HSM_STATUS_END) };
             output::lend(name_out, name_length_out, name.as_bytes(), "name_out")?;
-            match value {
-                Some(value) => output::lend(value_out, value_length_out, value, "value_out")?,
-                None => {
-                    value_out.write(std::ptr::null());
-                    value_length_out.write(0);
-                }
+            if let Some(value) = value {
+                output::lend(value_out, value_length_out, value, "value_out")?;
+            } else {
+                value_out.write(std::ptr::null());
+                value_length_out.write(0);
             }
         }
         done()
