@@ -15,6 +15,7 @@
 //!
 //! What it does not do: buffer, retry errors, or know any format.
 
+mod descriptor;
 pub(crate) mod memory;
 mod os;
 
@@ -24,6 +25,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use descriptor::Descriptor;
 pub use memory::MemoryDisk;
 pub use os::OsDisk;
 

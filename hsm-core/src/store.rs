@@ -12,6 +12,7 @@
 mod attributes;
 mod batch;
 mod dataset;
+mod descriptor;
 mod feed;
 mod get;
 mod list;
@@ -22,6 +23,7 @@ mod options;
 mod parts;
 mod patch;
 mod put;
+mod put_file;
 mod remove;
 mod sweep;
 mod tiers;

@@ -152,6 +152,13 @@ impl Reader {
         }
     }
 
+    /// Reads into `buffer` from where the last sequential read ended, or a seek went; 0 at the end.
+    pub fn read_next(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let read = self.read_at(buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+
     /// Reads from another copy of the same generation, and goes on with that one.
     fn read_elsewhere(&mut self, buffer: &mut [u8], offset: u64, first: Error) -> Result<usize> {
         let engine = self.store.engine();
@@ -177,7 +184,7 @@ impl Reader {
     }
 
     /// Calls `take` with all bytes in order, in runs of bounded length. Returns the size.
-    fn each_run(&mut self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
+    pub(super) fn each_run(&mut self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
         let size = self.size();
         let mut buffer = vec![0; RUN_LEN.min(size as usize)];
         let mut offset = 0;
@@ -195,9 +202,7 @@ impl Reader {
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.read_at(buffer, self.position).map_err(io::Error::other)?;
-        self.position += read as u64;
-        Ok(read)
+        self.read_next(buffer).map_err(io::Error::other)
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Part {
     length: u64,
     block: Option<(BlockHasher, u64)>,
     digests: Vec<BlockDigest>,
+    /// A write that failed left a hole: the part cannot be finished any more.
+    failed: Option<Error>,
 }
 
 /// Says what a part holds; whoever commits needs those of all parts.
@@ -155,6 +157,7 @@ impl Parts {
             length: 0,
             block: None,
             digests: Vec::new(),
+            failed: None,
         })
     }
 
@@ -299,16 +302,22 @@ impl Parts {
 impl Part {
     /// Adds the next bytes of the part.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        self.store.engine().check()?;
+        self.check()?;
         if (self.offset + self.length).saturating_add(bytes.len() as u64) > SIZE_MAX {
             return Err(Error::invalid("size", "an object has at most 2^63 - 1 bytes"));
         }
         for run in bytes.chunks(RUN_LEN) {
-            self.place.write_at(run, self.offset + self.length)?;
+            let written = self.place.write_at(run, self.offset + self.length);
+            written.inspect_err(|error| self.failed = Some(error.clone()))?;
             self.length += run.len() as u64;
             self.hash(run);
         }
         Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.store.engine().check()?;
+        self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 
     fn hash(&mut self, mut bytes: &[u8]) {
@@ -328,7 +337,7 @@ impl Part {
 
     /// Ends the part: its bytes are durable when this returns.
     pub fn finish(mut self) -> Result<PartReceipt> {
-        self.store.engine().check()?;
+        self.check()?;
         if let Some((hasher, _)) = self.block.take() {
             self.digests.push(hasher.finish());
         }

@@ -1,13 +1,11 @@
 //! Put: new content under an id or a name, whole or not at all.
 
 use std::io::{self, Read, Write};
-use std::path::Path;
 
 use super::Store;
 use crate::catalog::{Committed, Durability, Expect};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
-use crate::error::{Error, IoContext, Kind, Result};
-use crate::file::{Disk as _, File, Mode, OsDisk};
+use crate::error::{Error, Kind, Result};
 use crate::integrity::{Algorithm, Digest, DigestSet};
 use crate::journal::{Change, Updates};
 use crate::object::{
@@ -18,7 +16,7 @@ use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyWriter, Written};
 
 /// Bytes read at once from a caller's reader or file.
-const RUN_LEN: usize = 1 << 20;
+pub(super) const RUN_LEN: usize = 1 << 20;
 
 /// Whether the object must exist before a put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -237,60 +235,6 @@ impl Store {
                 Err(error) => return Err(Error::Cancelled { reason: format!("the source failed: {error}") }),
             }
         }
-    }
-
-    /// Stores `length` bytes at `offset` of a file; `None`: all from there to its end.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` when the file is shorter than asked for.
-    pub fn put_path(
-        &self,
-        path: impl AsRef<Path>,
-        offset: u64,
-        length: Option<u64>,
-        options: &PutOptions,
-    ) -> Result<Put> {
-        let path = path.as_ref();
-        let path = std::path::absolute(path).context("find", path)?;
-        let file = OsDisk::new().open(&path, Mode::Read).context("open", &path)?;
-        self.put_file(&*file, offset, length, options).map_err(|error| match error {
-            Error::Cancelled { reason } => {
-                Error::Io { action: "read", path, io_kind: io::ErrorKind::Other, message: reason }
-            }
-            other => other,
-        })
-    }
-
-    /// Stores `length` bytes at `offset` of an open file; `None`: all from there to its end. The file's own
-    /// offset is neither used nor moved. [`OsDisk::adopt`] makes such a file of a descriptor.
-    pub fn put_file(
-        &self,
-        file: &dyn File,
-        offset: u64,
-        length: Option<u64>,
-        options: &PutOptions,
-    ) -> Result<Put> {
-        let failed = |error: io::Error| Error::Cancelled { reason: format!("the source failed: {error}") };
-        let available = file.len().map_err(failed)?.saturating_sub(offset);
-        let options = PutOptions { size_hint: length.unwrap_or(available), ..options.clone() };
-        let mut writer = self.writer(&options)?;
-        let mut buffer = vec![0; RUN_LEN];
-        let (mut at, mut left) = (offset, length.unwrap_or(u64::MAX));
-        while left > 0 {
-            let wanted = left.min(RUN_LEN as u64) as usize;
-            let read = file.read_at(&mut buffer[..wanted], at).map_err(failed)?;
-            if read == 0 && length.is_some() {
-                return Err(Error::invalid("length", format!("the source ends {left} bytes before it")));
-            }
-            if read == 0 {
-                break;
-            }
-            writer.add(&buffer[..read])?;
-            at += read as u64;
-            left -= read as u64;
-        }
-        writer.commit()
     }
 
     /// Makes an object without data: attributes and a name alone. It can be given data later.
