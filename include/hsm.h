@@ -1863,6 +1863,801 @@ hsm_status hsm_cursor_next(struct hsm_cursor *cursor,
  */
 void hsm_cursor_free(struct hsm_cursor *cursor);
 
+
+/*
+ * OPTIONS OF A PUT
+ *
+ * What to put where.
+ *
+ * Options are a handle that is made with its defaults, changed, passed to puts, and freed; one set serves any
+ * number of puts, also by several threads at once. NULL in their place means the defaults: a new object with
+ * an id of hsm's choice, on the hottest tier that is active, durable when the put returns.
+ */
+
+/**
+ * The object may exist: it is created, or gets a new generation.
+ */
+#define HSM_PUT_UPSERT 0
+
+/**
+ * The object must not exist: else HSM_STATUS_EXISTS.
+ */
+#define HSM_PUT_CREATE 1
+
+/**
+ * The object must exist: else HSM_STATUS_NOT_FOUND.
+ */
+#define HSM_PUT_UPDATE 2
+
+/**
+ * It survives a power loss when the call returns.
+ */
+#define HSM_DURABLE 0
+
+/**
+ * It survives a crash of the process when the call returns, and a power loss after the next durable change,
+ * hsm_store_sync() or hsm_store_close(). Until then a power loss takes it back to what was before.
+ */
+#define HSM_RELAXED 1
+
+/**
+ * What to put where.
+ */
+typedef struct hsm_put_options hsm_put_options;
+
+/**
+ * Makes options with their defaults.
+ *
+ * @param options_out  free it with hsm_put_options_free()
+ */
+hsm_status hsm_put_options_new(struct hsm_put_options **options_out,
+                               hsm_error **error_out);
+
+/**
+ * Frees options. NULL is fine.
+ */
+void hsm_put_options_free(struct hsm_put_options *options);
+
+/**
+ * Which object: a new one with that id, or the next generation of the one that has it.
+ *
+ * @param id  NULL or zeros (the default): the one that has the key, or a new one with an id of hsm's choice
+ */
+hsm_status hsm_put_options_set_id(struct hsm_put_options *options,
+                                  const hsm_id *id,
+                                  hsm_error **error_out);
+
+/**
+ * A key that the object has afterwards. Without an id, the put is for the object that has the key already, if there is
+ * one. With an id, the key must be that object's or free: else HSM_STATUS_EXISTS.
+ *
+ * @param dataset     the dataset that the key is in; NULL: the object gets no key (the default), and key is ignored
+ * @param key         1 to 4096 bytes without NUL
+ * @param key_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_INVALID for a key outside the limits. Whether there is such a dataset shows at the put
+ */
+hsm_status hsm_put_options_set_key(struct hsm_put_options *options,
+                                   const hsm_id *dataset,
+                                   const void *key,
+                                   size_t key_length,
+                                   hsm_error **error_out);
+
+/**
+ * Whether the object must exist: HSM_PUT_UPSERT (the default), HSM_PUT_CREATE or HSM_PUT_UPDATE. An update needs
+ * an id or a key.
+ */
+hsm_status hsm_put_options_set_mode(struct hsm_put_options *options,
+                                    int32_t mode,
+                                    hsm_error **error_out);
+
+/**
+ * The tier that the bytes go to; -1: the hottest that is active (the default).
+ */
+hsm_status hsm_put_options_set_tier(struct hsm_put_options *options,
+                                    int32_t tier,
+                                    hsm_error **error_out);
+
+/**
+ * Attributes that the put sets. Others that an existing object has stay; removals mean nothing here.
+ *
+ * @param attributes  copied; NULL: none (the default)
+ * @return HSM_STATUS_INVALID when they are too large together
+ */
+hsm_status hsm_put_options_set_attributes(struct hsm_put_options *options,
+                                          const hsm_attributes *attributes,
+                                          hsm_error **error_out);
+
+/**
+ * Adds a digest of the whole content that is computed, in the pass that stores it, and recorded. At most 16 of
+ * these and of what is expected.
+ *
+ * @param name         "xxh3", "sha256", "sha512", "md5", "adler32", "crc32c", "blake2b" or "blake3"
+ * @param name_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_INVALID for another name, and when there are 16
+ */
+hsm_status hsm_put_options_add_digest(struct hsm_put_options *options,
+                                      const char *name,
+                                      size_t name_length,
+                                      hsm_error **error_out);
+
+/**
+ * Adds a digest that the content must have: else the put answers HSM_STATUS_INVALID and stores nothing. It is
+ * recorded.
+ *
+ * @param digest         "algorithm:hexadecimal", such as "crc32c:e3069283"
+ * @param digest_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_INVALID for what is no digest, and when there are 16
+ */
+hsm_status hsm_put_options_expect_digest(struct hsm_put_options *options,
+                                         const char *digest,
+                                         size_t digest_length,
+                                         hsm_error **error_out);
+
+/**
+ * When the put counts as done: HSM_DURABLE (the default) or HSM_RELAXED.
+ */
+hsm_status hsm_put_options_set_durability(struct hsm_put_options *options,
+                                          int32_t durability,
+                                          hsm_error **error_out);
+
+/**
+ * Bytes that share a checksum, the least that is read to check a range: a power of two from 4096 to 67108864.
+ *
+ * @param block_size_bytes  0 (the default): 1048576
+ */
+hsm_status hsm_put_options_set_block_size_bytes(struct hsm_put_options *options,
+                                                uint64_t block_size_bytes,
+                                                hsm_error **error_out);
+
+/**
+ * About how many bytes will come through a writer, a stream or a pipe, so that room is looked for before the first is
+ * written; 0 (the default): unknown. Other puts know.
+ */
+hsm_status hsm_put_options_set_size_hint_bytes(struct hsm_put_options *options,
+                                               uint64_t size_hint_bytes,
+                                               hsm_error **error_out);
+
+
+/*
+ * PUTTING OBJECTS
+ *
+ * Storing objects.
+ *
+ * A put makes a new object, or the next generation of one, whole or not at all. Copies of the generation
+ * before, on whatever tiers, are dropped with it; a reader that has them open keeps them. All puts are callable
+ * from several threads. A put that failed changed nothing.
+ *
+ * What every put answers, besides HSM_STATUS_OK: HSM_STATUS_EXISTS and HSM_STATUS_NOT_FOUND by the mode, the dataset
+ * and the tier; HSM_STATUS_INVALID for options that do not fit, and for content without an expected digest;
+ * HSM_STATUS_REFUSED when the store or the tier takes nothing; HSM_STATUS_FULL; HSM_STATUS_OFFLINE.
+ */
+
+/**
+ * What a put did.
+ */
+typedef struct hsm_put_result {
+  /**
+   * The object.
+   */
+  hsm_id id;
+  /**
+   * The generation that its content now is.
+   */
+  uint64_t generation;
+  /**
+   * Where the change stands in the journal.
+   */
+  hsm_position position;
+} hsm_put_result;
+
+/**
+ * Stores bytes that are in memory.
+ *
+ * @param data         may be NULL when size is 0
+ * @param size         in bytes
+ * @param options      NULL: the defaults
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ */
+hsm_status hsm_object_put(const hsm_store *store,
+                          const void *data,
+                          size_t size,
+                          const hsm_put_options *options,
+                          struct hsm_put_result *result_out,
+                          size_t result_size,
+                          hsm_error **error_out);
+
+/**
+ * Stores what is in a file.
+ *
+ * @param path         any bytes but NUL
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ * @param offset       the first byte of the file to store
+ * @param length       how many, in bytes; UINT64_MAX: up to the end of the file
+ * @param options      NULL: the defaults
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ * @return HSM_STATUS_IO when the file cannot be read, HSM_STATUS_INVALID when it ends before offset + length
+ */
+hsm_status hsm_object_put_path(const hsm_store *store,
+                               const char *path,
+                               size_t path_length,
+                               uint64_t offset,
+                               uint64_t length,
+                               const hsm_put_options *options,
+                               struct hsm_put_result *result_out,
+                               size_t result_size,
+                               hsm_error **error_out);
+
+/**
+ * Stores what a descriptor gives: a file, a pipe, a socket. It is not closed. A file's own offset is neither used nor
+ * moved; a pipe or socket is read from where it stands, and one that does not block is waited for.
+ *
+ * @param fd           open for reading, until the call returns
+ * @param offset       the first byte of the file to store; 0 for a pipe or socket
+ * @param length       how many, in bytes; UINT64_MAX: up to the end
+ * @param options      NULL: the defaults
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ * @return HSM_STATUS_IO when it cannot be read, HSM_STATUS_INVALID when it ends before offset + length, or for
+ *         an offset in a pipe. What came out of a pipe before a failure is gone
+ */
+hsm_status hsm_object_put_fd(const hsm_store *store,
+                             int32_t fd,
+                             uint64_t offset,
+                             uint64_t length,
+                             const hsm_put_options *options,
+                             struct hsm_put_result *result_out,
+                             size_t result_size,
+                             hsm_error **error_out);
+
+/**
+ * Stores what a callback gives, until it gives nothing: it is asked for at most 1 MiB at a time.
+ *
+ * @param source       destroyed before this returns
+ * @param options      NULL: the defaults
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ * @return HSM_STATUS_CANCELLED when the callback answered something other than 0
+ */
+hsm_status hsm_object_put_stream(const hsm_store *store,
+                                 hsm_read_callback source,
+                                 const hsm_put_options *options,
+                                 struct hsm_put_result *result_out,
+                                 size_t result_size,
+                                 hsm_error **error_out);
+
+/**
+ * Makes an object without data: attributes and a key alone. It can be given data later. Reading it answers
+ * HSM_STATUS_NOT_FOUND until then.
+ *
+ * @param options      NULL: the defaults. The mode is HSM_PUT_CREATE in any case
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ */
+hsm_status hsm_object_put_empty(const hsm_store *store,
+                                const hsm_put_options *options,
+                                struct hsm_put_result *result_out,
+                                size_t result_size,
+                                hsm_error **error_out);
+
+/**
+ * Replaces the bytes from an offset on, as a new generation; the object grows where they reach beyond its end. What did
+ * not change is not written again, where the object lies in files. Digests of the whole content are unknown
+ * afterwards. Without a byte to write nothing changes.
+ *
+ * @param id           an object that exists
+ * @param offset       in bytes, at most the size of the object
+ * @param data         may be NULL when size is 0
+ * @param size         in bytes
+ * @param durability   HSM_DURABLE or HSM_RELAXED
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ * @return HSM_STATUS_INVALID for an offset behind the end
+ */
+hsm_status hsm_object_put_at(const hsm_store *store,
+                             const hsm_id *id,
+                             uint64_t offset,
+                             const void *data,
+                             size_t size,
+                             int32_t durability,
+                             struct hsm_put_result *result_out,
+                             size_t result_size,
+                             hsm_error **error_out);
+
+
+/*
+ * WRITERS
+ *
+ * Putting an object piece by piece.
+ *
+ * A writer takes bytes in order and publishes them at its commit; nothing is visible before. Freed without a
+ * commit, it leaves nothing. It belongs to one thread at a time.
+ */
+
+/**
+ * A put under way.
+ */
+typedef struct hsm_writer hsm_writer;
+
+/**
+ * Begins a put whose bytes come piece by piece.
+ *
+ * @param options     NULL: the defaults
+ * @param writer_out  free it with hsm_writer_free(), also after the commit
+ */
+hsm_status hsm_writer_open(const hsm_store *store,
+                           const hsm_put_options *options,
+                           struct hsm_writer **writer_out,
+                           hsm_error **error_out);
+
+/**
+ * Adds the next bytes. After a failure the writer can only be freed.
+ *
+ * @param data  may be NULL when size is 0
+ * @param size  in bytes
+ */
+hsm_status hsm_writer_write(struct hsm_writer *writer,
+                            const void *data,
+                            size_t size,
+                            hsm_error **error_out);
+
+/**
+ * How many bytes were added so far.
+ *
+ * @return HSM_STATUS_CLOSED after the commit
+ */
+hsm_status hsm_writer_size(const struct hsm_writer *writer,
+                           uint64_t *size_bytes_out,
+                           hsm_error **error_out);
+
+/**
+ * Publishes what was added as the object's next generation. Whatever it answers, what comes next is
+ * hsm_writer_free(): later calls answer HSM_STATUS_CLOSED. Only wrong arguments leave the writer as it was.
+ *
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ * @return as a put; after a failure nothing was stored
+ */
+hsm_status hsm_writer_commit(struct hsm_writer *writer,
+                             hsm_put_result *result_out,
+                             size_t result_size,
+                             hsm_error **error_out);
+
+/**
+ * Frees a writer. Without a commit nothing of it is left. NULL is fine.
+ */
+void hsm_writer_free(struct hsm_writer *writer);
+
+
+/*
+ * PARTS
+ *
+ * One object written by several writers: ranks of a simulation, parts of an upload.
+ *
+ * One process begins, and hands its token to the others, which join. Every process writes parts that begin on the edge
+ * of a block, and gets a receipt for each. Who began is given all receipts and commits them as one generation. Nothing is
+ * visible before; freed without a commit, nothing is left. Tokens and receipts are bytes without a pointer in
+ * them, sent in whatever way the processes have.
+ *
+ * Who began must keep its handle, and its store open, until the commit: when it is gone, so are the parts.
+ * A const hsm_parts * may be shared between threads, each of which writes a part of its own.
+ */
+
+/**
+ * One part under way.
+ */
+typedef struct hsm_part hsm_part;
+
+/**
+ * An object that is written in parts.
+ */
+typedef struct hsm_parts hsm_parts;
+
+/**
+ * Begins an object that is written in parts.
+ *
+ * @param options    NULL: the defaults. Digests need one more pass over the object at the commit
+ * @param parts_out  free it with hsm_parts_free(), also after the commit
+ */
+hsm_status hsm_parts_begin(const hsm_store *store,
+                           const hsm_put_options *options,
+                           struct hsm_parts **parts_out,
+                           hsm_error **error_out);
+
+/**
+ * Joins an object that another handle of the same store began, here or in another process.
+ *
+ * @param token         what hsm_parts_token() wrote there
+ * @param token_length  in bytes
+ * @param parts_out     free it with hsm_parts_free(). It writes parts and cannot commit
+ * @return HSM_STATUS_INVALID for what is no token of this store, HSM_STATUS_NOT_FOUND when who began has gone
+ */
+hsm_status hsm_parts_join(const hsm_store *store,
+                          const void *token,
+                          size_t token_length,
+                          struct hsm_parts **parts_out,
+                          hsm_error **error_out);
+
+/**
+ * What others need to join.
+ *
+ * @param buffer       gets the bytes of the token; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes; 128 are enough
+ * @param length_out   gets the length, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ */
+hsm_status hsm_parts_token(const struct hsm_parts *parts,
+                           void *buffer,
+                           size_t buffer_size,
+                           size_t *length_out,
+                           hsm_error **error_out);
+
+/**
+ * Bytes a block: each part begins at a multiple of it, and each but the last is a multiple of it long.
+ */
+hsm_status hsm_parts_block_size(const struct hsm_parts *parts,
+                                uint64_t *block_size_bytes_out,
+                                hsm_error **error_out);
+
+/**
+ * Adds the receipt of a part, in any order. Whether they fit together shows at the commit.
+ *
+ * @param receipt         what hsm_part_finish() wrote
+ * @param receipt_length  in bytes
+ * @return HSM_STATUS_INVALID for what is no receipt of this store
+ */
+hsm_status hsm_parts_add_receipt(struct hsm_parts *parts,
+                                 const void *receipt,
+                                 size_t receipt_length,
+                                 hsm_error **error_out);
+
+/**
+ * Publishes the parts as the object's next generation. Together they must cover it without gap or overlap. Whatever it
+ * answers, what comes next is hsm_parts_free(): later calls answer HSM_STATUS_CLOSED, and after a failure the
+ * parts are gone. Only wrong arguments leave the handle as it was.
+ *
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ * @return HSM_STATUS_INVALID when the receipts do not fit together, or when the handle joined; and as a put
+ */
+hsm_status hsm_parts_commit(struct hsm_parts *parts,
+                            hsm_put_result *result_out,
+                            size_t result_size,
+                            hsm_error **error_out);
+
+/**
+ * Frees the handle. Where it began the object and did not commit, nothing is left. NULL is fine.
+ */
+void hsm_parts_free(struct hsm_parts *parts);
+
+/**
+ * Begins a part. It belongs to one thread at a time, and may outlive the handle that it was made from.
+ *
+ * @param offset    its first byte in the object, a multiple of the block size
+ * @param part_out  free it with hsm_part_free(), also after it was finished
+ * @return HSM_STATUS_INVALID for an offset within a block
+ */
+hsm_status hsm_part_begin(const struct hsm_parts *parts,
+                          uint64_t offset,
+                          struct hsm_part **part_out,
+                          hsm_error **error_out);
+
+/**
+ * Adds the next bytes of the part. After a failure it can only be freed, and written anew as another.
+ *
+ * @param data  may be NULL when size is 0
+ * @param size  in bytes
+ * @return HSM_STATUS_CLOSED once it was finished
+ */
+hsm_status hsm_part_write(struct hsm_part *part,
+                          const void *data,
+                          size_t size,
+                          hsm_error **error_out);
+
+/**
+ * Ends the part: its bytes survive a power loss when this returns. The receipt says what it holds; its length grows by 16
+ * bytes with each block. After HSM_STATUS_BUFFER_TOO_SMALL, and after success, it can be asked for again.
+ *
+ * @param buffer       gets the bytes of the receipt; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes
+ * @param length_out   gets the length, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return after a failure the part can only be freed
+ */
+hsm_status hsm_part_finish(struct hsm_part *part,
+                           void *buffer,
+                           size_t buffer_size,
+                           size_t *length_out,
+                           hsm_error **error_out);
+
+/**
+ * Frees a part. What it wrote without being finished is no part of the object. NULL is fine.
+ */
+void hsm_part_free(struct hsm_part *part);
+
+
+/*
+ * GETTING OBJECTS
+ *
+ * Reading objects.
+ *
+ * Every byte is checked against the checksum recorded when it was put, before it is handed out. With a tier of -1
+ * the bytes come from the hottest copy in reach, and from another where that one is damaged. All are callable
+ * from several threads.
+ *
+ * What every get answers, besides HSM_STATUS_OK: HSM_STATUS_NOT_FOUND for an object that does not exist, has no
+ * data, or has no copy on the tier; HSM_STATUS_CORRUPT when what is wanted is damaged on every copy in reach;
+ * HSM_STATUS_OFFLINE when no copy is in reach.
+ */
+
+/**
+ * Reads a range into memory. Only the blocks that hold it are read. For many ranges of one object, a reader looks the
+ * object up once.
+ *
+ * @param tier      where to read from; -1: any
+ * @param offset    the first byte to read
+ * @param buffer    may be NULL when size is 0
+ * @param size      in bytes
+ * @param read_out  how many bytes were read: fewer than size only at the end of the object, 0 behind it
+ */
+hsm_status hsm_object_get(const hsm_store *store,
+                          const hsm_id *id,
+                          int32_t tier,
+                          uint64_t offset,
+                          void *buffer,
+                          size_t size,
+                          size_t *read_out,
+                          hsm_error **error_out);
+
+/**
+ * Writes a whole object to a file, which is there whole or not at all: it is written beside the path, synced, and
+ * renamed over what was there.
+ *
+ * @param tier            where to read from; -1: any
+ * @param path            any bytes but NUL
+ * @param path_length     in bytes; SIZE_MAX: up to the NUL
+ * @param size_bytes_out  the size of the object; may be NULL
+ * @return HSM_STATUS_IO or HSM_STATUS_FULL when the file cannot be written
+ */
+hsm_status hsm_object_get_path(const hsm_store *store,
+                               const hsm_id *id,
+                               int32_t tier,
+                               const char *path,
+                               size_t path_length,
+                               uint64_t *size_bytes_out,
+                               hsm_error **error_out);
+
+/**
+ * Writes a whole object to a descriptor: to a file from its first byte on, to a pipe or socket from where it stands.
+ * It is not closed, not synced, and a longer file is not cut. A file's own offset is neither used nor moved; one
+ * opened with O_APPEND gets the bytes at its end. A pipe or socket that does not block is waited for; where
+ * its other end is closed the call fails, and no SIGPIPE is raised.
+ *
+ * @param tier            where to read from; -1: any
+ * @param fd              open for writing, until the call returns
+ * @param size_bytes_out  the size of the object; may be NULL
+ * @return HSM_STATUS_IO or HSM_STATUS_FULL when it cannot be written. A part may have come through then
+ */
+hsm_status hsm_object_get_fd(const hsm_store *store,
+                             const hsm_id *id,
+                             int32_t tier,
+                             int32_t fd,
+                             uint64_t *size_bytes_out,
+                             hsm_error **error_out);
+
+/**
+ * Hands a whole object to a callback, in order, at most 1 MiB at a time.
+ *
+ * @param tier            where to read from; -1: any
+ * @param target          destroyed before this returns
+ * @param size_bytes_out  the size of the object; may be NULL
+ * @return HSM_STATUS_CANCELLED when the callback answered something other than 0. After any failure it may
+ *         have got a part of the object
+ */
+hsm_status hsm_object_get_stream(const hsm_store *store,
+                                 const hsm_id *id,
+                                 int32_t tier,
+                                 hsm_write_callback target,
+                                 uint64_t *size_bytes_out,
+                                 hsm_error **error_out);
+
+
+/*
+ * READERS
+ *
+ * Reading one object in several calls.
+ *
+ * A reader keeps what it began with: its bytes are those of one generation, also when the object is overwritten, moved
+ * or removed meanwhile. Every byte is checked before it is handed out. It belongs to one thread at a time.
+ */
+
+/**
+ * An object open for reading.
+ */
+typedef struct hsm_reader hsm_reader;
+
+/**
+ * Opens an object for reading.
+ *
+ * @param tier        where to read from; -1: the hottest copy in reach, and another where that one is damaged
+ * @param reader_out  free it with hsm_reader_free()
+ * @return as a get
+ */
+hsm_status hsm_reader_open(const hsm_store *store,
+                           const hsm_id *id,
+                           int32_t tier,
+                           struct hsm_reader **reader_out,
+                           hsm_error **error_out);
+
+/**
+ * What was known of the object when it was opened.
+ *
+ * @param object_out  lives as long as the reader; never freed
+ */
+hsm_status hsm_reader_object(const struct hsm_reader *reader,
+                             const hsm_object **object_out,
+                             hsm_error **error_out);
+
+/**
+ * Reads on from where the last such read ended.
+ *
+ * @param buffer    at least 1 byte
+ * @param size      in bytes
+ * @param read_out  how many bytes were read: fewer than size only at the end of the object
+ * @return HSM_STATUS_END when nothing is left. After a failure the next read begins at the same byte
+ */
+hsm_status hsm_reader_read(struct hsm_reader *reader,
+                           void *buffer,
+                           size_t size,
+                           size_t *read_out,
+                           hsm_error **error_out);
+
+/**
+ * Reads from an offset on. Where hsm_reader_read() stands does not change.
+ *
+ * @param offset    the first byte to read
+ * @param buffer    may be NULL when size is 0
+ * @param size      in bytes
+ * @param read_out  how many bytes were read: fewer than size only at the end of the object, 0 behind it
+ */
+hsm_status hsm_reader_read_at(struct hsm_reader *reader,
+                              uint64_t offset,
+                              void *buffer,
+                              size_t size,
+                              size_t *read_out,
+                              hsm_error **error_out);
+
+/**
+ * Frees a reader. NULL is fine.
+ */
+void hsm_reader_free(struct hsm_reader *reader);
+
+
+/*
+ * BATCHES
+ *
+ * Many changes for little more than the price of their bytes.
+ *
+ * The bytes of all small puts are written and synced together, and the changes are one group of the journal. An
+ * atomic batch happens wholly or not at all; otherwise each change stands for itself and has a status of its own.
+ * Nothing is visible before the commit. A batch holds at most 65536 changes, 16 MiB of small objects, and each
+ * object and each key once; what does not fit any more answers HSM_STATUS_INVALID and leaves the batch as it was.
+ * It belongs to one thread at a time.
+ */
+
+/**
+ * Changes that are committed together.
+ */
+typedef struct hsm_batch hsm_batch;
+
+/**
+ * Begins a batch.
+ *
+ * @param atomic      not 0: all of it happens, or nothing. 0: each change stands for itself
+ * @param durability  HSM_DURABLE or HSM_RELAXED, for all of it
+ * @param batch_out   free it with hsm_batch_free(), also after the commit
+ */
+hsm_status hsm_batch_new(const hsm_store *store,
+                         int32_t atomic,
+                         int32_t durability,
+                         struct hsm_batch **batch_out,
+                         hsm_error **error_out);
+
+/**
+ * Adds a put. Large objects are written to their tier now, small ones are held in memory.
+ *
+ * @param data     may be NULL when size is 0; copied
+ * @param size     in bytes
+ * @param options  NULL: the defaults. Their durability is not looked at: the batch has one
+ * @return HSM_STATUS_INVALID, and nothing is added, also for content without an expected digest
+ */
+hsm_status hsm_batch_put(struct hsm_batch *batch,
+                         const void *data,
+                         size_t size,
+                         const hsm_put_options *options,
+                         hsm_error **error_out);
+
+/**
+ * Adds an object without data, as hsm_object_put_empty() makes it.
+ *
+ * @param options  NULL: the defaults. The mode is HSM_PUT_CREATE in any case
+ */
+hsm_status hsm_batch_put_empty(struct hsm_batch *batch,
+                               const hsm_put_options *options,
+                               hsm_error **error_out);
+
+/**
+ * Adds a change of an object's attributes.
+ *
+ * @param attributes  the update: what it holds is set, what it marks as removed is removed; copied
+ */
+hsm_status hsm_batch_set_attributes(struct hsm_batch *batch,
+                                    const hsm_id *id,
+                                    const hsm_attributes *attributes,
+                                    hsm_error **error_out);
+
+/**
+ * Adds a removal. The object can be brought back for as long as the store's grace says.
+ */
+hsm_status hsm_batch_remove(struct hsm_batch *batch,
+                            const hsm_id *id,
+                            hsm_error **error_out);
+
+/**
+ * Adds one more key for an object that exists.
+ *
+ * @param dataset     the dataset that the key is in
+ * @param key         1 to 4096 bytes without NUL, free at the commit
+ * @param key_length  in bytes; SIZE_MAX: up to the NUL
+ * @param id          the object
+ */
+hsm_status hsm_batch_add_key(struct hsm_batch *batch,
+                             const hsm_id *dataset,
+                             const void *key,
+                             size_t key_length,
+                             const hsm_id *id,
+                             hsm_error **error_out);
+
+/**
+ * How many changes were added, also after the commit.
+ */
+hsm_status hsm_batch_count(const struct hsm_batch *batch,
+                           size_t *count_out,
+                           hsm_error **error_out);
+
+/**
+ * Commits the batch. It takes no more changes afterwards, whatever this answers; hsm_batch_result() then says what became
+ * of each, also after the store was closed.
+ *
+ * Where the batch is atomic, the answer is that of all. Otherwise changes may fail while others happen: with a place for
+ * their number the answer is HSM_STATUS_OK, and without one it is that of the first that failed.
+ *
+ * @param failed_out  how many changes of a batch that is not atomic failed; may be NULL
+ * @return another error, when none happened
+ */
+hsm_status hsm_batch_commit(struct hsm_batch *batch,
+                            size_t *failed_out,
+                            hsm_error **error_out);
+
+/**
+ * What became of one change: its own status and error. What a put did is written to result_out; for another change that
+ * is the object, generation 0, and the position.
+ *
+ * @param index        counted from 0, in the order the changes were added
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ * @return HSM_STATUS_END behind the last, HSM_STATUS_INVALID before the commit
+ */
+hsm_status hsm_batch_result(const struct hsm_batch *batch,
+                            size_t index,
+                            hsm_put_result *result_out,
+                            size_t result_size,
+                            hsm_error **error_out);
+
+/**
+ * Frees a batch. Without a commit nothing of it is left. NULL is fine.
+ */
+void hsm_batch_free(struct hsm_batch *batch);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -169,7 +169,6 @@ impl<R: Record> Callback<R> {
 
 impl Callback<hsm_read_callback> {
     /// Asks for bytes. 0: the end.
-    #[allow(dead_code, reason = "for the chapters that take streams")]
     pub(crate) fn read(&self, buffer: &mut [u8]) -> Result<usize, hsm_error> {
         let mut read = 0;
         // SAFETY: as the host promised; the buffer has that size.
@@ -189,7 +188,6 @@ impl Callback<hsm_read_callback> {
 
 impl Callback<hsm_write_callback> {
     /// Hands bytes over.
-    #[allow(dead_code, reason = "for the chapters that give streams")]
     pub(crate) fn write(&self, data: &[u8]) -> Result<(), hsm_error> {
         // SAFETY: as the host promised; the data has that size.
         self.answer(unsafe { (self.call)(self.user_data(), data.as_ptr().cast(), data.len()) })

@@ -4,6 +4,7 @@
 //! `SIZE_MAX` means that the text ends at its NUL; an enum is a number that is checked; a tier of -1 is any.
 
 use std::ffi::{CStr, OsStr, c_char, c_void};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -54,6 +55,42 @@ pub(crate) unsafe fn bytes<'a>(
     }
     // SAFETY: as the caller promises, and not longer than memory.
     Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), length) })
+}
+
+/// A buffer to be filled; NULL is fine when it has no bytes.
+///
+/// # Safety
+///
+/// NULL, or valid for writes of `size` bytes, and nobody else's, as long as the slice is used.
+pub(crate) unsafe fn buffer<'a>(
+    pointer: *mut c_void,
+    size: usize,
+    what: &str,
+) -> Result<&'a mut [u8], hsm_error> {
+    if size == 0 {
+        return Ok(&mut []);
+    }
+    if pointer.is_null() {
+        return Err(hsm_error::null(what));
+    }
+    if size > isize::MAX as usize {
+        return Err(hsm_error::invalid(format!("invalid size of {what}: {size} bytes cannot be in memory")));
+    }
+    // SAFETY: as the caller promises, and not longer than memory. Its bytes are numbers, whatever they are.
+    Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), size) })
+}
+
+/// A descriptor that the caller keeps.
+///
+/// # Safety
+///
+/// It stays open as long as the answer is used.
+pub(crate) unsafe fn descriptor<'a>(number: i32, what: &str) -> Result<BorrowedFd<'a>, hsm_error> {
+    if number < 0 {
+        return Err(hsm_error::invalid(format!("invalid {what}: {number} is no descriptor")));
+    }
+    // SAFETY: as the caller promises, and it is not -1.
+    Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
 /// A key, a value or a name: bytes of a length, or up to their NUL when the length is `SIZE_MAX`.

@@ -5,7 +5,7 @@
 //!
 //! - `guard` is the one way in: it catches panics and turns errors into statuses;
 //! - `input` and `output` hold the rules for what crosses the boundary;
-//! - `callback` calls back into the host;
+//! - `callback` calls back into the host, `stream` as a reader or a writer;
 //! - `fork` tells quickly whether the process was forked.
 //!
 //! What it does not do: anything of its own. Each function checks its arguments and calls one verb of
@@ -17,33 +17,48 @@
 #![allow(clippy::doc_markdown, reason = "the comments are read in the header, which is no Markdown")]
 
 mod attributes;
+mod batch;
 mod callback;
 mod cursor;
 mod dataset;
 mod error;
 mod fork;
+mod get;
 mod guard;
 mod id;
 mod input;
 mod object;
 mod output;
+mod parts;
+mod put;
+mod put_options;
 mod query;
+mod reader;
 mod status;
 mod store;
 mod store_options;
+mod stream;
 mod tier;
 mod tier_settings;
+mod writer;
 
 pub use attributes::*;
+pub use batch::*;
 pub use callback::*;
 pub use cursor::*;
 pub use dataset::*;
 pub use error::*;
+pub use get::*;
 pub use id::*;
 pub use object::*;
+pub use parts::*;
+pub use put::*;
+pub use put_options::*;
 pub use query::*;
+pub use reader::*;
 pub use status::*;
 pub use store::*;
 pub use store_options::*;
 pub use tier::*;
 pub use tier_settings::*;
+pub use writer::*;

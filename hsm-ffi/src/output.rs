@@ -1,6 +1,6 @@
 //! What goes out to C: numbers, sized records, text into a caller's buffer, and handles.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
 use crate::error::hsm_error;
 use crate::guard::{Answer, done};
@@ -145,6 +145,29 @@ pub(crate) unsafe fn text(
         std::ptr::copy_nonoverlapping(value.as_ptr(), buffer.cast(), value.len());
         buffer.add(value.len()).write(0);
     }
+    done()
+}
+
+/// Copies bytes into a caller's buffer, in the way of [`text`] but without a NUL.
+///
+/// # Safety
+///
+/// As for [`text`].
+pub(crate) unsafe fn bytes(
+    buffer: *mut c_void,
+    size: usize,
+    length_out: *mut usize,
+    value: &[u8],
+    what: &str,
+) -> Answer {
+    // SAFETY: as the caller promises.
+    unsafe { put_if(length_out, value.len()) };
+    if size < value.len() {
+        return Ok(HSM_STATUS_BUFFER_TOO_SMALL);
+    }
+    check_place(buffer, what)?;
+    // SAFETY: the buffer holds the bytes.
+    unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), buffer.cast(), value.len()) };
     done()
 }
 

@@ -22,6 +22,13 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("OBJECTS", "object"),
     ("QUERIES", "query"),
     ("CURSORS", "cursor"),
+    ("OPTIONS OF A PUT", "put_options"),
+    ("PUTTING OBJECTS", "put"),
+    ("WRITERS", "writer"),
+    ("PARTS", "parts"),
+    ("GETTING OBJECTS", "get"),
+    ("READERS", "reader"),
+    ("BATCHES", "batch"),
 ];
 
 fn root() -> &'static Path {
