@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::integrity::RootHasher;
 use crate::journal::{self, Change};
 use crate::object::{Content, Copy, Object, ObjectId, PIECES_MAX, Piece, SIZE_MAX};
-use crate::tier::{CopyReader, PlaceGuard, Tier};
+use crate::tier::{CopyReader, PlaceGuard, ScratchPlace, Tier};
 use crate::wire::Writer as Fields;
 
 /// Bytes copied at once.
@@ -87,7 +87,8 @@ impl Store {
             return self.write_anew(object, offset, bytes, size, durability);
         }
         let (guard, place) = PlaceGuard::create(&engine.tiers, &tier)?;
-        let mut writer = ObjectWriter::new(place, content.block_shift);
+        let scratch = Box::new(ScratchPlace::new(&engine.tiers, &tier));
+        let mut writer = ObjectWriter::new(place, content.block_shift).with_scratch(scratch);
         copy_range(&reader, &mut writer, begin, offset)?;
         writer.write(bytes)?;
         copy_range(&reader, &mut writer, offset + bytes.len() as u64, end)?;
@@ -247,11 +248,13 @@ fn new_root(
 ) -> Result<crate::integrity::RootDigest> {
     let mut root = RootHasher::new(rewritten.size);
     let (first, behind) = (rewritten.begin / block, rewritten.end.div_ceil(block));
-    let push_new = |root: &mut RootHasher| writer.digests().iter().for_each(|digest| root.push(digest));
-    let mut index = 0;
+    let push_new = |root: &mut RootHasher| -> Result<()> {
+        writer.digests().try_for_each(|digest| digest.map(|digest| root.push(&digest)))
+    };
+    let (mut index, mut pushed) = (0, Ok(()));
     reader.each_digest(&mut |digest| {
         if index == first {
-            push_new(&mut root);
+            pushed = push_new(&mut root);
         }
         if index < first || index >= behind {
             root.push(&digest);
@@ -259,7 +262,8 @@ fn new_root(
         index += 1;
     })?;
     if index <= first {
-        push_new(&mut root); // The object grew from its very end.
+        pushed = push_new(&mut root); // The object grew from its very end.
     }
+    pushed?;
     Ok(root.finish())
 }
