@@ -12,6 +12,7 @@
 pub(crate) mod embedded;
 mod query;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 pub use query::{Cursor, NamesPage, Page, Query};
@@ -207,6 +208,9 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>>;
     /// Strikes places off the garbage that are removed.
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()>;
+    /// Strikes off those of `places` in which a copy lies, of an object live or removed. Looks at every object: ask
+    /// for many places at once.
+    fn strike_known(&self, places: &mut BTreeMap<(TierIndex, PlaceName), u64>) -> Result<()>;
     /// The packs of an instance, or of all.
     fn packs(&self, instance: Option<u64>) -> Result<Vec<PackUsage>>;
     /// Strikes off packs that are removed.

@@ -21,6 +21,7 @@ mod schema;
 mod snapshot;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,13 +35,14 @@ use super::{
     Catalog, Committed, Cursor, Durability, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places, Progress,
     Proposal, Query, TierUsage,
 };
+use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::file::Disk;
 use crate::journal::queue::LockFile;
 use crate::journal::{EpochCause, Segments};
-use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position};
+use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
 use commit::Queue;
 use index::Index;
 
@@ -173,6 +175,19 @@ impl Catalog for Embedded {
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()> {
         let sql = "DELETE FROM garbage WHERE tier = ?1 AND instance = ?2 AND serial = ?3";
         self.forget(sql, removed.iter().map(|place| (place.tier, place.name)))
+    }
+
+    fn strike_known(&self, places: &mut BTreeMap<(TierIndex, PlaceName), u64>) -> Result<()> {
+        let mut after = None;
+        while !places.is_empty()
+            && let Some((last, copies)) = self.read(|connection| lookup::copies(connection, after))?
+        {
+            for piece in copies.iter().flat_map(|copy| &copy.pieces) {
+                places.remove(&(piece.place.tier, crate::tier::place_name(piece)));
+            }
+            after = Some(last);
+        }
+        Ok(())
     }
 
     fn packs(&self, instance: Option<u64>) -> Result<Vec<PackUsage>> {

@@ -89,9 +89,13 @@ impl Store {
         let (guard, place) = PlaceGuard::create(&engine.tiers, &tier)?;
         let scratch = Box::new(ScratchPlace::new(&engine.tiers, &tier));
         let mut writer = ObjectWriter::new(place, content.block_shift).with_scratch(scratch);
-        copy_range(&reader, &mut writer, begin, offset)?;
+        let pass = |writer: &mut ObjectWriter, from, to: u64| {
+            let to = to.min(reader.size());
+            copy_range(from, to, |buffer, at| reader.read_at(buffer, at), |bytes| writer.write(bytes))
+        };
+        pass(&mut writer, begin, offset)?;
         writer.write(bytes)?;
-        copy_range(&reader, &mut writer, offset + bytes.len() as u64, end)?;
+        pass(&mut writer, offset + bytes.len() as u64, end)?;
         writer.end_data()?;
         let root = new_root(&reader, &writer, rewritten, block)?;
         let new = Piece { start: begin, length: end - begin, place: guard.place(), offset: 0, packed: false };
@@ -171,16 +175,8 @@ impl Store {
             if reader.object().generation != object.generation {
                 return Err(Error::Conflict { what: format!("object {}", object.id) });
             }
-            let mut pass = |writer: &mut super::Writer, from: u64, to: u64| -> Result<()> {
-                let mut buffer = vec![0; RUN_LEN.min(to.saturating_sub(from) as usize)];
-                let mut at = from;
-                while at < to {
-                    let wanted = ((to - at) as usize).min(buffer.len());
-                    let read = reader.read_at(&mut buffer[..wanted], at)?;
-                    writer.add(&buffer[..read])?;
-                    at += read as u64;
-                }
-                Ok(())
+            let mut pass = |writer: &mut super::Writer, from, to| {
+                copy_range(from, to, |buffer, at| reader.read_at(buffer, at), |bytes| writer.add(bytes))
             };
             pass(&mut writer, 0, offset)?;
             writer.add(bytes)?;
@@ -226,14 +222,19 @@ fn split(pieces: &[Piece], rewritten: Rewritten) -> Vec<Piece> {
     left
 }
 
-fn copy_range(reader: &CopyReader, writer: &mut ObjectWriter, from: u64, to: u64) -> Result<()> {
-    let to = to.min(reader.size());
+/// Takes the bytes between two offsets from one to the other, in runs.
+fn copy_range(
+    from: u64,
+    to: u64,
+    mut read_at: impl FnMut(&mut [u8], u64) -> Result<usize>,
+    mut write: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let mut buffer = vec![0; RUN_LEN.min(to.saturating_sub(from) as usize)];
     let mut at = from;
     while at < to {
         let wanted = ((to - at) as usize).min(buffer.len());
-        let read = reader.read_at(&mut buffer[..wanted], at)?;
-        writer.write(&buffer[..read])?;
+        let read = read_at(&mut buffer[..wanted], at)?;
+        write(&buffer[..read])?;
         at += read as u64;
     }
     Ok(())
