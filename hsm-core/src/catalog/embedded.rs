@@ -32,8 +32,8 @@ pub(crate) use index::IndexPlace;
 pub(crate) use recover::Found;
 
 use super::{
-    Catalog, Committed, Cursor, Durability, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places, Progress,
-    Proposal, Query, TierUsage,
+    Catalog, Committed, Cursor, Durability, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places,
+    Progress, Proposal, Query, TierUsage,
 };
 use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
