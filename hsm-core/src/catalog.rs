@@ -12,6 +12,7 @@
 pub(crate) mod embedded;
 mod query;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 pub use query::{Cursor, NamesPage, Page, Query};
@@ -135,6 +136,22 @@ pub(crate) struct Progress {
     pub(crate) durable: Position,
 }
 
+/// Where a reader of the feed stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct FeedCursor {
+    /// The last change it knows.
+    pub(crate) after: Position,
+    /// Where the catalog goes on to read; `None`: it has to look for it.
+    found: Option<embedded::FoundAt>,
+}
+
+impl FeedCursor {
+    /// Behind the change at `after`.
+    pub(crate) fn behind(after: Position) -> Self {
+        Self { after, found: None }
+    }
+}
+
 /// Which of a handle's places need no sweep.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settled {
@@ -191,6 +208,9 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>>;
     /// Strikes places off the garbage that are removed.
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()>;
+    /// Strikes off those of `places` in which a copy lies, of an object live or removed. Looks at every object: ask
+    /// for many places at once.
+    fn strike_known(&self, places: &mut BTreeMap<(TierIndex, PlaceName), u64>) -> Result<()>;
     /// The packs of an instance, or of all.
     fn packs(&self, instance: Option<u64>) -> Result<Vec<PackUsage>>;
     /// Strikes off packs that are removed.
@@ -209,6 +229,7 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn epochs(&self) -> Result<Vec<(u64, EpochCause, u64)>>;
     /// Closes what a clean end can close, so that nothing needs recovery.
     fn close(&self) -> Result<()>;
-    /// Durable changes behind `after`, in order.
-    fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>>;
+    /// The next durable changes, in order, and moves the cursor behind them. Fewer than `limit` where they are
+    /// large, none only at the end.
+    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>>;
 }

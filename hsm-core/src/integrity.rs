@@ -44,6 +44,12 @@ pub(crate) fn checksum(seed: u64, bytes: &[u8]) -> u64 {
 /// Computes a [`checksum`] from pieces of any length.
 pub(crate) struct ChecksumHasher(twox_hash::xxhash3_64::Hasher);
 
+impl std::fmt::Debug for ChecksumHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChecksumHasher")
+    }
+}
+
 impl ChecksumHasher {
     pub(crate) fn new(seed: u64) -> Self {
         Self(twox_hash::xxhash3_64::Hasher::with_seed(seed))
@@ -78,6 +84,42 @@ impl BlockHasher {
 
     pub(crate) fn finish(&self) -> BlockDigest {
         self.0.finish_128().to_le_bytes()
+    }
+}
+
+/// Computes the digests of blocks one after the other, however their bytes come.
+#[derive(Debug)]
+pub(crate) struct BlockSplitter {
+    block_size: u64,
+    /// The block that has begun and how much of it came; `None` on a block's edge.
+    begun: Option<(BlockHasher, u64)>,
+}
+
+impl BlockSplitter {
+    pub(crate) fn new(block_size: u64) -> Self {
+        Self { block_size, begun: None }
+    }
+
+    /// Takes bytes from the front, up to the end of a block; its digest when the block is whole.
+    pub(crate) fn write(&mut self, bytes: &mut &[u8]) -> Option<BlockDigest> {
+        if self.begun.is_none()
+            && let Some((block, rest)) = bytes.split_at_checked(self.block_size as usize)
+        {
+            *bytes = rest;
+            return Some(block_digest(block));
+        }
+        let (hasher, came) = self.begun.get_or_insert_with(|| (BlockHasher::new(), 0));
+        let wanted = (self.block_size - *came).min(bytes.len() as u64);
+        let (part, rest) = bytes.split_at(wanted as usize);
+        hasher.write(part);
+        *came += wanted;
+        *bytes = rest;
+        if *came < self.block_size { None } else { self.end() }
+    }
+
+    /// The digest of a block that has begun: the last, if it is short.
+    pub(crate) fn end(&mut self) -> Option<BlockDigest> {
+        self.begun.take().map(|(hasher, _)| hasher.finish())
     }
 }
 
@@ -134,10 +176,19 @@ mod tests {
     #[test]
     fn a_block_digest_does_not_depend_on_how_the_bytes_came() {
         let bytes: Vec<u8> = (0..100_000u32).map(|i| (i * 7) as u8).collect();
-        let mut hasher = BlockHasher::new();
-        for piece in bytes.chunks(777) {
-            hasher.write(piece);
+        for block_size in [100_000, 4096, 777, 1] {
+            let whole: Vec<_> = bytes.chunks(block_size).map(block_digest).collect();
+            for slice in [777, 4096, 5000, 100_000] {
+                let mut splitter = BlockSplitter::new(block_size as u64);
+                let mut digests = Vec::new();
+                for mut piece in bytes.chunks(slice) {
+                    while !piece.is_empty() {
+                        digests.extend(splitter.write(&mut piece));
+                    }
+                }
+                digests.extend(splitter.end());
+                assert!(digests == whole, "blocks of {block_size}, slices of {slice}");
+            }
         }
-        assert_eq!(hasher.finish(), block_digest(&bytes));
     }
 }

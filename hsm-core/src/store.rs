@@ -76,7 +76,7 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    fn engine(&self) -> &Arc<Engine> {
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
         self.inner.engine.as_ref().expect("taken only when the handle is dropped")
     }
 

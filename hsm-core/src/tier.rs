@@ -31,7 +31,7 @@ use crate::object::{
 };
 
 pub(crate) use read::{CopyReader, Wanted};
-pub(crate) use write::{CopyWriter, PackEnd, PlaceGuard, Written};
+pub(crate) use write::{CopyWriter, PackEnd, PlaceGuard, ScratchPlace, Written};
 
 /// Bytes of small writes between two looks at the room of a file system that has plenty.
 const ROOM_CREDIT: u64 = 16 << 20;

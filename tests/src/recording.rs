@@ -1,6 +1,7 @@
-//! A disk that writes down which names are opened, made, renamed, removed and synced through it.
+//! A disk that writes down which names are opened, made, renamed, removed and synced through it, and how much
+//! is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -17,12 +18,21 @@ pub type Recorded = BTreeSet<(String, PathBuf)>;
 pub struct RecordingDisk {
     disk: OsDisk,
     recorded: Arc<Mutex<Recorded>>,
+    read: Arc<Mutex<BTreeMap<PathBuf, u64>>>,
 }
 
 impl RecordingDisk {
     /// All that was done so far.
     pub fn recorded(&self) -> Recorded {
         self.recorded.lock().unwrap().clone()
+    }
+
+    /// How many bytes were read of files below `directory`, and of how many files.
+    pub fn read_below(&self, directory: &Path) -> (u64, usize) {
+        let read = self.read.lock().unwrap();
+        let below: Vec<u64> =
+            read.iter().filter(|(path, _)| path.starts_with(directory)).map(|(_, bytes)| *bytes).collect();
+        (below.iter().sum(), below.len())
     }
 
     fn note(&self, operation: &str, path: &Path) {
@@ -100,7 +110,9 @@ impl fmt::Debug for RecordingFile {
 
 impl File for RecordingFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+        let read = self.file.read_at(buffer, offset)?;
+        *self.disk.read.lock().unwrap().entry(self.path.clone()).or_default() += read as u64;
+        Ok(read)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -46,6 +46,24 @@ fn relaxed_puts_survive_a_close_a_drop_and_the_death_of_the_process() {
 }
 
 #[test]
+fn one_durable_put_makes_any_number_of_relaxed_ones_durable() {
+    let mut fixture = SimFixture::new();
+    let mut ids: Vec<_> = (0..9)
+        .map(|number| {
+            let options = PutOptions { tier: Some(number % 3), ..relaxed() };
+            let size = if number < 6 { LARGE } else { SMALL };
+            (size, number, fixture.store.put(&bytes(size, number.into()), &options).unwrap().id)
+        })
+        .collect();
+    let last = fixture.store.put(&bytes(SMALL, 99), &PutOptions::default()).unwrap().id;
+    ids.push((SMALL, 99, last));
+    fixture.lose_power(Keep::None, false);
+    for (size, seed, id) in ids {
+        assert_eq!(fixture.store.get(id).unwrap(), bytes(size, seed.into()));
+    }
+}
+
+#[test]
 fn durable_puts_survive_a_power_loss_that_keeps_nothing_else() {
     for index_too in [false, true] {
         let mut fixture = SimFixture::new();

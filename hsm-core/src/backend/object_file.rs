@@ -10,6 +10,8 @@
 //!
 //! What it does not do: choose places, make them durable, or know of other copies.
 
+mod checksums;
+mod digests;
 mod reader;
 mod writer;
 
@@ -20,6 +22,7 @@ use crate::object::{Generation, ObjectId, Place};
 use crate::wire::{HEAD_LENGTH, Reader, Writer, store_seed, write_head};
 
 use super::PlaceWriter;
+pub use digests::{BlockDigests, Scratch, Spilled};
 pub use reader::{Expectation, ObjectReader, Whole};
 pub use writer::ObjectWriter;
 
@@ -92,7 +95,7 @@ pub fn write_end(
     place: &dyn PlaceWriter,
     tail: &Tail,
     map: &[u8],
-    digests: impl IntoIterator<Item = BlockDigest>,
+    digests: impl IntoIterator<Item = Result<BlockDigest>>,
 ) -> Result<Table> {
     let mut hasher = ChecksumHasher::new(store_seed(&tail.store_id));
     let mut buffer = Vec::with_capacity(TABLE_BUFFER_LENGTH.min(map.len() + 4096));
@@ -105,7 +108,7 @@ pub fn write_end(
             at += buffer.len() as u64;
             buffer.clear();
         }
-        buffer.extend_from_slice(&digest);
+        buffer.extend_from_slice(&digest?);
         count += 1;
     }
     if count != tail.block_count() {

@@ -289,7 +289,10 @@ impl Backend for PosixBackend {
     }
 
     fn space(&self) -> Result<Option<Space>> {
-        self.disk.space(&self.root).context("ask for the room below", &self.root).map(Some)
+        match self.disk.space(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing(None),
+            space => space.context("ask for the room below", &self.root).map(Some),
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 mod apply;
 mod check;
 mod commit;
+mod feed;
 mod index;
 mod lookup;
 mod page_checksum;
@@ -20,25 +21,28 @@ mod schema;
 mod snapshot;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+pub(crate) use feed::FoundAt;
 pub(crate) use index::IndexPlace;
 pub(crate) use recover::Found;
 
 use super::{
-    Catalog, Committed, Cursor, Durability, Garbage, NamesPage, PackUsage, Page, Places, Progress, Proposal,
-    Query, TierUsage,
+    Catalog, Committed, Cursor, Durability, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places,
+    Progress, Proposal, Query, TierUsage,
 };
+use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::file::Disk;
 use crate::journal::queue::LockFile;
-use crate::journal::{EpochCause, GroupReader, Segments};
-use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position};
+use crate::journal::{EpochCause, Segments};
+use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
 use commit::Queue;
 use index::Index;
 
@@ -173,6 +177,19 @@ impl Catalog for Embedded {
         self.forget(sql, removed.iter().map(|place| (place.tier, place.name)))
     }
 
+    fn strike_known(&self, places: &mut BTreeMap<(TierIndex, PlaceName), u64>) -> Result<()> {
+        let mut after = None;
+        while !places.is_empty()
+            && let Some((last, copies)) = self.read(|connection| lookup::copies(connection, after))?
+        {
+            for piece in copies.iter().flat_map(|copy| &copy.pieces) {
+                places.remove(&(piece.place.tier, crate::tier::place_name(piece)));
+            }
+            after = Some(last);
+        }
+        Ok(())
+    }
+
     fn packs(&self, instance: Option<u64>) -> Result<Vec<PackUsage>> {
         self.read(|connection| lookup::packs(connection, instance))
     }
@@ -217,42 +234,7 @@ impl Catalog for Embedded {
         Ok(())
     }
 
-    fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>> {
-        let durable = self.progress()?.durable;
-        let mut events = Vec::new();
-        if durable.number <= after.number {
-            return Ok(events);
-        }
-        let Some(mut reader) = GroupReader::before(&self.segments, after.number + 1)? else {
-            return Err(Error::invalid(
-                "position",
-                format!("the journal no longer holds change {}", after.number + 1),
-            ));
-        };
-        while events.len() < limit && reader.tail().last.number < durable.number {
-            let (group, changes) = match reader.next() {
-                Ok(Some(read)) => read,
-                // What lies before the damage is handed out first.
-                _ if !events.is_empty() => break,
-                Ok(None) => {
-                    return Err(Error::damaged(
-                        self.segments.directory(),
-                        format!("it ends at change {} of {}", reader.tail().last.number, durable.number),
-                    ));
-                }
-                Err(error) => return Err(error),
-            };
-            if group.header.first.number > durable.number {
-                break;
-            }
-            for (number, change) in (group.header.first.number..).zip(changes) {
-                if number > after.number && number <= durable.number && events.len() < limit {
-                    let position = Position { epoch: group.header.first.epoch, number };
-                    let (time_ns, instance) = (group.header.time_ns, group.header.instance);
-                    events.push(Event { position, time_ns, instance, change });
-                }
-            }
-        }
-        Ok(events)
+    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>> {
+        self.next_events(cursor, limit)
     }
 }

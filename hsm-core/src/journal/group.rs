@@ -6,7 +6,7 @@ use crate::object::Position;
 use crate::wire::{Reader, Writer};
 
 use super::change::Change;
-use super::record::{read_record, write_record};
+use super::record::{read_record, skip_record, write_record};
 
 /// Length of a group's header, in bytes.
 pub(super) const HEADER_LEN: usize = 72;
@@ -103,10 +103,23 @@ impl Group {
         (bytes, sum)
     }
 
-    /// Its changes. `None`: one is of a kind that a later version must be used for.
-    pub(super) fn changes(&self) -> Option<Vec<Change>> {
+    /// Its changes from number `from` on, each with its number and the length of its record, read when it is asked
+    /// for: all changes of a group at once can take many times its length in memory. `None` in the place of one
+    /// that a later version must be used for.
+    pub(crate) fn changes_from(&self, from: u64) -> impl Iterator<Item = (u64, usize, Option<Change>)> {
+        let first = self.header.first.number;
         let mut reader = Reader(&self.payload);
-        (0..self.count).map(|_| read_record(&mut reader)).collect()
+        let is_there = (first..from.min(self.last_number() + 1)).all(|_| skip_record(&mut reader).is_some());
+        (from.max(first)..=self.last_number()).map(move |number| {
+            let before = reader.0.len();
+            let change = read_record(&mut reader).filter(|_| is_there);
+            (number, before - reader.0.len(), change)
+        })
+    }
+
+    /// All of its changes.
+    pub(super) fn changes(&self) -> Option<Vec<Change>> {
+        self.changes_from(0).map(|(_, _, change)| change).collect()
     }
 }
 

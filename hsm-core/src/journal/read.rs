@@ -73,16 +73,7 @@ impl<'a> GroupReader<'a> {
     /// Reads from the group that holds change `number` on, or from a group before it.
     /// `None`: the journal no longer reaches back so far.
     pub(crate) fn before(segments: &'a Segments, number: u64) -> Result<Option<Self>> {
-        let mut best = None;
-        for serial in segments.serials()? {
-            // A later segment that begins at or before `number` cuts the earlier ones.
-            if let Some(header) = segments.header(serial)?
-                && header.first.number <= number
-            {
-                best = Some(header);
-            }
-        }
-        Ok(best.map(|header| Self::new(segments, Tail::at_start_of(&header))))
+        Ok(last_before(segments, number)?.map(|header| Self::new(segments, Tail::at_start_of(&header))))
     }
 
     /// The point behind the last group read.
@@ -112,25 +103,38 @@ impl<'a> GroupReader<'a> {
     /// `StoreDamaged` where the journal goes on behind bytes that are no group, and where the point this
     /// reader began at is none the journal passes through (the index is ahead of the journal).
     pub(crate) fn next(&mut self) -> Result<Option<(Group, Vec<Change>)>> {
+        let before = self.tail;
+        let Some(group) = self.next_group()? else { return Ok(None) };
+        if let Some(changes) = group.changes() {
+            return Ok(Some((group, changes)));
+        }
+        let unknown = self.unknown_change(before.last.number);
+        self.tail = self.start_of_last(before); // What is not understood was not read.
+        Err(unknown)
+    }
+
+    /// What is said of a group, the one read last, with a change behind number `behind` that this version cannot
+    /// read.
+    pub(crate) fn unknown_change(&self, behind: u64) -> Error {
+        Error::NewerFormat {
+            path: self.segments.path(self.tail.segment),
+            detail: format!("a change behind number {behind} is of a kind this hsm does not know"),
+        }
+    }
+
+    /// The next group, its changes not yet looked at; else as [`next`](Self::next).
+    pub(crate) fn next_group(&mut self) -> Result<Option<Group>> {
         self.follow_segments()?;
-        let path = self.segments.path(self.tail.segment);
         let (seed, chain, first) = (self.segments.seed(), self.tail.chain, self.tail.next());
         let Some(bytes) = self.next_bytes()? else { return self.end() };
         let length = bytes.len() as u64;
         let Some((group, sum)) = group::decode(bytes, seed, chain, first) else { return self.end() };
-        let changes = group.changes().ok_or_else(|| Error::NewerFormat {
-            path,
-            detail: format!(
-                "a change behind number {} is of a kind this hsm does not know",
-                self.tail.last.number
-            ),
-        })?;
         self.looked_again = false;
         self.tail.before = self.tail.offset;
         self.tail.offset += length;
         self.tail.chain = sum;
         self.tail.last.number = group.last_number();
-        Ok(Some((group, changes)))
+        Ok(Some(group))
     }
 
     /// Goes to the next segment when it begins here.
@@ -189,12 +193,12 @@ impl<'a> GroupReader<'a> {
     }
 
     /// The journal ends here, unless what lies behind says that it went on.
-    fn end(&mut self) -> Result<Option<(Group, Vec<Change>)>> {
+    fn end(&mut self) -> Result<Option<Group>> {
         if !std::mem::replace(&mut self.looked_again, true) {
             // A writer may have been at work while this was read.
             self.buffer.clear();
             self.following = None;
-            return self.next();
+            return self.next_group();
         }
         self.looked_again = false;
         if let Some(next) = self.following {
@@ -221,4 +225,30 @@ impl<'a> GroupReader<'a> {
         }
         Ok(None)
     }
+}
+
+/// The last segment that begins at or before change `number`: a later one cuts the earlier ones. No segment
+/// begins before an earlier one, so that few are looked at.
+fn last_before(segments: &Segments, number: u64) -> Result<Option<SegmentHeader>> {
+    let serials = segments.serials()?;
+    let (mut begin, mut end, mut best) = (0, serials.len(), None);
+    while begin < end {
+        let middle = begin + (end - begin) / 2;
+        // One without a whole header tells nothing: the next before it decides.
+        let mut at = middle;
+        let found = loop {
+            match segments.header(serials[at])? {
+                None if at > begin => at -= 1,
+                found => break found,
+            }
+        };
+        match found {
+            Some(header) if header.first.number <= number => {
+                best = Some(header);
+                begin = middle + 1;
+            }
+            _ => end = at,
+        }
+    }
+    Ok(best)
 }

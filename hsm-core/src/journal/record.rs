@@ -44,6 +44,12 @@ pub(super) fn read_record(reader: &mut Reader<'_>) -> Option<Change> {
     }
 }
 
+/// Passes over one record, whatever is in it.
+pub(super) fn skip_record(reader: &mut Reader<'_>) -> Option<()> {
+    let len = reader.u32()?;
+    reader.bytes(4 + len as usize).map(drop)
+}
+
 #[allow(clippy::too_many_lines, reason = "one arm a type of record, beside the table in the format")]
 fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
     match change {

@@ -1,5 +1,6 @@
 //! Dropping copies, and proving others whole before that.
 
+use crate::backend::ReadFrom;
 use crate::catalog::{Committed, Durability, Expect};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Kind, Result};
@@ -48,7 +49,7 @@ fn try_release(engine: &Engine, id: ObjectId, tier: TierIndex, force: bool) -> R
     Ok(Some(committed))
 }
 
-/// A verified copy in reach other than the one on `tier`; verifies one where none is yet.
+/// A verified copy in reach other than the one on `tier`, that is still there; verifies one where none is yet.
 fn safe_copy(engine: &Engine, object: &Object, tier: TierIndex) -> Result<Copy> {
     let in_reach = |copy: &&Copy| {
         copy.tier != tier
@@ -57,15 +58,29 @@ fn safe_copy(engine: &Engine, object: &Object, tier: TierIndex) -> Result<Copy> 
                 .is_ok_and(|tier| tier.config.state.is_readable() && tier.backend.check_root().is_ok())
     };
     let others: Vec<&Copy> = object.copies.iter().filter(in_reach).collect();
-    if let Some(verified) = others.iter().find(|copy| copy.is_verified()) {
-        return Ok((*verified).clone());
+    let (verified, others): (Vec<&Copy>, Vec<&Copy>) =
+        others.into_iter().partition(|copy| copy.is_verified());
+    for copy in verified {
+        if is_there(engine, object, copy.tier) {
+            return Ok(copy.clone());
+        }
     }
     for copy in others {
         if verify_copy(engine, object.id, copy.tier).is_ok() {
             return Ok(copy.clone());
         }
     }
+    if engine.live(object.id)?.changed != object.changed {
+        return Err(Error::Conflict { what: format!("object {}", object.id) });
+    }
     Err(Error::LastCopy { id: object.id, tier })
+}
+
+/// Whether a copy that was verified once is there yet, as far as it shows without reading all of it again: its
+/// files, their length, tail and digests; of a small one everything.
+fn is_there(engine: &Engine, object: &Object, tier: TierIndex) -> bool {
+    let Some(content) = &object.content else { return false };
+    matches!(engine.try_copy(object, content, tier, ReadFrom::Anywhere), Ok(Some(_)))
 }
 
 /// Reads a copy from the medium and records what was found. A damaged one is an error, after it is recorded.

@@ -15,7 +15,7 @@ use crate::journal::{Change, Subject, Updates};
 use crate::object::{self, Content, Copy, Name, ObjectId};
 use crate::tier::{CopyWriter, PackEnd};
 
-/// Bytes of small objects that a batch holds in memory at most.
+/// Bytes of small objects, attributes and keys that a batch holds in memory at most.
 const BYTES_MAX: u64 = 16 << 20;
 /// Changes in a batch at most.
 const CHANGES_MAX: usize = 65_536;
@@ -50,7 +50,7 @@ struct Prepared {
 
 impl Store {
     /// Begins a batch. `atomic`: all of it happens, or nothing. It holds at most 65 536 changes, 16 MiB of small
-    /// objects, and each object and each key once.
+    /// objects, attributes and keys together, and each object and each key once.
     pub fn batch(&self, atomic: bool, durability: Durability) -> Batch {
         Batch {
             store: self.clone(),
@@ -75,7 +75,8 @@ impl Batch {
         self.steps.is_empty()
     }
 
-    /// Adds a put. Small objects are held in memory until the commit, 16 MiB of them at most.
+    /// Adds a put. Small objects are held in memory until the commit, with attributes and keys 16 MiB of them at
+    /// most.
     ///
     /// # Errors
     ///
@@ -86,21 +87,15 @@ impl Batch {
         engine.check_writable()?;
         let tier = engine.target(options.tier)?;
         let small = bytes.len() as u64 <= tier.config.pack_threshold_bytes;
-        let held = if small { bytes.len() as u64 } else { 0 };
-        if self.bytes + held > BYTES_MAX {
-            return Err(Error::invalid(
-                "batch",
-                format!("it holds {} bytes already; commit it first", self.bytes),
-            ));
-        }
+        let held = options_len(options) + if small { bytes.len() as u64 } else { 0 };
+        self.check_room(held)?;
         let mut copy = CopyWriter::new(&engine.tiers, tier, options.block_shift()?, bytes.len() as u64)?;
         copy.write(bytes)?;
         let mut set = options.digest_set();
         set.update(bytes);
         let digests = options.checked(set)?;
         // Last, so that a put that was refused can be added again.
-        self.note(options.id, options.name.as_ref())?;
-        self.bytes += held;
+        self.note(options.id, options.name.as_ref(), held)?;
         let fresh = self.store.new_id();
         self.steps.push(Step::Put {
             options: Box::new(options.clone()),
@@ -115,7 +110,7 @@ impl Batch {
     /// an object already.
     pub fn put_empty(&mut self, options: &PutOptions) -> Result<()> {
         options.check()?;
-        self.note(options.id, options.name.as_ref())?;
+        self.note(options.id, options.name.as_ref(), options_len(options))?;
         let options = Box::new(PutOptions { mode: PutMode::Create, ..options.clone() });
         self.steps.push(Step::Empty { options, fresh: self.store.new_id() });
         Ok(())
@@ -126,14 +121,16 @@ impl Batch {
         for (name, value) in &updates {
             object::check_attribute(name, value.as_deref().unwrap_or_default())?;
         }
-        self.note(Some(id), None)?;
+        let length =
+            |(name, value): &(String, Option<Vec<u8>>)| name.len() + value.as_ref().map_or(0, Vec::len);
+        self.note(Some(id), None, updates.iter().map(length).sum::<usize>() as u64)?;
         self.steps.push(Step::Attributes { id, updates });
         Ok(())
     }
 
     /// Adds a removal, with the store's grace window.
     pub fn remove(&mut self, id: ObjectId) -> Result<()> {
-        self.note(Some(id), None)?;
+        self.note(Some(id), None, 0)?;
         self.steps.push(Step::Remove { id });
         Ok(())
     }
@@ -141,13 +138,27 @@ impl Batch {
     /// Adds one more name for an object.
     pub fn add_name(&mut self, id: ObjectId, name: Name) -> Result<()> {
         object::check_key(&name.key)?;
-        self.note(Some(id), Some(&name))?;
+        self.note(Some(id), Some(&name), name.key.len() as u64)?;
         self.steps.push(Step::Name { id, name });
         Ok(())
     }
 
-    /// Each object and key once: what a batch expects is checked before any of it happens.
-    fn note(&mut self, id: Option<ObjectId>, name: Option<&Name>) -> Result<()> {
+    /// Refuses what would take more memory than a batch may.
+    fn check_room(&self, more: u64) -> Result<()> {
+        if self.bytes + more <= BYTES_MAX {
+            return Ok(());
+        }
+        let detail = format!(
+            "it holds {} bytes of small objects, attributes and keys, and {more} more are too many; commit it first",
+            self.bytes
+        );
+        Err(Error::invalid("batch", detail))
+    }
+
+    /// Each object and key once: what a batch expects is checked before any of it happens. `held`: bytes that this
+    /// change keeps in memory.
+    fn note(&mut self, id: Option<ObjectId>, name: Option<&Name>, held: u64) -> Result<()> {
+        self.check_room(held)?;
         if self.steps.len() >= CHANGES_MAX {
             return Err(Error::invalid(
                 "batch",
@@ -165,6 +176,7 @@ impl Batch {
         }
         self.objects.extend(id);
         self.names.extend(name.cloned());
+        self.bytes += held;
         Ok(())
     }
 
@@ -307,6 +319,12 @@ impl Step {
             Self::Attributes { id, .. } | Self::Remove { id } | Self::Name { id, .. } => *id,
         }
     }
+}
+
+/// Bytes of attributes and key that a put keeps in memory.
+fn options_len(options: &PutOptions) -> u64 {
+    let attributes = options.attributes.iter().map(|(name, value)| name.len() + value.len());
+    (attributes.sum::<usize>() + options.name.as_ref().map_or(0, |name| name.key.len())) as u64
 }
 
 /// An object that two changes turned out to be about: what they expect was looked up before either.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Store;
+use crate::catalog::FeedCursor;
 use crate::error::Result;
 use crate::event::Event;
 use crate::object::Position;
@@ -11,24 +12,32 @@ use crate::object::Position;
 const PAGE_LEN: usize = 4096;
 
 impl Store {
-    /// Up to `limit` durable changes behind `after`, in order; `Position::default()` stands before the first.
+    /// Up to `limit` durable changes behind `after`, in order; `Position::default()` stands before the first. Fewer
+    /// where they are large, none only at the end.
+    ///
+    /// Looks for the position in the journal each time: to follow a store, keep a [`feed`](Self::feed), which
+    /// reads on where it stopped.
     pub fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>> {
         let engine = self.engine();
         engine.check()?;
-        engine.catalog.feed_after(after, limit)
+        engine.catalog.feed(&mut FeedCursor::behind(after), limit)
     }
 
     /// Every durable change behind `after`, up to the last there is when the end is reached.
     pub fn feed(&self, after: Position) -> Feed {
-        Feed { store: self.clone(), after, page: VecDeque::new(), failed: false }
+        let cursor = FeedCursor::behind(after);
+        Feed { store: self.clone(), after, cursor, page: VecDeque::new(), failed: false }
     }
 }
 
-/// An iterator over the feed. It can be asked again after it ended; after an error it ends for good.
+/// An iterator over the feed. It can be asked again after it ended; after an error it ends for good. It holds a
+/// page of some megabytes at most, and no file between two.
 #[derive(Debug)]
 pub struct Feed {
     store: Store,
     after: Position,
+    /// Behind the last event of `page`.
+    cursor: FeedCursor,
     page: VecDeque<Event>,
     failed: bool,
 }
@@ -45,7 +54,8 @@ impl Iterator for Feed {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty() && !self.failed {
-            match self.store.feed_after(self.after, PAGE_LEN) {
+            let engine = self.store.engine();
+            match engine.check().and_then(|()| engine.catalog.feed(&mut self.cursor, PAGE_LEN)) {
                 Ok(events) => self.page = events.into(),
                 Err(error) => {
                     self.failed = true;

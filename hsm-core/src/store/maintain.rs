@@ -1,9 +1,9 @@
 //! Maintenance that a caller asks for: no thread of the store's own does it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use super::{Store, member};
-use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, PackUsage, Proposal};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
@@ -12,6 +12,10 @@ use crate::object::Position;
 
 /// Objects purged together.
 const PURGED_AT_ONCE: usize = 1000;
+
+/// Places that the catalog is asked about together: some 40 MiB of them. Few in tests, so that it is asked more
+/// than once.
+const PLACES_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1 << 20 };
 
 /// What [`Store::maintain`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,22 +74,8 @@ impl Store {
         if others.live.iter().any(|instance| *instance != self.inner.instance) {
             return Err(Error::Busy { what: "the store, for reconciling".to_owned(), waited_s: 0 });
         }
-        let mut found = Reconciled::default();
-        let known = known_places(engine)?;
-        for tier in engine.tiers.all() {
-            if tier.backend.check_root().is_err() {
-                continue;
-            }
-            for instance in tier.backend.instances()? {
-                tier.backend.places(instance, 0, &mut |name, len| {
-                    if !known.contains(&(tier.index(), name)) {
-                        found.unknown_places += 1;
-                        found.unknown_bytes += len;
-                    }
-                    Ok(())
-                })?;
-            }
-        }
+        let (unknown_places, unknown_bytes) = unknown_places(engine)?;
+        let mut found = Reconciled { unknown_places, unknown_bytes, new_epoch: None };
         if engine.restored.load(Ordering::Acquire) {
             let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
             for tier in engine.tiers.all() {
@@ -152,26 +142,29 @@ impl Store {
     }
 }
 
-/// Every place that an object's copy lies in. Grows with the store: reconciling is for the rare case.
-fn known_places(engine: &Engine) -> Result<std::collections::BTreeSet<(u8, PlaceName)>> {
-    let mut known = std::collections::BTreeSet::new();
-    for removed in [false, true] {
-        let query = crate::catalog::Query { removed, ..Default::default() };
-        let mut after = None;
-        loop {
-            let page = engine.catalog.page(&query, after.as_ref(), PURGED_AT_ONCE)?;
-            for (_, object) in &page.items {
-                for piece in object.copies.iter().flat_map(|copy| &copy.pieces) {
-                    known.insert((piece.place.tier, crate::tier::place_name(piece)));
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+/// Places on the roots that the catalog does not know: how many, and how long they are together.
+fn unknown_places(engine: &Engine) -> Result<(u64, u64)> {
+    let (mut places, mut unknown) = (BTreeMap::new(), (0, 0));
+    let mut ask = |places: &mut BTreeMap<_, u64>| -> Result<()> {
+        engine.catalog.strike_known(places)?;
+        unknown.0 += places.len() as u64;
+        unknown.1 += places.values().sum::<u64>();
+        places.clear();
+        Ok(())
+    };
+    for tier in engine.tiers.all() {
+        if tier.backend.check_root().is_err() {
+            continue;
+        }
+        for instance in tier.backend.instances()? {
+            tier.backend.places(instance, 0, &mut |name, len| {
+                places.insert((tier.index(), name), len);
+                if places.len() < PLACES_AT_ONCE { Ok(()) } else { ask(&mut places) }
+            })?;
         }
     }
-    Ok(known)
+    ask(&mut places)?;
+    Ok(unknown)
 }
 
 fn purge_expired(engine: &Engine) -> Result<u64> {

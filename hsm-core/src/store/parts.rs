@@ -2,7 +2,8 @@
 //!
 //! One process begins ([`Store::parts`]) and hands out a token; every writer, in whatever process, writes
 //! parts that begin on the edge of a block, and gets a receipt for each; one process commits the receipts as
-//! one generation. All parts lie in one place, so the object reads like any other.
+//! one generation. All parts lie in one place, so the object reads like any other; the digests of their blocks
+//! wait in a scratch place, each in the slot of its block, so that neither a part nor a receipt grows.
 
 use std::sync::Arc;
 
@@ -10,12 +11,12 @@ use parking_lot::Mutex;
 
 use super::Store;
 use super::put::{Put, PutOptions};
-use crate::backend::object_file::{Table, Tail, write_end};
+use crate::backend::object_file::{BlockDigests, Spilled, Table, Tail, write_end};
 use crate::backend::{PlaceName, PlaceWriter};
 use crate::catalog::{Durability, Expect};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Result};
-use crate::integrity::{BlockDigest, BlockHasher, Digest, RootDigest, RootHasher, block_digest};
+use crate::integrity::{BlockDigest, Digest, RootDigest, RootHasher, block_digest};
 use crate::journal::Change;
 use crate::object::{Content, Copy, Piece, SIZE_MAX, TierIndex};
 use crate::tier::PlaceGuard;
@@ -36,8 +37,11 @@ pub struct Parts {
     name: PlaceName,
     block_shift: u8,
     place: Arc<dyn PlaceWriter>,
-    /// Held by who began: dropped without a commit, the place is removed.
-    guard: Mutex<Option<PlaceGuard>>,
+    /// The scratch place.
+    scratch: Arc<dyn PlaceWriter>,
+    scratch_serial: u64,
+    /// Held by who began: dropped without a commit, the place is removed. The scratch place goes either way.
+    guard: Mutex<Option<[PlaceGuard; 2]>>,
 }
 
 /// One part being written.
@@ -46,11 +50,9 @@ pub struct Part {
     store: Store,
     place: Arc<dyn PlaceWriter>,
     name: PlaceName,
-    block_size: u64,
     offset: u64,
     length: u64,
-    block: Option<(BlockHasher, u64)>,
-    digests: Vec<BlockDigest>,
+    digests: BlockDigests,
     /// A write that failed left a hole: the part cannot be finished any more.
     failed: Option<Error>,
 }
@@ -61,7 +63,8 @@ pub struct PartReceipt {
     name: PlaceName,
     offset: u64,
     length: u64,
-    digests: Vec<BlockDigest>,
+    /// Of the digests of its blocks.
+    checksum: u64,
 }
 
 impl Store {
@@ -74,6 +77,7 @@ impl Store {
         let tier = engine.target(options.tier)?;
         tier.check_writable(options.size_hint)?;
         let (guard, place) = PlaceGuard::create(&engine.tiers, &tier)?;
+        let (scratch_guard, scratch) = PlaceGuard::create(&engine.tiers, &tier)?;
         let name =
             PlaceName { instance: guard.place().instance, serial: guard.place().serial, packed: false };
         Ok(Parts {
@@ -84,7 +88,9 @@ impl Store {
             incarnation: tier.config.incarnation,
             name,
             place,
-            guard: Mutex::new(Some(guard)),
+            scratch,
+            scratch_serial: scratch_guard.place().serial,
+            guard: Mutex::new(Some([guard, scratch_guard])),
         })
     }
 
@@ -101,11 +107,13 @@ impl Store {
                 tier,
                 block_shift,
                 PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false },
+                fields.u64()?,
             ))
         })();
-        let (tier, block_shift, name) = read.ok_or_else(invalid)?;
+        let (tier, block_shift, name, scratch_serial) = read.ok_or_else(invalid)?;
         let on = engine.tier(tier)?;
         let place = on.backend.reopen(name)?;
+        let scratch = on.backend.reopen(PlaceName { serial: scratch_serial, ..name })?;
         Ok(Parts {
             store: self.clone(),
             options: PutOptions::default(),
@@ -114,6 +122,8 @@ impl Store {
             name,
             block_shift,
             place,
+            scratch,
+            scratch_serial,
             guard: Mutex::new(None),
         })
     }
@@ -129,6 +139,7 @@ impl Parts {
             .u8(self.block_shift)
             .u64(self.name.instance)
             .u64(self.name.serial)
+            .u64(self.scratch_serial)
             .seal(&self.store.inner.store_id);
         bytes
     }
@@ -152,11 +163,13 @@ impl Parts {
             store: self.store.clone(),
             place: self.place.clone(),
             name: self.name,
-            block_size: self.block_size(),
             offset,
             length: 0,
-            block: None,
-            digests: Vec::new(),
+            digests: BlockDigests::in_place(
+                self.block_size(),
+                self.scratch.clone(),
+                offset / self.block_size(),
+            ),
             failed: None,
         })
     }
@@ -169,15 +182,16 @@ impl Parts {
     pub fn commit(self, receipts: &[PartReceipt]) -> Result<Put> {
         self.store.engine().check_writable()?;
         let guard = self.guard.lock().take();
-        let guard = guard
+        // Named, so that the scratch place stays until the end.
+        let [guard, _scratch] = guard
             .ok_or_else(|| Error::invalid("commit of parts", "only the handle that began it commits"))?;
-        let (size, digests) = self.join(receipts)?;
+        let (size, parts) = self.join(receipts)?;
         let mut root = RootHasher::new(size);
-        for digest in &digests {
-            root.push(digest);
+        for digest in self.digests(&parts) {
+            root.push(&digest?);
         }
         let root = root.finish();
-        let recorded = self.whole_digests(size, &digests)?;
+        let recorded = self.whole_digests(size, &parts)?;
         let engine = self.store.engine().clone();
         let fresh = self.store.new_id();
         let mut table: Option<Table> = None;
@@ -186,7 +200,7 @@ impl Parts {
             let tail = self.tail(&engine, &resolved, size, root);
             match &table {
                 Some(table) => table.write_tail(&*self.place, &tail).map(drop)?,
-                None => table = Some(write_end(&*self.place, &tail, &[], digests.iter().copied())?),
+                None => table = Some(write_end(&*self.place, &tail, &[], self.digests(&parts))?),
             }
             if self.options.durability == Durability::Durable {
                 self.place.sync()?;
@@ -254,13 +268,13 @@ impl Parts {
         Ok(Put { id: resolved.id, generation: resolved.generation, position: done.position })
     }
 
-    /// The size and the block digests of all parts together.
-    fn join(&self, receipts: &[PartReceipt]) -> Result<(u64, Vec<BlockDigest>)> {
+    /// The size of all parts together, and the parts in order.
+    fn join<'a>(&self, receipts: &'a [PartReceipt]) -> Result<(u64, Vec<&'a PartReceipt>)> {
         let mut sorted: Vec<&PartReceipt> = receipts.iter().collect();
         // One without a byte comes before the one that begins where it does.
         sorted.sort_by_key(|receipt| (receipt.offset, receipt.length));
-        let (mut size, mut digests) = (0, Vec::new());
-        for receipt in sorted {
+        let mut size = 0;
+        for receipt in &sorted {
             if receipt.name != self.name {
                 return Err(Error::invalid("receipt", "it is of another object's part"));
             }
@@ -270,26 +284,34 @@ impl Parts {
             }
             let together = receipt.length.checked_add(size).filter(|size| *size <= SIZE_MAX);
             size = together.ok_or_else(|| Error::invalid("receipts", "they are too long together"))?;
-            digests.extend_from_slice(&receipt.digests);
         }
         if size == 0 {
             return Err(Error::invalid("receipts", "no part holds a byte; put an empty object instead"));
         }
-        Ok((size, digests))
+        Ok((size, sorted))
+    }
+
+    /// The digests of the blocks of all parts, in order.
+    fn digests(&self, parts: &[&PartReceipt]) -> impl Iterator<Item = Result<BlockDigest>> {
+        parts.iter().flat_map(|part| {
+            let (first, count) =
+                (part.offset >> self.block_shift, part.length.div_ceil(1 << self.block_shift));
+            Spilled { first, count, checksum: part.checksum }.read(&*self.scratch)
+        })
     }
 
     /// Digests of the whole content, where they were asked for: that needs one more pass over it.
-    fn whole_digests(&self, size: u64, blocks: &[BlockDigest]) -> Result<Vec<Digest>> {
+    fn whole_digests(&self, size: u64, parts: &[&PartReceipt]) -> Result<Vec<Digest>> {
         let mut set = self.options.digest_set();
         if set.is_empty() {
             return Ok(Vec::new());
         }
         let mut buffer = vec![0; self.block_size() as usize];
-        for (index, expected) in blocks.iter().enumerate() {
-            let at = index as u64 * self.block_size();
+        for (index, expected) in (0..).zip(self.digests(parts)) {
+            let at = index * self.block_size();
             let wanted = (size - at).min(self.block_size()) as usize;
             let read = self.place.read_at(&mut buffer[..wanted], at)?;
-            if read != wanted || block_digest(&buffer[..read]) != *expected {
+            if read != wanted || block_digest(&buffer[..read]) != expected? {
                 let detail = format!("block {index} does not hold what its writer's receipt says");
                 return Err(Error::invalid("receipts", detail));
             }
@@ -308,9 +330,9 @@ impl Part {
         }
         for run in bytes.chunks(RUN_LEN) {
             let written = self.place.write_at(run, self.offset + self.length);
-            written.inspect_err(|error| self.failed = Some(error.clone()))?;
+            let hashed = written.and_then(|()| self.digests.write(run));
+            hashed.inspect_err(|error| self.failed = Some(error.clone()))?;
             self.length += run.len() as u64;
-            self.hash(run);
         }
         Ok(())
     }
@@ -320,29 +342,13 @@ impl Part {
         self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    fn hash(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let (hasher, came) = self.block.get_or_insert_with(|| (BlockHasher::new(), 0));
-            let wanted = (self.block_size - *came).min(bytes.len() as u64);
-            let (part, rest) = bytes.split_at(wanted as usize);
-            hasher.write(part);
-            *came += wanted;
-            bytes = rest;
-            if *came == self.block_size {
-                self.digests.push(hasher.finish());
-                self.block = None;
-            }
-        }
-    }
-
     /// Ends the part: its bytes are durable when this returns.
     pub fn finish(mut self) -> Result<PartReceipt> {
         self.check()?;
-        if let Some((hasher, _)) = self.block.take() {
-            self.digests.push(hasher.finish());
-        }
+        self.digests.end()?;
+        let checksum = self.digests.spill_all()?.checksum;
         self.place.sync()?;
-        Ok(PartReceipt { name: self.name, offset: self.offset, length: self.length, digests: self.digests })
+        Ok(PartReceipt { name: self.name, offset: self.offset, length: self.length, checksum })
     }
 }
 
@@ -351,12 +357,13 @@ impl PartReceipt {
     pub fn to_bytes(&self, store: &Store) -> Vec<u8> {
         let mut bytes = Vec::new();
         wire::write_head(&mut bytes, RECEIPT_MAGIC, &store.inner.store_id);
-        let mut fields = Fields(&mut bytes);
-        fields.u64(self.name.instance).u64(self.name.serial).u64(self.offset).u64(self.length);
-        for digest in &self.digests {
-            fields.bytes(digest);
-        }
-        fields.seal(&store.inner.store_id);
+        Fields(&mut bytes)
+            .u64(self.name.instance)
+            .u64(self.name.serial)
+            .u64(self.offset)
+            .u64(self.length)
+            .u64(self.checksum)
+            .seal(&store.inner.store_id);
         bytes
     }
 
@@ -368,12 +375,8 @@ impl PartReceipt {
         let mut fields = Reader(body.ok_or_else(invalid)?);
         let read = (|| {
             let name = PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false };
-            let (offset, length) = (fields.u64()?, fields.u64()?);
-            let mut digests = Vec::new();
-            while !fields.is_empty() {
-                digests.push(fields.array()?);
-            }
-            Some(Self { name, offset, length, digests })
+            let (offset, length, checksum) = (fields.u64()?, fields.u64()?, fields.u64()?);
+            fields.is_empty().then_some(Self { name, offset, length, checksum })
         })();
         read.ok_or_else(invalid)
     }

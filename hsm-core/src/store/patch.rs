@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::integrity::RootHasher;
 use crate::journal::{self, Change};
 use crate::object::{Content, Copy, Object, ObjectId, PIECES_MAX, Piece, SIZE_MAX};
-use crate::tier::{CopyReader, PlaceGuard, Tier};
+use crate::tier::{CopyReader, PlaceGuard, ScratchPlace, Tier};
 use crate::wire::Writer as Fields;
 
 /// Bytes copied at once.
@@ -87,10 +87,15 @@ impl Store {
             return self.write_anew(object, offset, bytes, size, durability);
         }
         let (guard, place) = PlaceGuard::create(&engine.tiers, &tier)?;
-        let mut writer = ObjectWriter::new(place, content.block_shift);
-        copy_range(&reader, &mut writer, begin, offset)?;
+        let scratch = Box::new(ScratchPlace::new(&engine.tiers, &tier));
+        let mut writer = ObjectWriter::new(place, content.block_shift).with_scratch(scratch);
+        let pass = |writer: &mut ObjectWriter, from, to: u64| {
+            let to = to.min(reader.size());
+            copy_range(from, to, |buffer, at| reader.read_at(buffer, at), |bytes| writer.write(bytes))
+        };
+        pass(&mut writer, begin, offset)?;
         writer.write(bytes)?;
-        copy_range(&reader, &mut writer, offset + bytes.len() as u64, end)?;
+        pass(&mut writer, offset + bytes.len() as u64, end)?;
         writer.end_data()?;
         let root = new_root(&reader, &writer, rewritten, block)?;
         let new = Piece { start: begin, length: end - begin, place: guard.place(), offset: 0, packed: false };
@@ -170,16 +175,8 @@ impl Store {
             if reader.object().generation != object.generation {
                 return Err(Error::Conflict { what: format!("object {}", object.id) });
             }
-            let mut pass = |writer: &mut super::Writer, from: u64, to: u64| -> Result<()> {
-                let mut buffer = vec![0; RUN_LEN.min(to.saturating_sub(from) as usize)];
-                let mut at = from;
-                while at < to {
-                    let wanted = ((to - at) as usize).min(buffer.len());
-                    let read = reader.read_at(&mut buffer[..wanted], at)?;
-                    writer.add(&buffer[..read])?;
-                    at += read as u64;
-                }
-                Ok(())
+            let mut pass = |writer: &mut super::Writer, from, to| {
+                copy_range(from, to, |buffer, at| reader.read_at(buffer, at), |bytes| writer.add(bytes))
             };
             pass(&mut writer, 0, offset)?;
             writer.add(bytes)?;
@@ -225,14 +222,19 @@ fn split(pieces: &[Piece], rewritten: Rewritten) -> Vec<Piece> {
     left
 }
 
-fn copy_range(reader: &CopyReader, writer: &mut ObjectWriter, from: u64, to: u64) -> Result<()> {
-    let to = to.min(reader.size());
+/// Takes the bytes between two offsets from one to the other, in runs.
+fn copy_range(
+    from: u64,
+    to: u64,
+    mut read_at: impl FnMut(&mut [u8], u64) -> Result<usize>,
+    mut write: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let mut buffer = vec![0; RUN_LEN.min(to.saturating_sub(from) as usize)];
     let mut at = from;
     while at < to {
         let wanted = ((to - at) as usize).min(buffer.len());
-        let read = reader.read_at(&mut buffer[..wanted], at)?;
-        writer.write(&buffer[..read])?;
+        let read = read_at(&mut buffer[..wanted], at)?;
+        write(&buffer[..read])?;
         at += read as u64;
     }
     Ok(())
@@ -247,11 +249,13 @@ fn new_root(
 ) -> Result<crate::integrity::RootDigest> {
     let mut root = RootHasher::new(rewritten.size);
     let (first, behind) = (rewritten.begin / block, rewritten.end.div_ceil(block));
-    let push_new = |root: &mut RootHasher| writer.digests().iter().for_each(|digest| root.push(digest));
-    let mut index = 0;
+    let push_new = |root: &mut RootHasher| -> Result<()> {
+        writer.digests().try_for_each(|digest| digest.map(|digest| root.push(&digest)))
+    };
+    let (mut index, mut pushed) = (0, Ok(()));
     reader.each_digest(&mut |digest| {
         if index == first {
-            push_new(&mut root);
+            pushed = push_new(&mut root);
         }
         if index < first || index >= behind {
             root.push(&digest);
@@ -259,7 +263,8 @@ fn new_root(
         index += 1;
     })?;
     if index <= first {
-        push_new(&mut root); // The object grew from its very end.
+        pushed = push_new(&mut root); // The object grew from its very end.
     }
+    pushed?;
     Ok(root.finish())
 }

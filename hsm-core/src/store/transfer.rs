@@ -71,7 +71,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// `LastCopy` unless another verified copy is in reach, or `force` is given: then the bytes may be lost.
+    /// `LastCopy` unless another verified copy is in reach and its files are whole by their length and digests, or
+    /// `force` is given: then the bytes may be lost. What was verified is not read again; [`verify`](Self::verify)
+    /// does that.
     pub fn release(&self, id: ObjectId, tier: TierIndex, force: bool) -> Result<Option<Position>> {
         let engine = self.engine();
         engine.check_writable()?;

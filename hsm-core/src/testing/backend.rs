@@ -29,6 +29,7 @@ pub fn conformance(make: &dyn Fn() -> Arc<dyn Backend>) {
         writers_share_a_place,
         object_file::round_trips_at_every_size,
         object_file::many_writers_make_one_object,
+        object_file::digests_in_a_scratch_place_make_the_same_object,
         object_file::pieces_of_a_place_are_read_alone,
         object_file::a_long_table_is_read_again_and_checked_again,
         object_file::every_flipped_byte_is_found,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::backend::object_file::{ObjectWriter, Tail};
+use crate::backend::object_file::{ObjectWriter, Scratch, Tail};
 use crate::backend::{PlaceName, PlaceWriter};
 use crate::catalog::Durability;
 use crate::clock::TimeNs;
@@ -65,6 +65,28 @@ impl Drop for PlaceGuard {
     }
 }
 
+/// A place for what a writer cannot hold in memory, made when there is need for it. It goes with its owner.
+#[derive(Debug)]
+pub(crate) struct ScratchPlace {
+    tiers: Arc<Tiers>,
+    tier: Arc<Tier>,
+    guard: Option<PlaceGuard>,
+}
+
+impl ScratchPlace {
+    pub(crate) fn new(tiers: &Arc<Tiers>, tier: &Arc<Tier>) -> Self {
+        Self { tiers: tiers.clone(), tier: tier.clone(), guard: None }
+    }
+}
+
+impl Scratch for ScratchPlace {
+    fn create(&mut self) -> Result<Arc<dyn PlaceWriter>> {
+        let (guard, place) = PlaceGuard::create(&self.tiers, &self.tier)?;
+        self.guard = Some(guard);
+        Ok(place)
+    }
+}
+
 /// Takes an object's bytes in order and puts them on a tier.
 #[derive(Debug)]
 pub(crate) struct CopyWriter {
@@ -116,7 +138,8 @@ impl CopyWriter {
                 return Ok(());
             }
             let (guard, place) = PlaceGuard::create(&self.tiers, &self.tier)?;
-            let mut writer = ObjectWriter::new(place, self.block_shift);
+            let scratch = ScratchPlace::new(&self.tiers, &self.tier);
+            let mut writer = ObjectWriter::new(place, self.block_shift).with_scratch(Box::new(scratch));
             writer.write(&self.small)?;
             self.small = Vec::new();
             self.file = Some((guard, writer));
@@ -143,8 +166,8 @@ impl CopyWriter {
             None => anew.write(&self.small)?,
             Some((guard, writer)) => {
                 writer.end_data()?;
-                for index in 0..writer.digests().len() {
-                    let block = writer.read_block(index)?.ok_or_else(|| Error::Io {
+                for (index, digest) in (0..).zip(writer.digests()) {
+                    let block = writer.read_block(index, &digest?)?.ok_or_else(|| Error::Io {
                         action: "read back",
                         path: guard.name.path(),
                         io_kind: std::io::ErrorKind::InvalidData,

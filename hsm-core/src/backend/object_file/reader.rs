@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::checksums::{Checksums, KEPT_MAX};
 use super::{DIGEST_LENGTH, MAGIC, TAIL_LENGTH, Table, Tail, decode_tail};
 use crate::backend::PlaceReader;
 use crate::error::{Error, Result};
@@ -47,8 +48,8 @@ pub struct Whole {
 
 /// An object file open for reading. Callable from several threads; offsets count from the piece's start.
 ///
-/// Its memory: 8 bytes for every 4096 blocks, at most 64 KiB of digests, and one block once a read did not
-/// begin and end on the edges of blocks.
+/// Its memory is bounded: 8 bytes for every 4096 blocks up to 512 KiB, at most 64 KiB of digests, and one block
+/// once a read did not begin and end on the edges of blocks.
 #[derive(Debug)]
 pub struct ObjectReader {
     place: Arc<dyn PlaceReader>,
@@ -56,8 +57,8 @@ pub struct ObjectReader {
     tail: Tail,
     /// Where the digests begin in the place.
     digests_at: u64,
-    /// A checksum of every [`DIGESTS_AT_ONCE`] digests, as they were when they matched the tail.
-    checksums: Vec<u64>,
+    /// Of every [`DIGESTS_AT_ONCE`] digests, as they were when they matched the tail.
+    checksums: Mutex<Checksums>,
     digests: Mutex<Held<Vec<BlockDigest>>>,
     block: Mutex<Held<Vec<u8>>>,
 }
@@ -96,12 +97,13 @@ impl ObjectReader {
             let expected = end.and_then(|end| end.checked_add(TAIL_LENGTH)).unwrap_or(u64::MAX);
             return Err(corrupt(format!("the file has {length} bytes, but its tail says {expected}")));
         };
+        let chunks = tail.block_count().div_ceil(DIGESTS_AT_ONCE);
         let mut reader = Self {
             place,
             expect: *expect,
             tail,
             digests_at,
-            checksums: Vec::new(),
+            checksums: Mutex::new(Checksums::new(store_seed(&tail.store_id), chunks, KEPT_MAX)),
             digests: Held::none(),
             block: Held::none(),
         };
@@ -262,11 +264,12 @@ impl ObjectReader {
 
     fn read_digests(&self, chunk: u64) -> Result<Vec<BlockDigest>> {
         let bytes = self.digest_bytes(chunk)?;
-        let found = checksum(store_seed(&self.tail.store_id), &bytes);
-        match self.checksums.get(chunk as usize) {
-            Some(expected) if *expected == found => Ok(bytes.as_chunks().0.to_vec()),
-            _ => Err(corrupt(&self.expect, 0, "its digests changed since it was opened".into())),
+        let sum = |bytes: &[u8]| checksum(store_seed(&self.tail.store_id), bytes);
+        let again = |chunk| Ok(sum(&self.digest_bytes(chunk)?));
+        if self.checksums.lock().matches(chunk, sum(&bytes), again)? {
+            return Ok(bytes.as_chunks().0.to_vec());
         }
+        Err(corrupt(&self.expect, 0, "its digests changed since it was opened".into()))
     }
 
     fn digest_bytes(&self, chunk: u64) -> Result<Vec<u8>> {
@@ -298,7 +301,7 @@ impl ObjectReader {
             for digest in digests {
                 root.push(digest);
             }
-            self.checksums.push(checksum(seed, &bytes));
+            self.checksums.get_mut().push(checksum(seed, &bytes));
             *self.digests.get_mut() = Held { index: Some(chunk), value: digests.to_vec() };
         }
         if hasher.finish() != table.checksum {

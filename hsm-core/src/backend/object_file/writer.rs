@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Table, Tail, write_end};
+use super::{BlockDigests, Scratch, Table, Tail, write_end};
 use crate::backend::PlaceWriter;
 use crate::error::{Error, Result};
-use crate::integrity::{BlockDigest, BlockHasher, RootDigest, RootHasher, block_digest};
+use crate::integrity::{BlockDigest, RootDigest, RootHasher, block_digest};
 
 /// Bytes that go to the place in one write, and the most that is buffered.
 const RUN_LENGTH: usize = 1 << 20;
 
-/// Writes an object file. Its memory is bounded by one run (1 MiB), and 16 bytes for every block.
+/// Writes an object file. Its memory is bounded: one run (1 MiB), and digests, which go to a scratch place when
+/// they are many.
 #[derive(Debug)]
 pub struct ObjectWriter {
     place: Arc<dyn PlaceWriter>,
@@ -19,9 +20,7 @@ pub struct ObjectWriter {
     run: Vec<u8>,
     /// Bytes that were written.
     written: u64,
-    /// The block that has begun and how much of it came; `None` on a block's edge.
-    block: Option<(BlockHasher, u64)>,
-    digests: Vec<BlockDigest>,
+    digests: BlockDigests,
     ended: bool,
     table: Option<Table>,
 }
@@ -34,11 +33,17 @@ impl ObjectWriter {
             block_size: 1 << block_shift,
             run: Vec::new(),
             written: 0,
-            block: None,
-            digests: Vec::new(),
+            digests: BlockDigests::new(1 << block_shift),
             ended: false,
             table: None,
         }
+    }
+
+    /// Where digests go that are too many for memory; without it, 16 bytes are kept for every block.
+    #[must_use]
+    pub fn with_scratch(mut self, scratch: Box<dyn Scratch>) -> Self {
+        self.digests = self.digests.with_scratch(scratch);
+        self
     }
 
     /// Adds the next bytes of the data, however many.
@@ -48,7 +53,7 @@ impl ObjectWriter {
         }
         while !bytes.is_empty() {
             let (run, rest) = bytes.split_at(bytes.len().min(RUN_LENGTH - self.run.len()));
-            self.hash(run);
+            self.digests.write(run)?;
             if run.len() == RUN_LENGTH {
                 // A whole run lies in the caller's memory: no need to copy it.
                 self.place.write_at(run, self.written)?;
@@ -73,29 +78,27 @@ impl ObjectWriter {
     pub fn end_data(&mut self) -> Result<RootDigest> {
         if !self.ended {
             self.write_run()?;
-            if let Some((hasher, _)) = self.block.take() {
-                self.digests.push(hasher.finish());
-            }
+            self.digests.end()?;
             self.run = Vec::new();
             self.ended = true;
         }
         let mut root = RootHasher::new(self.length());
-        for digest in &self.digests {
-            root.push(digest);
+        for digest in self.digests.iter() {
+            root.push(&digest?);
         }
         Ok(root.finish())
     }
 
     /// The digests of the blocks so far; of all of them after [`end_data`](Self::end_data).
-    pub fn digests(&self) -> &[BlockDigest] {
-        &self.digests
+    pub fn digests(&self) -> impl Iterator<Item = Result<BlockDigest>> {
+        self.digests.iter()
     }
 
     /// Writes map, digests and tail. Returns the length of the file.
     pub fn finish(&mut self, tail: &Tail, map: &[u8]) -> Result<u64> {
         self.end_data()?;
         self.check(tail)?;
-        let table = write_end(&*self.place, tail, map, self.digests.iter().copied())?;
+        let table = write_end(&*self.place, tail, map, self.digests.iter())?;
         self.table = Some(table);
         self.place.len()
     }
@@ -111,11 +114,11 @@ impl ObjectWriter {
 
     /// Reads back block `index` of data that has ended, and compares it with its digest; `None`: it is not
     /// what was written.
-    pub fn read_block(&self, index: usize) -> Result<Option<Vec<u8>>> {
-        let begin = index as u64 * self.block_size;
+    pub fn read_block(&self, index: u64, digest: &BlockDigest) -> Result<Option<Vec<u8>>> {
+        let begin = index * self.block_size;
         let mut block = vec![0; self.length().saturating_sub(begin).min(self.block_size) as usize];
         let read = self.place.read_at(&mut block, begin)?;
-        let whole = read == block.len() && self.digests.get(index) == Some(&block_digest(&block));
+        let whole = read == block.len() && *digest == block_digest(&block);
         Ok(whole.then_some(block))
     }
 
@@ -130,27 +133,6 @@ impl ObjectWriter {
         }
         let came = self.length();
         Err(Error::invalid("tail", format!("{} bytes of data, but {came} were written", tail.length)))
-    }
-
-    fn hash(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            if self.block.is_none() && bytes.len() as u64 >= self.block_size {
-                let (block, rest) = bytes.split_at(self.block_size as usize);
-                self.digests.push(block_digest(block));
-                bytes = rest;
-                continue;
-            }
-            let (hasher, came) = self.block.get_or_insert_with(|| (BlockHasher::new(), 0));
-            let wanted = (self.block_size - *came).min(bytes.len() as u64);
-            let (part, rest) = bytes.split_at(wanted as usize);
-            hasher.write(part);
-            *came += wanted;
-            bytes = rest;
-            if *came == self.block_size {
-                self.digests.push(hasher.finish());
-                self.block = None;
-            }
-        }
     }
 
     fn write_run(&mut self) -> Result<()> {

@@ -26,7 +26,7 @@ use super::{Embedded, check};
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
-use crate::object::{Position, TierState};
+use crate::object::Position;
 use crate::testing_hooks::{Mutant, mutant};
 
 /// Requests taken into one group at most: bounds how long the lock is held.
@@ -390,45 +390,6 @@ impl Embedded {
         if !group.header.relaxed {
             // A durable group is appended after the bytes of the relaxed ones before it were synced.
             state.durable = tail;
-            run(connection, "apply a change", "DELETE FROM unsynced", [])?;
-        }
-        Ok(())
-    }
-
-    /// Syncs the bytes of relaxed puts, and forgets that they had to be.
-    pub(super) fn sync_places(&self, connection: &Connection) -> Result<()> {
-        let places = lookup::unsynced(connection)?;
-        if !places.is_empty() && self.is_marked_damaged() {
-            // Another handle may have met a sync that failed: one that succeeds here would prove nothing.
-            return Err(
-                self.fail("relaxed changes may be lost; close every handle and open again".to_owned())
-            );
-        }
-        if !places.is_empty() {
-            // They may lie on a tier that another handle added.
-            let tiers = lookup::tiers(connection)?;
-            self.ground.places.configure(&tiers.into_iter().map(|usage| usage.config).collect::<Vec<_>>());
-        }
-        for place in &places {
-            // Nothing is left to be synced on a tier that is lost or retired, by this very group perhaps: a disk
-            // that is gone for good must not keep the store from ever being durable again.
-            let tier = lookup::tier(connection, place.tier)?;
-            if tier.is_some_and(|tier| matches!(tier.config.state, TierState::Lost | TierState::Retired)) {
-                continue;
-            }
-            match self.ground.places.sync(place) {
-                // A second try, on another descriptor, could succeed though the pages are gone: what is true is
-                // found out by an open that reads the medium.
-                Err(error @ Error::Io { action: "sync" | "sync the directory", .. }) => {
-                    let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), FAILED_SYNC);
-                    return Err(self.fail(format!(
-                        "the bytes of relaxed puts could not be synced ({error}); open the store again"
-                    )));
-                }
-                synced => synced?,
-            }
-        }
-        if !places.is_empty() {
             run(connection, "apply a change", "DELETE FROM unsynced", [])?;
         }
         Ok(())

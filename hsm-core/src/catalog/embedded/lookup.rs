@@ -11,7 +11,7 @@ use crate::catalog::{Cursor, Garbage, NamesPage, PackUsage, Page, Query, TierUsa
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::journal::{self, EpochCause};
-use crate::object::{Attributes, Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
+use crate::object::{Attributes, Copy, Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::Reader;
 
@@ -110,21 +110,50 @@ pub(super) fn garbage(connection: &Connection, after: Option<Garbage>, limit: us
     let sql = "SELECT tier, instance, serial, packed FROM garbage
          WHERE (?5 OR number <= (SELECT durable FROM state)) AND (tier, instance, serial) > (?1, ?2, ?3)
          ORDER BY tier, instance, serial LIMIT ?4";
-    // Before the first: a tier that cannot be.
-    let (tier, instance, serial) = after.map_or((-1, 0, 0), |place| {
-        (i64::from(place.tier), place.name.instance as i64, place.name.serial as i64)
-    });
+    let (tier, instance, serial) = behind(after);
     let early = mutant(Mutant::ReclaimBeforeDurable);
     all(connection, "list garbage", sql, params![tier, instance, serial, limit as i64, early], |row| {
         Ok(Garbage { tier: row.get(0)?, name: read_place_name(row, 1, row.get(3)?)? })
     })
 }
 
-pub(super) fn unsynced(connection: &Connection) -> Result<Vec<Garbage>> {
-    let sql = "SELECT tier, instance, serial, packed FROM unsynced";
-    all(connection, "list places to sync", sql, [], |row| {
+/// Places to be synced, in order, behind `after`.
+pub(super) fn unsynced(
+    connection: &Connection,
+    after: Option<Garbage>,
+    limit: usize,
+) -> Result<Vec<Garbage>> {
+    let sql = "SELECT tier, instance, serial, packed FROM unsynced
+         WHERE (tier, instance, serial) > (?1, ?2, ?3) ORDER BY tier, instance, serial LIMIT ?4";
+    let (tier, instance, serial) = behind(after);
+    all(connection, "list places to sync", sql, params![tier, instance, serial, limit as i64], |row| {
         Ok(Garbage { tier: row.get(0)?, name: read_place_name(row, 1, row.get(3)?)? })
     })
+}
+
+/// The key of a place, to go on behind it. Before the first: a tier that cannot be.
+fn behind(after: Option<Garbage>) -> (i64, i64, i64) {
+    after.map_or((-1, 0, 0), |place| {
+        (i64::from(place.tier), place.name.instance as i64, place.name.serial as i64)
+    })
+}
+
+/// The copies of some objects, live and removed, in order of id behind `after`, and the last id; `None` at the end.
+pub(super) fn copies(
+    connection: &Connection,
+    after: Option<ObjectId>,
+) -> Result<Option<(ObjectId, Vec<Copy>)>> {
+    let sql = "SELECT id, copies, modified FROM object WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("list copies"))?;
+    let after = after.map(|id| id.0.to_vec()).unwrap_or_default();
+    let mut rows = statement.query(params![after, ROWS_A_PAGE_MAX as i64]).map_err(failed("list copies"))?;
+    let (mut last, mut found) = (None, Vec::new());
+    while let Some(row) = rows.next().map_err(failed("list copies"))? {
+        let (id, copies) = row::id_and_copies(row).map_err(failed("list copies"))?;
+        last = Some(id);
+        found.extend(copies);
+    }
+    Ok(last.map(|last| (last, found)))
 }
 
 pub(super) fn packs(connection: &Connection, instance: Option<u64>) -> Result<Vec<PackUsage>> {

@@ -46,6 +46,12 @@ pub(super) fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
     })
 }
 
+/// Reads an object's id and its copies, of columns `id, copies, modified`.
+pub(super) fn id_and_copies(row: &Row<'_>) -> rusqlite::Result<(ObjectId, Vec<Copy>)> {
+    let copies = read_copies(row.get_ref(1)?.as_blob()?, row.get(2)?).ok_or_else(|| broken(1))?;
+    Ok((ObjectId(row.get(0)?), copies))
+}
+
 /// A blob that is not what we write: the index is damaged.
 pub(super) fn broken(column: usize) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, "unreadable blob".into())
@@ -109,7 +115,7 @@ pub(super) fn write_copies(copies: &[Copy], modified_ns: TimeNs) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn read_copies(bytes: &[u8], modified_ns: TimeNs) -> Option<Vec<Copy>> {
+fn read_copies(bytes: &[u8], modified_ns: TimeNs) -> Option<Vec<Copy>> {
     let mut reader = Reader(bytes);
     let mut copies = Vec::new();
     while !reader.0.is_empty() {

@@ -7,9 +7,12 @@ use super::apply::Applier;
 use super::commit::{begin, commit, rollback};
 use super::index::{failed, run};
 use super::lookup::{self, State};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::{self, Change, EpochCause, Group, GroupHeader, GroupReader, SegmentHeader};
-use crate::object::Position;
+use crate::object::{Position, TierState};
+
+/// Places of relaxed puts listed at once. Few in tests, so that there is more than one page of them.
+const PLACES_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 2 } else { 1000 };
 
 impl Embedded {
     /// Makes relaxed changes durable without adding one.
@@ -41,6 +44,51 @@ impl Embedded {
         lookup::set_state(connection, &state)?;
         commit(connection)?;
         Ok(state.tail.last)
+    }
+
+    /// Syncs the bytes of relaxed puts, and forgets that they had to be.
+    pub(super) fn sync_places(&self, connection: &Connection) -> Result<()> {
+        let mut places = lookup::unsynced(connection, None, PLACES_AT_ONCE)?;
+        if places.is_empty() {
+            return Ok(());
+        }
+        if self.is_marked_damaged() {
+            // Another handle may have met a sync that failed: one that succeeds here would prove nothing.
+            return Err(
+                self.fail("relaxed changes may be lost; close every handle and open again".to_owned())
+            );
+        }
+        // They may lie on a tier that another handle added.
+        let tiers: Vec<_> = lookup::tiers(connection)?.into_iter().map(|usage| usage.config).collect();
+        self.ground.places.configure(&tiers);
+        // Nothing is left to be synced on a tier that is lost or retired, by this very group perhaps: a disk
+        // that is gone for good must not keep the store from ever being durable again.
+        let is_gone = |tier: u8| {
+            let mut gone =
+                tiers.iter().filter(|tier| matches!(tier.state, TierState::Lost | TierState::Retired));
+            gone.any(|gone| gone.index == tier)
+        };
+        while let Some(last) = places.last().copied() {
+            for place in places.iter().filter(|place| !is_gone(place.tier)) {
+                match self.ground.places.sync(place) {
+                    // A second try, on another descriptor, could succeed though the pages are gone: what is true is
+                    // found out by an open that reads the medium.
+                    Err(error @ Error::Io { action: "sync" | "sync the directory", .. }) => {
+                        let _ = crate::file::write_whole(
+                            &*self.ground.disk,
+                            &self.damage_mark(),
+                            super::commit::FAILED_SYNC,
+                        );
+                        return Err(self.fail(format!(
+                            "the bytes of relaxed puts could not be synced ({error}); open the store again"
+                        )));
+                    }
+                    synced => synced?,
+                }
+            }
+            places = lookup::unsynced(connection, Some(last), PLACES_AT_ONCE)?;
+        }
+        run(connection, "apply a change", "DELETE FROM unsynced", []).map(drop)
     }
 
     /// Begins a new epoch in a segment of its own. The caller holds the writer lock and is alone.

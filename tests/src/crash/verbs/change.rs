@@ -44,6 +44,8 @@ fn puts() -> Vec<Verb> {
     vec![
         simple("put small", |world| put(world, &bytes(20, 500), &blocks())),
         simple("put large", |world| put(world, &bytes(21, 15_000), &blocks())),
+        // More blocks than digests are held in memory.
+        simple("put of many blocks", |world| put(world, &bytes(21, 50_000), &blocks())),
         simple("put empty", |world| put(world, b"", &blocks())),
         simple("put small over small", |world| put(world, &bytes(22, 600), &over(world.cast().small))),
         simple("put large over small", |world| put(world, &bytes(22, 9000), &over(world.cast().small))),
@@ -81,6 +83,9 @@ fn puts() -> Vec<Verb> {
         }),
         simple("put at: extend", |world| {
             world.store().put_at(world.cast().large, 20_000, &bytes(29, 9000), DURABLE).map(drop)
+        }),
+        simple("put at: many blocks", |world| {
+            world.store().put_at(world.cast().large, 5000, &bytes(29, 50_000), DURABLE).map(drop)
         }),
         simple("put at: on pieces", |world| {
             world.store().put_at(world.cast().pieces, 8000, &bytes(30, 14_000), DURABLE).map(drop)

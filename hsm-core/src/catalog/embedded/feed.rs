@@ -1,0 +1,136 @@
+//! The feed: durable groups of the journal, read on where a reader stopped.
+//!
+//! A cursor keeps the point between two groups behind which its next change lies. The chain of checksums tells
+//! whether the journal still passes through that point; where it does not, the change is looked for.
+
+use super::{Embedded, lookup};
+use crate::catalog::FeedCursor;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::journal::{Group, GroupReader, Tail};
+use crate::object::Position;
+
+/// Memory that the events of a page take, about, in bytes: one that exceeds it is the last.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Where the group begins that holds the change a reader of the feed wants next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FoundAt(Tail);
+
+/// Events gathered for one page.
+struct Page {
+    cursor: FeedCursor,
+    limit: usize,
+    bytes: usize,
+    events: Vec<Event>,
+}
+
+impl Embedded {
+    pub(super) fn next_events(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>> {
+        let durable = self.read(lookup::must_state)?.durable.last;
+        let mut page = Page { cursor: *cursor, limit, bytes: 0, events: Vec::new() };
+        if durable.number <= cursor.after.number {
+            return Ok(page.events);
+        }
+        let mut unproven = cursor.found.is_some();
+        let mut reader = match cursor.found {
+            Some(FoundAt(tail)) => GroupReader::new(&self.segments, tail),
+            None => self.look_for(cursor.after)?,
+        };
+        while !page.is_full() && page.cursor.after.number < durable.number {
+            let before = reader.tail();
+            let group = match reader.next_group() {
+                Ok(Some(group)) => group,
+                _ if unproven => {
+                    unproven = false;
+                    reader = self.look_for(cursor.after)?;
+                    continue;
+                }
+                // What lies before the damage is handed out first.
+                _ if !page.events.is_empty() => break,
+                Ok(None) => {
+                    return Err(Error::damaged(
+                        self.segments.directory(),
+                        format!("it ends at change {} of {}", before.last.number, durable.number),
+                    ));
+                }
+                Err(error) => return Err(error),
+            };
+            unproven = false;
+            if !page.take(&group, &reader, before) {
+                if page.events.is_empty() {
+                    return Err(reader.unknown_change(page.cursor.after.number));
+                }
+                break;
+            }
+        }
+        *cursor = page.cursor;
+        Ok(page.events)
+    }
+
+    fn look_for(&self, after: Position) -> Result<GroupReader<'_>> {
+        GroupReader::before(&self.segments, after.number + 1)?.ok_or_else(|| {
+            Error::invalid("position", format!("the journal no longer holds change {}", after.number + 1))
+        })
+    }
+}
+
+impl Page {
+    fn is_full(&self) -> bool {
+        self.events.len() >= self.limit || self.bytes >= PAGE_BYTES
+    }
+
+    /// Takes what is wanted of a group that was just read; `false` at a change that this version cannot read.
+    fn take(&mut self, group: &Group, reader: &GroupReader<'_>, before: Tail) -> bool {
+        let begins_at = reader.start_of_last(before);
+        for (number, len, change) in group.changes_from(self.cursor.after.number + 1) {
+            if self.is_full() {
+                break;
+            }
+            let Some(change) = change else { return false };
+            let position = Position { epoch: group.header.first.epoch, number };
+            let (time_ns, instance) = (group.header.time_ns, group.header.instance);
+            self.events.push(Event { position, time_ns, instance, change });
+            self.bytes += len + size_of::<Event>();
+            self.cursor.after = position;
+        }
+        let is_done = self.cursor.after.number >= group.last_number();
+        self.cursor.found = Some(FoundAt(if is_done { reader.tail() } else { begins_at }));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PutOptions, Store, StoreOptions};
+
+    #[test]
+    fn a_point_that_the_journal_does_not_pass_through_is_looked_for_again() {
+        let store = Store::in_memory(&StoreOptions::new().segment_bytes(400)).unwrap();
+        for _ in 0..20 {
+            store.put_empty(&PutOptions::default()).unwrap();
+        }
+        let catalog = &store.engine().catalog;
+        let mut cursor = FeedCursor::default();
+        let all = catalog.feed(&mut cursor, usize::MAX).unwrap();
+        assert_eq!(cursor.after, store.position().unwrap());
+        let mut cursor = FeedCursor::default();
+        for _ in 0..10 {
+            assert_eq!(catalog.feed(&mut cursor, 1).unwrap().len(), 1);
+        }
+        let FoundAt(point) = cursor.found.unwrap();
+        let another_epoch = Position { epoch: 7, ..point.last };
+        let wrong = [
+            Tail { chain: point.chain ^ 1, ..point },
+            Tail { offset: point.offset + 8, ..point },
+            Tail { segment: 1, ..point },
+            Tail { segment: 999, ..point },
+            Tail { last: another_epoch, ..point },
+        ];
+        for point in wrong {
+            let mut cursor = FeedCursor { after: cursor.after, found: Some(FoundAt(point)) };
+            assert_eq!(catalog.feed(&mut cursor, usize::MAX).unwrap(), all[10..], "{point:?}");
+        }
+    }
+}
