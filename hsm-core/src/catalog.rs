@@ -18,6 +18,7 @@ use std::fmt::Debug;
 pub use query::{Cursor, NamesPage, Page, Query};
 
 use crate::backend::PlaceName;
+use crate::backend::pack::Unsynced;
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::event::Event;
@@ -45,6 +46,8 @@ pub(crate) struct Proposal {
     pub(crate) expect: Vec<Expect>,
     /// The changes, in order.
     pub(crate) changes: Vec<Change>,
+    /// Records that the changes refer to and that are not durable yet.
+    pub(crate) data: Vec<Unsynced>,
 }
 
 /// What must hold for a proposal to be committed. Checked in order; the first that fails is the answer.

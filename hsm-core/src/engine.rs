@@ -92,7 +92,12 @@ impl Engine {
         changes: Vec<Change>,
         durability: Durability,
     ) -> Result<Committed> {
-        let mut answers = self.commit(vec![Proposal { expect, changes }], durability)?;
+        self.commit_proposal(Proposal { expect, changes, ..Proposal::default() }, durability)
+    }
+
+    /// The same, with data that is not durable yet.
+    pub(crate) fn commit_proposal(&self, proposal: Proposal, durability: Durability) -> Result<Committed> {
+        let mut answers = self.commit(vec![proposal], durability)?;
         answers.pop().unwrap_or_else(|| Err(Error::Closed { reason: "the commit gave no answer".to_owned() }))
     }
 

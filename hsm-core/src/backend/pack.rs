@@ -22,7 +22,7 @@ use crate::integrity::{BlockDigest, RootDigest, RootHasher, block_digest, checks
 use crate::object::{Generation, ObjectId, Piece, Place};
 use crate::wire::{store_seed, write_head};
 use record::{RECORD_HEADER_LENGTH, RecordHeader, padded};
-pub use writer::{Appended, PackWriter};
+pub use writer::{Appended, PackWriter, Unsynced};
 
 /// Largest data of a record, in bytes.
 pub const PACKED_LENGTH_MAX: usize = 1 << 20;

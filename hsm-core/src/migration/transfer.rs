@@ -211,7 +211,7 @@ fn proposal(copy: &Ready, wanted: Transfer) -> Proposal {
             reason: DropReason::Released,
         });
     }
-    Proposal { expect, changes }
+    Proposal { expect, changes, data: Vec::new() }
 }
 
 /// Reads a copy back from the medium. Records of one pack are read in one pass.

@@ -407,5 +407,5 @@ fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
             (None, expect, Change::Named { name: name.clone(), object: *id })
         }
     };
-    Ok(Prepared { index, put, proposal: Proposal { expect, changes: vec![change] } })
+    Ok(Prepared { index, put, proposal: Proposal { expect, changes: vec![change], data: Vec::new() } })
 }

@@ -174,6 +174,7 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
         let proposal = |id: &_| Proposal {
             expect: vec![Expect::Removed(*id)],
             changes: vec![Change::Purged { object: *id }],
+            data: Vec::new(),
         };
         let mut done = 0;
         for answer in engine.commit(expired.iter().map(proposal).collect(), Durability::Durable)? {

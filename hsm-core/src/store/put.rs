@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::Store;
-use crate::catalog::{Committed, Durability, Expect};
+use crate::catalog::{Committed, Durability, Expect, Proposal};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::integrity::{Algorithm, Digest, DigestSet};
@@ -375,11 +375,14 @@ impl Writer {
 
     fn try_commit(&mut self, engine: &Engine, resolved: &Resolved, digests: &[Digest]) -> Result<Committed> {
         let (written, end) = self.copy.finish(resolved.id, resolved.generation)?;
-        if !mutant(Mutant::CommitBeforeData) {
-            self.copy.sync(&end, self.options.durability)?;
-        }
+        let data = if mutant(Mutant::CommitBeforeData) {
+            Vec::new()
+        } else {
+            self.copy.sync_or_defer(&end, self.options.durability)?
+        };
         let (expect, change) = self.proposal(resolved, written, digests)?;
-        let committed = engine.commit_one(expect, vec![change], self.options.durability)?;
+        let proposal = Proposal { expect, changes: vec![change], data };
+        let committed = engine.commit_proposal(proposal, self.options.durability)?;
         if mutant(Mutant::CommitBeforeData) {
             self.copy.sync(&end, self.options.durability)?;
         }

@@ -213,6 +213,7 @@ fn strike_off(
             proposals.push(Proposal {
                 expect: vec![Expect::Generation(id, generation)],
                 changes: vec![Change::CopyDropped { object: id, generation, tier: index, reason }],
+                data: Vec::new(),
             });
             last_copies.push((id, object.copies.len() == 1));
         }

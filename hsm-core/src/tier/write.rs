@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::object_file::{ObjectWriter, Scratch, Tail};
+use crate::backend::pack::Unsynced;
 use crate::backend::{PlaceName, PlaceWriter};
 use crate::catalog::Durability;
 use crate::clock::TimeNs;
@@ -232,6 +233,18 @@ impl CopyWriter {
             (PackEnd::Pack(pack, end), _) => pack.write_to(*end),
             (PackEnd::File, Some((_, writer))) if durable => writer.sync(),
             _ => Ok(()),
+        }
+    }
+
+    /// The same, but leaves to the commit what it can make durable for many callers at once.
+    pub(crate) fn sync_or_defer(&self, end: &PackEnd, durability: Durability) -> Result<Vec<Unsynced>> {
+        match end {
+            PackEnd::Pack(pack, end)
+                if durability == Durability::Durable && !mutant(Mutant::DataSyncLeftOut) =>
+            {
+                Ok(vec![Unsynced { pack: pack.clone(), end: *end }])
+            }
+            _ => self.sync(end, durability).map(|()| Vec::new()),
         }
     }
 

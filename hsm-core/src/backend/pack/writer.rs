@@ -28,6 +28,15 @@ pub struct Appended {
     pub end: u64,
 }
 
+/// Records of a pack that are not durable yet.
+#[derive(Debug, Clone)]
+pub struct Unsynced {
+    /// The pack.
+    pub pack: Arc<PackWriter>,
+    /// Where the last of them ends.
+    pub end: u64,
+}
+
 /// The pack that one instance appends to on one tier. Callable from several threads.
 ///
 /// A write or a sync that failed fails the pack for good: every call returns that error, and the owner goes

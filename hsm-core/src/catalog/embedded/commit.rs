@@ -1,7 +1,8 @@
 //! Commits: many callers, one group, one sync.
 //!
 //! Callers queue their proposals. The first who finds no leader leads: it takes all that wait, becomes the
-//! store's writer, and commits them as one group while the next callers gather. The way of a group:
+//! store's writer, and commits them as one group while the next callers gather. The way of a group, after one
+//! sync of each pack that the callers left to be synced (as one round, so that nobody waits for two):
 //!
 //! 1. in a transaction of the index: apply what others left unapplied, check, apply;
 //! 2. sync the bytes of relaxed puts that this group makes durable;
@@ -11,12 +12,10 @@
 //! If 3 fails, the transaction is undone and the journal continues behind a cut. If 4 fails, the change is
 //! committed: the journal has it.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Thread};
+mod queue;
 
-use parking_lot::Mutex;
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 
 use super::apply::Applier;
@@ -28,62 +27,14 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
 use crate::object::Position;
 use crate::testing_hooks::{Mutant, mutant};
+pub(super) use queue::Queue;
+use queue::Request;
 
-/// Requests taken into one group at most: bounds how long the lock is held.
-const REQUESTS_A_GROUP_MAX: usize = 1024;
 /// A group's records beyond this go into the next one, in bytes.
 const GROUP_BYTES_SOFT: usize = 4 << 20;
 
 /// What the mark of damage says when it was a sync that failed.
 pub(super) const FAILED_SYNC: &[u8] = b"failed sync\n";
-
-/// What one caller wants committed.
-#[derive(Debug)]
-struct Request {
-    proposals: Vec<Proposal>,
-    relaxed: bool,
-    answer: Mutex<Option<Vec<Result<Committed>>>>,
-    /// Set when it is this caller's turn to lead.
-    leads: AtomicBool,
-    /// Who waits: woken alone, since a crowd that wakes to sleep again costs more than the commit.
-    caller: Thread,
-}
-
-/// The callers who wait.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    state: Mutex<Waiting>,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    requests: VecDeque<Arc<Request>>,
-    led: bool,
-}
-
-/// Answers who was led and passes the lead on, also when a panic ends it.
-struct Lead<'a>(&'a Queue, &'a [Arc<Request>]);
-
-impl Drop for Lead<'_> {
-    fn drop(&mut self) {
-        for request in self.1 {
-            request.answer.lock().get_or_insert_with(|| {
-                let lost =
-                    || Error::Closed { reason: "the commit panicked; open the store again".to_owned() };
-                request.proposals.iter().map(|_| Err(lost())).collect()
-            });
-            request.caller.unpark();
-        }
-        let mut waiting = self.0.state.lock();
-        match waiting.requests.front() {
-            Some(next) => {
-                next.leads.store(true, Ordering::Release);
-                next.caller.unpark();
-            }
-            None => waiting.led = false,
-        }
-    }
-}
 
 /// Proposals on their way through a group, with the answers so far.
 struct Round<'a> {
@@ -101,37 +52,11 @@ impl Embedded {
         if proposals.is_empty() {
             return Vec::new();
         }
-        let request = Arc::new(Request {
-            proposals,
-            relaxed: durability == Durability::Relaxed,
-            answer: Mutex::new(None),
-            leads: AtomicBool::new(false),
-            caller: thread::current(),
-        });
-        let leads_at_once = {
-            let mut waiting = self.queue.state.lock();
-            waiting.requests.push_back(request.clone());
-            !std::mem::replace(&mut waiting.led, true)
-        };
-        if !leads_at_once {
-            while !request.leads.load(Ordering::Acquire) {
-                if let Some(answer) = request.answer.lock().take() {
-                    return answer;
-                }
-                thread::park();
-            }
+        let request = Request::new(proposals, durability);
+        if let Some(lead) = self.queue.wait(&request) {
+            self.answer(&lead.requests);
         }
-        // Whoever leads is first in the queue, so its own request is among those taken.
-        let taken: Vec<Arc<Request>> = {
-            let mut waiting = self.queue.state.lock();
-            let count = waiting.requests.len().min(REQUESTS_A_GROUP_MAX);
-            waiting.requests.drain(..count).collect()
-        };
-        let lead = Lead(&self.queue, &taken);
-        self.answer(&taken);
-        drop(lead);
-        let answer = request.answer.lock().take();
-        answer.unwrap_or_default()
+        request.take_answer()
     }
 
     /// Commits everything the requests want and gives each its answers.
@@ -141,6 +66,7 @@ impl Embedded {
             .flat_map(|request| request.proposals.iter().map(|proposal| (proposal, request.relaxed)))
             .collect();
         let mut round = Round { answers: proposals.iter().map(|_| None).collect(), proposals };
+        Self::sync_data(&mut round);
         while let Some(next) = round.answers.iter().position(Option::is_none) {
             if let Err(error) = self.commit_group(&mut round, next) {
                 for answer in round.answers.iter_mut().filter(|answer| answer.is_none()) {
@@ -150,7 +76,16 @@ impl Embedded {
         }
         let mut answers = round.answers.into_iter().flatten();
         for request in requests {
-            *request.answer.lock() = Some(answers.by_ref().take(request.proposals.len()).collect());
+            request.set_answer(answers.by_ref().take(request.proposals.len()).collect());
+        }
+    }
+
+    /// Makes the records durable that the proposals refer to: one sync a pack, since the last proposal's is that
+    /// of all before it. Not under the writer lock.
+    fn sync_data(round: &mut Round<'_>) {
+        for (index, (proposal, _)) in round.proposals.iter().enumerate().rev() {
+            let synced = proposal.data.iter().try_for_each(|data| data.pack.sync_to(data.end));
+            round.answers[index] = synced.err().map(Err);
         }
     }
 
@@ -225,6 +160,9 @@ impl Embedded {
         for index in next..round.proposals.len() {
             if group.payload_len() > GROUP_BYTES_SOFT {
                 break;
+            }
+            if round.answers[index].is_some() {
+                continue;
             }
             let (proposal, may_relax) = round.proposals[index];
             if let Some(error) = refusal(connection, &applier, proposal)? {

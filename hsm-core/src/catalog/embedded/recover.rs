@@ -74,7 +74,7 @@ impl Embedded {
             &embedded.index.writer(),
             &State { store: embedded.ground.store_id, tail, durable: tail },
         )?;
-        let proposal = super::Proposal { expect: Vec::new(), changes: changes.to_vec() };
+        let proposal = super::Proposal { changes: changes.to_vec(), ..super::Proposal::default() };
         let answers = embedded.commit_queued(vec![proposal], super::Durability::Durable);
         answers.into_iter().collect::<Result<Vec<_>>>()?;
         Ok(embedded)
