@@ -172,6 +172,8 @@ pub(crate) trait Places: Send + Sync + Debug {
     fn sync(&self, place: &Garbage) -> Result<()>;
     /// Whether a copy, read from the medium, is what the catalog says.
     fn is_whole(&self, id: ObjectId, generation: Generation, content: &Content, copy: &Copy) -> Result<bool>;
+    /// Whether a root was told that the journal had come as far as this, durably.
+    fn has_seen(&self, position: &Position) -> bool;
     /// What a sweep after the death of this handle need not look for.
     fn settled(&self) -> Settled;
     /// Told under the writer lock how far the journal has come, and in which segment it ends.

@@ -11,6 +11,10 @@
 pub enum Mutant {
     /// Data is not synced before the journal says it is there.
     DataSyncLeftOut,
+    /// A change is acknowledged before the data that is synced with it is durable.
+    DataNotAwaited,
+    /// The data of the journal's last group is not looked at by recovery.
+    DataNotVerified,
     /// The journal is not synced before a durable change is acknowledged.
     JournalSyncLeftOut,
     /// The name of a new file is not synced.

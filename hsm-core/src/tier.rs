@@ -353,6 +353,11 @@ impl Places for Tiers {
         }
     }
 
+    fn has_seen(&self, position: &Position) -> bool {
+        // A root that is out of reach, or does not say, proves nothing.
+        self.all().iter().any(|tier| matches!(tier.seen(), Ok(Some(seen)) if seen >= *position))
+    }
+
     fn settled(&self) -> Settled {
         let places = self.serials.packs_to_note();
         let serials: Vec<u64> = places.iter().map(|place| place.serial).collect();

@@ -14,6 +14,7 @@ mod view;
 
 pub use model::Model;
 pub use stray::{Strictness, disk_hash, stray};
+pub(crate) use view::hash_of;
 pub use view::{View, differences, view};
 
 use hsm_core::object::Position;

@@ -19,6 +19,7 @@ mod index_file;
 mod mutants;
 mod run;
 mod states;
+mod together;
 mod verbs;
 mod world;
 
@@ -27,6 +28,7 @@ pub use failed_sync::failed_syncs;
 pub use index_file::index_files;
 pub use mutants::{Caught, mutants};
 pub use run::{Count, Failure, Runner, all_verbs};
+pub use together::together;
 pub use verbs::{Act, Run, Verb, verbs};
 pub use world::{Base, Cast, Shape, World};
 
@@ -52,10 +54,11 @@ pub struct Report {
     pub caught: Vec<Caught>,
 }
 
-/// All verbs on stores of both shapes, the index in a file, failed syncs, and mutants.
+/// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, and mutants.
 pub fn everything(effort: Effort) -> Report {
     let mut report = Report::default();
     all_verbs(effort, &mut report);
+    together(effort, &mut report);
     index_files(&mut report);
     failed_syncs(&mut report);
     mutants(&mut report);

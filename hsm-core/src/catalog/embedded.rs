@@ -20,6 +20,7 @@ mod row;
 mod schema;
 mod snapshot;
 mod upkeep;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -17,12 +17,15 @@ pub(super) const LEN_MAX: u64 = (HEADER_LEN + PAYLOAD_MAX) as u64;
 pub(super) const MAGIC: &[u8; 4] = b"HGRP";
 const VERSION: u16 = 1;
 const RELAXED: u16 = 1;
+const WITH_DATA: u16 = 2;
 
 /// What a group says of itself, besides its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GroupHeader {
     /// Whether it was acknowledged before it was synced.
     pub(crate) relaxed: bool,
+    /// Whether its data was synced at the same time, not before: as the last group it counts only if that is whole.
+    pub(crate) with_data: bool,
     /// Which handle wrote it.
     pub(crate) instance: u64,
     /// Position of its first change.
@@ -88,7 +91,8 @@ impl Group {
         let mut out = Writer(&mut bytes);
         out.bytes(MAGIC);
         out.u16(VERSION);
-        out.u16(if self.header.relaxed { RELAXED } else { 0 });
+        let GroupHeader { relaxed, with_data, .. } = self.header;
+        out.u16(if relaxed { RELAXED } else { 0 } | if with_data { WITH_DATA } else { 0 });
         out.u32(padded_len as u32);
         out.u32(self.count);
         out.u64(self.header.instance);
@@ -158,11 +162,12 @@ pub(super) fn decode(bytes: &[u8], seed: u64, chain: u64, first: Position) -> Op
     let (header, payload) = bytes.split_at_checked(HEADER_LEN)?;
     let mut reader = Reader(header);
     reader.bytes(6)?;
-    let relaxed = reader.u16()? & RELAXED != 0;
+    let flags = reader.u16()?;
     reader.u32()?;
     let count = reader.u32()?;
     let header_read = GroupHeader {
-        relaxed,
+        relaxed: flags & RELAXED != 0,
+        with_data: flags & WITH_DATA != 0,
         instance: reader.u64()?,
         first: Position { epoch: reader.u64()?, number: reader.u64()? },
         time_ns: reader.i64()?,

@@ -19,7 +19,8 @@ pub(crate) struct AppendFailed {
 }
 
 /// Appends a group, and syncs it if `sync` says so. A segment that has grown beyond `segment_bytes_max` is
-/// followed by a new one first. `unsynced`: the groups before it are not all synced yet.
+/// followed by a new one first. `unsynced`: the groups before it are not all synced yet. `sync_data` makes durable
+/// what was not before it; its failure is that of the group.
 ///
 /// Every segment but the last is durable, whole: what is unsynced in it is synced before another follows. So a
 /// sync of the last one is a sync of the journal, and no power loss leaves a gap between two.
@@ -30,6 +31,7 @@ pub(crate) fn append(
     sync: bool,
     unsynced: bool,
     segment_bytes_max: u64,
+    sync_data: impl FnOnce() -> Result<()>,
 ) -> Result<Tail, AppendFailed> {
     let mut unsynced = unsynced;
     if tail.offset >= segment_bytes_max {
@@ -49,7 +51,9 @@ pub(crate) fn append(
     let (bytes, chain) = group.encode(segments.seed());
     let written = write(segments, &tail, &bytes);
     let is_written = written.is_ok();
-    match written.and_then(|()| if sync { sync_segment(segments, tail.segment) } else { Ok(()) }) {
+    let synced = written.and_then(|()| if sync { sync_segment(segments, tail.segment) } else { Ok(()) });
+    let is_synced = sync && synced.is_ok();
+    match synced.and_then(|()| sync_data()) {
         Ok(()) => Ok(Tail {
             segment: tail.segment,
             offset: tail.offset + bytes.len() as u64,
@@ -57,7 +61,7 @@ pub(crate) fn append(
             chain,
             last: crate::object::Position { epoch: tail.last.epoch, number: group.last_number() },
         }),
-        Err(error) if error.kind() == Kind::Full && take_back(segments, &tail).is_ok() => {
+        Err(error) if error.kind() == Kind::Full && take_back(segments, &tail, is_synced).is_ok() => {
             Err(AppendFailed { error: Box::new(error), tail: Some(tail) })
         }
         Err(error) => {
@@ -68,7 +72,8 @@ pub(crate) fn append(
                 return Err(AppendFailed { error: Box::new(error), tail: Some(tail) });
             }
             // A sync that failed was that of the groups before it, too.
-            let is_durable = !unsynced || !is_written && sync_segment(segments, tail.segment).is_ok();
+            let is_durable =
+                !unsynced || is_synced || !is_written && sync_segment(segments, tail.segment).is_ok();
             let header = following(&tail, group);
             let cut = is_durable.then(|| segments.create(&header).map(|()| Tail::at_start_of(&header)));
             Err(AppendFailed { error: Box::new(error), tail: cut.and_then(Result::ok) })
@@ -77,14 +82,16 @@ pub(crate) fn append(
 }
 
 /// Removes what a write that met a full disk left, so that the journal goes on in the same segment: there is no
-/// room for another. Nothing of it was synced, and no group of it is whole.
-fn take_back(segments: &Segments, tail: &Tail) -> Result<()> {
+/// room for another. Nothing of it was synced, and no group of it is whole; or all of it was, `synced`, and the
+/// disk had no room for its data.
+fn take_back(segments: &Segments, tail: &Tail, synced: bool) -> Result<()> {
     let path = segments.path(tail.segment);
     let file = segments.open_for_writing(tail.segment)?;
-    if super::beyond::is_group_at(&*file, &path, tail.offset, segments)? {
+    if !synced && super::beyond::is_group_at(&*file, &path, tail.offset, segments)? {
         return Err(Error::damaged(&path, "the group was written, but not synced"));
     }
-    file.set_len(tail.offset).context("truncate", &path)
+    file.set_len(tail.offset).context("truncate", &path)?;
+    if synced { file.sync_data().context("sync", &path) } else { Ok(()) }
 }
 
 /// Begins the journal, or a new epoch of it.

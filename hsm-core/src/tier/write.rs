@@ -236,12 +236,12 @@ impl CopyWriter {
         }
     }
 
-    /// The same, but leaves to the commit what it can make durable for many callers at once.
+    /// The same, but leaves to the commit what it can make durable for many callers at once: packs on a medium,
+    /// where recovery finds out what arrived.
     pub(crate) fn sync_or_defer(&self, end: &PackEnd, durability: Durability) -> Result<Vec<Unsynced>> {
+        let durable = durability == Durability::Durable && !mutant(Mutant::DataSyncLeftOut);
         match end {
-            PackEnd::Pack(pack, end)
-                if durability == Durability::Durable && !mutant(Mutant::DataSyncLeftOut) =>
-            {
+            PackEnd::Pack(pack, end) if durable && self.tier.posix.is_some() => {
                 Ok(vec![Unsynced { pack: pack.clone(), end: *end }])
             }
             _ => self.sync(end, durability).map(|()| Vec::new()),

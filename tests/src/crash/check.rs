@@ -117,7 +117,7 @@ fn open_and_feed(world: &mut World, what: &str) -> Verdict<Vec<hsm_core::Event>>
 
 /// Opens and reads everything. Damage in a page of the index that the open did not need is met later: it is
 /// answered with an error and noted, and the next open must mend it.
-fn open_and_look(world: &mut World, what: &str) -> Verdict<(View, audit::Model)> {
+pub(crate) fn open_and_look(world: &mut World, what: &str) -> Verdict<(View, audit::Model)> {
     match try_look(world) {
         Err(error) if world.index.is_some() && error.contains("the index failed to") => {
             try_look(world).map_err(|wrong| format!("{what}, again after {error}: {wrong}"))

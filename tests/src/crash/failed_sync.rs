@@ -1,4 +1,4 @@
-//! A sync of the journal that fails, and a crash after it.
+//! A sync of the journal, or of a pack, that fails, and a crash after it.
 //!
 //! The change whose sync failed is answered with an error and never comes back; the store goes on.
 
@@ -31,7 +31,7 @@ const CHANGES: [(&str, Change); 3] = [
     ("remove", |world| world.store().remove(world.cast().other).map(drop)),
 ];
 
-/// Fails each sync of the journal in turn.
+/// Fails each sync of the journal and of packs in turn.
 pub fn failed_syncs(report: &mut Report) {
     for shape in Shape::ALL {
         let (count, failure) = failed_syncs_with(shape, None);
@@ -42,7 +42,7 @@ pub fn failed_syncs(report: &mut Report) {
 
 /// The same, making a mistake.
 pub(super) fn failed_syncs_with(shape: Shape, mutant: Option<Mutant>) -> (Count, Option<Failure>) {
-    let name = format!("failed sync of the journal, {shape:?}");
+    let name = format!("failed sync, {shape:?}");
     let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
     set_mutant(mutant);
     let outcome = fail_each(shape, &mut count);
@@ -70,17 +70,22 @@ fn fail_each(shape: Shape, count: &mut Count) -> std::result::Result<(), (String
     Ok(())
 }
 
-/// Fails the `nth` sync of the journal within `change`; `false`: there are not so many.
+/// Syncs that decide whether a change counts.
+fn is_meant(label: &str) -> bool {
+    label.starts_with("sync store/journal/") || label.starts_with("sync ") && label.ends_with(".pack")
+}
+
+/// Fails the `nth` of these syncs within `change`; `false`: there are not so many.
 fn fail_nth(base: &Base, change: Change, nth: usize, later: bool, count: &mut Count) -> Verdict<bool> {
     let mut world = base.world().map_err(|error| error.to_string())?;
     world.open().map_err(|error| error.to_string())?;
     let before = audit::view(world.store())?;
     let passed = AtomicUsize::new(0);
     world.disk.fail_next(std::io::ErrorKind::Other, move |label| {
-        label.starts_with("sync store/journal/") && passed.fetch_add(1, Ordering::Relaxed) == nth
+        is_meant(label) && passed.fetch_add(1, Ordering::Relaxed) == nth
     });
     let answer = change(&world);
-    let syncs = world.disk.labels().iter().filter(|label| label.starts_with("sync store/journal/")).count();
+    let syncs = world.disk.labels().iter().filter(|label| is_meant(label)).count();
     world.disk.clear_failures();
     if answer.is_ok() && syncs <= nth {
         return Ok(false);

@@ -19,8 +19,10 @@ pub struct Caught {
 }
 
 /// Which verb shows which mistake.
-const SHOWN_BY: [(Mutant, &str); 9] = [
+const SHOWN_BY: [(Mutant, &str); 11] = [
     (Mutant::DataSyncLeftOut, "put large"),
+    (Mutant::DataNotAwaited, "put small"),
+    (Mutant::DataNotVerified, "put small"),
     (Mutant::JournalSyncLeftOut, "set attributes"),
     (Mutant::DirectorySyncLeftOut, "put large"),
     (Mutant::CommitBeforeData, "put large"),

@@ -238,6 +238,22 @@ impl World {
         self.cast.expect("only the creation of a store has no cast")
     }
 
+    /// The objects of the cast.
+    pub(crate) fn objects(&self) -> [ObjectId; 9] {
+        let cast = self.cast();
+        [
+            cast.small,
+            cast.other,
+            cast.large,
+            cast.pieces,
+            cast.empty,
+            cast.bodiless,
+            cast.removed,
+            cast.doubled,
+            cast.doubled_large,
+        ]
+    }
+
     /// A key in the dataset of the cast.
     pub(crate) fn name(&self, key: &str) -> Name {
         Name { dataset: self.cast().data, key: key.into() }

@@ -162,6 +162,11 @@ impl PackWriter {
         }
     }
 
+    /// Whether the records before `end` are durable.
+    pub fn is_synced(&self, end: u64) -> bool {
+        self.state.lock().synced >= end
+    }
+
     /// Length of the pack in bytes, with what is pending.
     pub fn len(&self) -> u64 {
         self.state.lock().end()

@@ -1,17 +1,17 @@
 //! Commits: many callers, one group, one sync.
 //!
 //! Callers queue their proposals. The first who finds no leader leads: it takes all that wait, becomes the
-//! store's writer, and commits them as one group while the next callers gather. The way of a group, after one
-//! sync of each pack that the callers left to be synced (as one round, so that nobody waits for two):
+//! store's writer, and commits them as one group while the next callers gather. The way of a group:
 //!
 //! 1. in a transaction of the index: apply what others left unapplied, check, apply;
 //! 2. sync the bytes of relaxed puts that this group makes durable;
-//! 3. append to the journal and sync it;
+//! 3. append to the journal and sync it, and at the same time the packs of small puts ([`data`]);
 //! 4. end the transaction, answer.
 //!
 //! If 3 fails, the transaction is undone and the journal continues behind a cut. If 4 fails, the change is
 //! committed: the journal has it.
 
+mod data;
 mod queue;
 
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
 use crate::object::Position;
 use crate::testing_hooks::{Mutant, mutant};
+use data::Data;
 pub(super) use queue::Queue;
 use queue::Request;
 
@@ -43,6 +44,22 @@ struct Round<'a> {
     answers: Vec<Option<Result<Committed>>>,
 }
 
+impl Round<'_> {
+    /// Answers those whose pack failed. `false`: there are none.
+    fn fail_with_their_packs(&mut self) -> bool {
+        let mut any = false;
+        for ((proposal, _), answer) in self.proposals.iter().zip(&mut self.answers) {
+            let failed = || proposal.data.iter().find_map(|data| data.pack.failed());
+            if answer.is_none()
+                && let Some(error) = failed()
+            {
+                (*answer, any) = (Some(Err(error)), true);
+            }
+        }
+        any
+    }
+}
+
 impl Embedded {
     pub(super) fn commit_queued(
         &self,
@@ -54,6 +71,7 @@ impl Embedded {
         }
         let request = Request::new(proposals, durability);
         if let Some(lead) = self.queue.wait(&request) {
+            lead.share_syncs();
             self.answer(&lead.requests);
         }
         request.take_answer()
@@ -66,7 +84,7 @@ impl Embedded {
             .flat_map(|request| request.proposals.iter().map(|proposal| (proposal, request.relaxed)))
             .collect();
         let mut round = Round { answers: proposals.iter().map(|_| None).collect(), proposals };
-        Self::sync_data(&mut round);
+        Self::write_data(&mut round);
         while let Some(next) = round.answers.iter().position(Option::is_none) {
             if let Err(error) = self.commit_group(&mut round, next) {
                 for answer in round.answers.iter_mut().filter(|answer| answer.is_none()) {
@@ -80,12 +98,12 @@ impl Embedded {
         }
     }
 
-    /// Makes the records durable that the proposals refer to: one sync a pack, since the last proposal's is that
-    /// of all before it. Not under the writer lock.
-    fn sync_data(round: &mut Round<'_>) {
+    /// Writes the records that the proposals refer to, so that those which do not fit fail before the journal
+    /// hears of them.
+    fn write_data(round: &mut Round<'_>) {
         for (index, (proposal, _)) in round.proposals.iter().enumerate().rev() {
-            let synced = proposal.data.iter().try_for_each(|data| data.pack.sync_to(data.end));
-            round.answers[index] = synced.err().map(Err);
+            let written = proposal.data.iter().try_for_each(|data| data.pack.write_to(data.end));
+            round.answers[index] = written.err().map(Err);
         }
     }
 
@@ -95,6 +113,8 @@ impl Embedded {
         let _writer = self.ground.lock.lock_writer()?;
         let first_try = self.try_group(round, next);
         match first_try {
+            // The others can be committed without them.
+            Err(error) if error.kind() != Kind::Closed && round.fail_with_their_packs() => Ok(()),
             Err(error) if error.kind() == Kind::Full && self.give_back_reserve() => {
                 self.try_group(round, next)
             }
@@ -149,6 +169,7 @@ impl Embedded {
         let time_ns = self.ground.clock.now_ns();
         let mut group = Group::new(GroupHeader {
             relaxed: false,
+            with_data: false,
             instance: self.ground.instance,
             first: state.tail.next(),
             time_ns,
@@ -202,10 +223,12 @@ impl Embedded {
         if !relaxed {
             self.sync_places(connection)?;
         }
+        let data = Data::of(done.iter().map(|(index, _)| round.proposals[*index].0));
+        group.header.with_data = !data.is_durable();
         let durable = !relaxed;
         let sync = durable && !mutant(Mutant::JournalSyncLeftOut);
         let (unsynced, max) = (state.durable != state.tail, self.ground.segment_bytes_max);
-        match journal::append(&self.segments, state.tail, &group, sync, unsynced, max) {
+        match journal::append(&self.segments, state.tail, &group, sync, unsynced, max, || data.sync()) {
             Ok(tail) => Ok(Some((state, tail, durable, (done, time_ns)))),
             Err(append) => Err(Failed { error: append.error, tail: Some(Box::new((state, append.tail))) }),
         }
@@ -286,6 +309,9 @@ impl Embedded {
             let Some((group, changes)) = reader.next()? else { break };
             if reader.tail().segment != before.segment {
                 self.segments.confirm(reader.tail().segment)?;
+            }
+            if group.header.with_data && self.segments.is_end(&reader.tail())? {
+                self.look_for_data(connection, &group, &changes)?;
             }
             if !group.header.relaxed {
                 self.write_relaxed_again(&state)?;

@@ -26,7 +26,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, OsDisk};
 use crate::integrity::checksum;
 use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments, Tail};
-use crate::object::{Content, Copy, ObjectId, Position, TierIndex};
+use crate::object::Position;
 
 /// Its presence in the store's directory says that the index is to be rebuilt.
 pub(super) const DAMAGE_MARK: &str = "index.damaged";
@@ -190,7 +190,9 @@ impl Embedded {
         let mut durable = state.durable;
         let mut reader = GroupReader::new(&self.segments, state.durable);
         let mut any_relaxed = false;
+        let mut arriving = None;
         loop {
+            let before = reader.tail();
             let (group, changes) = match reader.next() {
                 Ok(Some(read)) => read,
                 Ok(None) => break,
@@ -201,14 +203,25 @@ impl Embedded {
                 Err(error) => return Err(error),
             };
             self.note_tiers(&changes);
+            arriving = None; // Nothing follows a group before its data arrived.
             if group.header.relaxed {
                 any_relaxed = true;
-            } else {
-                durable = reader.tail();
-                any_relaxed = false;
+                continue;
+            }
+            (durable, any_relaxed) = (reader.tail(), false);
+            if group.header.with_data {
+                arriving = Some((reader.start_of_last(before), group, changes));
             }
         }
         let read_to = reader.tail();
+        if let Some((before, group, changes)) = arriving
+            && before.segment == read_to.segment
+            && !self.has_its_data(&group, &changes)?
+        {
+            // Like one that is torn: nobody was told of it.
+            let lost = before.last.number < state.tail.last.number;
+            return Ok(JournalEnd { tail: before, rolled_back: lost, durable: before, damage: None });
+        }
         if !any_relaxed {
             let lost = read_to.last.number < state.tail.last.number;
             return Ok(JournalEnd { tail: read_to, rolled_back: lost, durable: read_to, damage: None });
@@ -220,7 +233,7 @@ impl Embedded {
         while let Some((group, changes)) = reader.next()? {
             another_boot |= group.header.boot != self.boot || self.is_marked_damaged();
             if another_boot {
-                self.note_damaged(&changes, &mut damaged)?;
+                self.note_damaged(&changes, false, &mut damaged)?;
             }
             if damaged.is_empty() {
                 tail = reader.tail();
@@ -271,36 +284,6 @@ impl Embedded {
         }
     }
 
-    /// Keeps in `damaged` the copies that stand after these changes and are not whole on the medium. One that
-    /// a later change replaced or dropped does not count: if that was synced, its bytes are long reclaimed.
-    fn note_damaged(&self, changes: &[Change], damaged: &mut BTreeSet<(ObjectId, TierIndex)>) -> Result<()> {
-        for change in changes {
-            match change {
-                Change::Put { object, generation, content, copies, .. } => {
-                    damaged.retain(|(id, _)| id != object);
-                    let Some(content) = content else { continue };
-                    for copy in copies {
-                        if !self.ground.places.is_whole(*object, *generation, content, copy)? {
-                            damaged.insert((*object, copy.tier));
-                        }
-                    }
-                }
-                Change::CopyAdded { object, generation, copy } => {
-                    damaged.remove(&(*object, copy.tier));
-                    if !self.copy_is_whole(*object, *generation, copy)? {
-                        damaged.insert((*object, copy.tier));
-                    }
-                }
-                Change::CopyDropped { object, tier, .. } => {
-                    damaged.remove(&(*object, *tier));
-                }
-                Change::Purged { object } => damaged.retain(|(id, _)| id != object),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Makes relaxed groups durable that were found whole: behind a mark, in the same boot, they may be in the
     /// cache only.
     fn settle_relaxed(&self, from: Tail, to: Tail) -> Result<()> {
@@ -312,32 +295,6 @@ impl Embedded {
             journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
         }
         Ok(())
-    }
-
-    /// Syncs the places that these changes brought.
-    fn sync_copies(&self, changes: &[Change]) -> Result<()> {
-        let copies = changes.iter().flat_map(|change| match change {
-            Change::Put { copies, .. } => copies.as_slice(),
-            Change::CopyAdded { copy, .. } => std::slice::from_ref(copy),
-            _ => &[],
-        });
-        for piece in copies.flat_map(|copy| &copy.pieces) {
-            let name = crate::tier::place_name(piece);
-            self.ground.places.sync(&crate::catalog::Garbage { tier: piece.place.tier, name })?;
-        }
-        Ok(())
-    }
-
-    /// A copy added by a relaxed group, of a content that the index knows. One it does not know of is
-    /// decided by the put that precedes it.
-    fn copy_is_whole(&self, id: ObjectId, generation: u64, copy: &Copy) -> Result<bool> {
-        let found = super::apply::find(&self.index.writer(), id)?;
-        let content: Option<Content> =
-            found.filter(|object| object.generation == generation).and_then(|object| object.content);
-        match content {
-            Some(content) => self.ground.places.is_whole(id, generation, &content, copy),
-            None => Ok(true),
-        }
     }
 
     /// Applies what the index lacks, up to the end. The last group is written and synced once more: whoever

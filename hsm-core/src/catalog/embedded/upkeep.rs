@@ -122,6 +122,7 @@ impl Embedded {
         let tail = journal::begin(&self.segments, &header)?;
         let mut group = Group::new(GroupHeader {
             relaxed: false,
+            with_data: false,
             instance: self.ground.instance,
             first,
             time_ns: header.created_ns,
@@ -133,7 +134,7 @@ impl Embedded {
         let mut applier = Applier::new(connection);
         applier.apply(first.number, header.created_ns, &change)?;
         applier.finish()?;
-        let tail = journal::append(&self.segments, tail, &group, true, false, u64::MAX)
+        let tail = journal::append(&self.segments, tail, &group, true, false, u64::MAX, || Ok(()))
             .map_err(|append| *append.error)?;
         lookup::set_state(connection, &State { tail, durable: tail, ..state })?;
         commit(connection)?;

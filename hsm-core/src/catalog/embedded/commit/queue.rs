@@ -10,6 +10,7 @@ use std::thread::{self, Thread};
 
 use parking_lot::Mutex;
 
+use crate::backend::pack::Unsynced;
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Result};
 
@@ -22,6 +23,8 @@ pub(super) struct Request {
     pub(super) proposals: Vec<Proposal>,
     pub(super) relaxed: bool,
     answer: Mutex<Option<Vec<Result<Committed>>>>,
+    /// What this caller is to sync while it waits.
+    to_sync: Mutex<Option<Unsynced>>,
     /// Set when it is this caller's turn to lead.
     leads: AtomicBool,
     /// Who waits: woken alone, since a crowd that wakes to sleep again costs more than the commit.
@@ -35,9 +38,16 @@ impl Request {
             proposals,
             relaxed: durability == Durability::Relaxed,
             answer: Mutex::new(None),
+            to_sync: Mutex::new(None),
             leads: AtomicBool::new(false),
             caller: thread::current(),
         })
+    }
+
+    /// Has its caller sync a pack.
+    pub(super) fn ask_to_sync(&self, data: Unsynced) {
+        *self.to_sync.lock() = Some(data);
+        self.caller.unpark();
     }
 
     pub(super) fn set_answer(&self, answer: Vec<Result<Committed>>) {
@@ -71,6 +81,11 @@ impl Queue {
         };
         if !leads_at_once {
             while !request.leads.load(Ordering::Acquire) {
+                let to_sync = request.to_sync.lock().take();
+                if let Some(data) = to_sync {
+                    // An error is that of the pack, and its leader meets it there.
+                    let _ = data.pack.sync_to(data.end);
+                }
                 if request.answer.lock().is_some() {
                     return None;
                 }
