@@ -199,6 +199,57 @@ fn a_failed_sync_of_data_fails_the_put_and_the_next_goes_elsewhere() {
 }
 
 #[test]
+fn a_change_whose_data_never_arrived_is_cut_off_by_the_next_open_and_added_to_by_nobody() {
+    for index_too in [false, true] {
+        let mut fixture = SimFixture::new();
+        let kept = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
+        let seen = events(&fixture.store);
+        let other = fixture.another_process();
+        // Neither can its pack be synced, nor its group be cut off.
+        fixture
+            .disk
+            .fail_next(ErrorKind::Other, |label| label.starts_with("sync ") && label.ends_with(".pack"));
+        fixture.disk.fail_every(ErrorKind::Other, |label| label.starts_with("create store/journal/"));
+        assert_eq!(kind(&fixture.store.put(&bytes(SMALL, 2), &PutOptions::default())), Some(Kind::Closed));
+        fixture.disk.clear_failures();
+        let piece = fixture.store.object(kept).unwrap().copies[0].pieces[0];
+        let pack = format!("{:016x}.pack", piece.place.serial);
+        let second = piece.offset + (piece.length + 72).next_multiple_of(8);
+        fixture.disk.corrupt_medium(&pack, second + 100, 0x40).unwrap();
+        assert_eq!(kind(&other.put(&bytes(SMALL, 3), &PutOptions::default())), Some(Kind::Closed));
+        assert_eq!(other.get(kept).unwrap(), bytes(SMALL, 1));
+        drop(other);
+        let image = fixture.disk.crash();
+        fixture.disk.stop();
+        let _ = fixture.store.close();
+        if index_too {
+            fixture.delete_index();
+        }
+        fixture.continue_on(image.process_crash());
+        assert_eq!(fixture.store.get(kept).unwrap(), bytes(SMALL, 1));
+        assert_eq!(count(&fixture.store), 1);
+        let after = fixture.store.put(&bytes(SMALL, 4), &PutOptions::default()).unwrap().id;
+        fixture.lose_power(Keep::None, true);
+        assert_eq!(fixture.store.get(after).unwrap(), bytes(SMALL, 4));
+        assert_eq!(count(&fixture.store), 2);
+        assert_eq!(events(&fixture.store)[..seen.len()], seen);
+    }
+}
+
+#[test]
+fn an_acknowledged_put_that_is_damaged_later_is_shown_as_that_by_a_rebuilt_index() {
+    let mut fixture = SimFixture::new();
+    let id = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
+    let piece = fixture.store.object(id).unwrap().copies[0].pieces[0];
+    fixture.store.close().unwrap();
+    let pack = format!("{:016x}.pack", piece.place.serial);
+    fixture.disk.corrupt_medium(&pack, piece.offset + 100, 0x40).unwrap();
+    fixture.lose_power(Keep::None, true);
+    assert_eq!(count(&fixture.store), 1);
+    assert_eq!(kind(&fixture.store.verify(id, 0)), Some(Kind::Corrupt));
+}
+
+#[test]
 fn a_failed_sync_of_a_directory_fails_the_put() {
     let mut fixture = SimFixture::new();
     fixture
