@@ -208,7 +208,7 @@ fn a_change_whose_data_never_arrived_is_cut_off_by_the_next_open_and_added_to_by
         // Neither can its pack be synced, nor its group be cut off.
         fixture
             .disk
-            .fail_next(ErrorKind::Other, |label| label.starts_with("sync ") && label.ends_with(".pack"));
+            .fail_next(ErrorKind::Other, |label| label.starts_with("sync ") && label.contains(".pack"));
         fixture.disk.fail_every(ErrorKind::Other, |label| label.starts_with("create store/journal/"));
         assert_eq!(kind(&fixture.store.put(&bytes(SMALL, 2), &PutOptions::default())), Some(Kind::Closed));
         fixture.disk.clear_failures();

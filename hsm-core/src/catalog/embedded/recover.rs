@@ -22,7 +22,7 @@ use super::commit::{begin, commit};
 use super::index::{self, Index, IndexPlace, damaged};
 use super::lookup::{self, State};
 use super::{Embedded, Ground};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, IoContext, Kind, Result};
 use crate::file::{Disk, OsDisk};
 use crate::integrity::checksum;
 use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments, Tail};
@@ -152,7 +152,13 @@ impl Embedded {
         let end = self.find_end(&state)?;
         if let Some(damage) = end.damage {
             // What lies before the damage is shown; nothing is cut, nothing is added.
-            found.read_only = Some(format!("{damage}; restore the journal from a backup"));
+            found.read_only = Some(if damage.kind() == Kind::Offline {
+                format!(
+                    "the last change cannot be compared with the medium: {damage}; bring it back and open again"
+                )
+            } else {
+                format!("{damage}; restore the journal from a backup")
+            });
             return self.replay_to(&mut state, &JournalEnd { damage: None, ..end });
         }
         if end.tail.last.number < state.tail.last.number {
@@ -216,11 +222,19 @@ impl Embedded {
         let read_to = reader.tail();
         if let Some((before, group, changes)) = arriving
             && before.segment == read_to.segment
-            && !self.has_its_data(&group, &changes)?
         {
-            // Like one that is torn: nobody was told of it.
             let lost = before.last.number < state.tail.last.number;
-            return Ok(JournalEnd { tail: before, rolled_back: lost, durable: before, damage: None });
+            let ends_before = JournalEnd { tail: before, rolled_back: lost, durable: before, damage: None };
+            match self.has_its_data(&group, &changes) {
+                Ok(true) => {}
+                // Like one that is torn: nobody was told of it.
+                Ok(false) => return Ok(ends_before),
+                // It can be neither kept nor cut off.
+                Err(away) if away.kind() == Kind::Offline => {
+                    return Ok(JournalEnd { damage: Some(away), ..ends_before });
+                }
+                Err(error) => return Err(error),
+            }
         }
         if !any_relaxed {
             let lost = read_to.last.number < state.tail.last.number;
