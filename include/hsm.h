@@ -268,29 +268,29 @@ typedef struct hsm_error hsm_error;
 /**
  * The status that came with the error; HSM_STATUS_OK for NULL.
  */
-hsm_status hsm_error_status(const struct hsm_error *error);
+hsm_status hsm_error_status(const hsm_error *error);
 
 /**
  * What went wrong on what, and what to do: UTF-8, one line, without a full stop, for people.
  *
  * Lives as long as the error; "" for NULL. Programs choose by the status, never by these words.
  */
-const char *hsm_error_message(const struct hsm_error *error);
+const char *hsm_error_message(const hsm_error *error);
 
 /**
  * Which tier the error is about; -1 where it is about none.
  */
-int32_t hsm_error_tier(const struct hsm_error *error);
+int32_t hsm_error_tier(const hsm_error *error);
 
 /**
  * What the callback returned that stopped the call; 0 where none did.
  */
-int32_t hsm_error_callback(const struct hsm_error *error);
+int32_t hsm_error_callback(const hsm_error *error);
 
 /**
  * Frees an error. NULL is fine.
  */
-void hsm_error_free(struct hsm_error *error);
+void hsm_error_free(hsm_error *error);
 
 
 /*
@@ -341,7 +341,7 @@ typedef struct hsm_position {
  */
 hsm_status hsm_id_parse(const char *text,
                         size_t text_length,
-                        struct hsm_id *id_out,
+                        hsm_id *id_out,
                         hsm_error **error_out);
 
 /**
@@ -351,7 +351,7 @@ hsm_status hsm_id_parse(const char *text,
  * @param text_size  its size in bytes
  * @return HSM_STATUS_BUFFER_TOO_SMALL, and nothing is written, when it is smaller
  */
-hsm_status hsm_id_format(const struct hsm_id *id,
+hsm_status hsm_id_format(const hsm_id *id,
                          char *text_out,
                          size_t text_size,
                          hsm_error **error_out);
@@ -363,7 +363,7 @@ hsm_status hsm_id_format(const struct hsm_id *id,
  * @return 1 where there is one, 0 otherwise
  */
 int32_t hsm_error_object(const hsm_error *error,
-                         struct hsm_id *object_out);
+                         hsm_id *object_out);
 
 
 /*
@@ -497,25 +497,25 @@ typedef struct hsm_store_options hsm_store_options;
  *
  * @param options_out  free it with hsm_store_options_free()
  */
-hsm_status hsm_store_options_new(struct hsm_store_options **options_out,
+hsm_status hsm_store_options_new(hsm_store_options **options_out,
                                  hsm_error **error_out);
 
 /**
  * Frees options. NULL is fine.
  */
-void hsm_store_options_free(struct hsm_store_options *options);
+void hsm_store_options_free(hsm_store_options *options);
 
 /**
  * Whether a store is created: HSM_CREATE_IF_MISSING (the default), HSM_CREATE_NEVER or HSM_CREATE_NEW.
  */
-hsm_status hsm_store_options_set_create(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_create(hsm_store_options *options,
                                         int32_t create,
                                         hsm_error **error_out);
 
 /**
  * Whether this handle refuses every change: 0 (the default) or not 0.
  */
-hsm_status hsm_store_options_set_read_only(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_read_only(hsm_store_options *options,
                                            int32_t read_only,
                                            hsm_error **error_out);
 
@@ -523,7 +523,7 @@ hsm_status hsm_store_options_set_read_only(struct hsm_store_options *options,
  * Whether this handle keeps every other one out, also of this process: 0 (the default) or not 0. The one way
  * to use a store on a network file system.
  */
-hsm_status hsm_store_options_set_exclusive(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_exclusive(hsm_store_options *options,
                                            int32_t exclusive,
                                            hsm_error **error_out);
 
@@ -531,14 +531,14 @@ hsm_status hsm_store_options_set_exclusive(struct hsm_store_options *options,
  * How long a lock that others hold is waited for before a call answers HSM_STATUS_BUSY, in milliseconds. The
  * default is a minute.
  */
-hsm_status hsm_store_options_set_patience_ms(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_patience_ms(hsm_store_options *options,
                                              uint64_t patience_ms,
                                              hsm_error **error_out);
 
 /**
  * How long objects that this handle removes can be brought back, in milliseconds. The default is 24 hours.
  */
-hsm_status hsm_store_options_set_grace_ms(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_grace_ms(hsm_store_options *options,
                                           uint64_t grace_ms,
                                           hsm_error **error_out);
 
@@ -548,7 +548,7 @@ hsm_status hsm_store_options_set_grace_ms(struct hsm_store_options *options,
  *
  * @param path_length  in bytes; SIZE_MAX: up to the NUL
  */
-hsm_status hsm_store_options_set_index_directory(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_index_directory(hsm_store_options *options,
                                                  const char *path,
                                                  size_t path_length,
                                                  hsm_error **error_out);
@@ -556,7 +556,7 @@ hsm_status hsm_store_options_set_index_directory(struct hsm_store_options *optio
 /**
  * Keeps the index in memory: it is rebuilt from the journal at each open, and the handle is exclusive.
  */
-hsm_status hsm_store_options_set_index_in_memory(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_index_in_memory(hsm_store_options *options,
                                                  hsm_error **error_out);
 
 /**
@@ -564,7 +564,7 @@ hsm_status hsm_store_options_set_index_in_memory(struct hsm_store_options *optio
  *
  * @return HSM_STATUS_INVALID below 4096
  */
-hsm_status hsm_store_options_set_segment_bytes(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_segment_bytes(hsm_store_options *options,
                                                uint64_t segment_bytes,
                                                hsm_error **error_out);
 
@@ -572,7 +572,7 @@ hsm_status hsm_store_options_set_segment_bytes(struct hsm_store_options *options
  * What data writes leave free on each file system, so that deletes and the journal go on when it is full, in
  * bytes. The default is 4 MiB.
  */
-hsm_status hsm_store_options_set_reserve_bytes(struct hsm_store_options *options,
+hsm_status hsm_store_options_set_reserve_bytes(hsm_store_options *options,
                                                uint64_t reserve_bytes,
                                                hsm_error **error_out);
 
@@ -602,13 +602,13 @@ typedef struct hsm_attributes hsm_attributes;
  *
  * @param attributes_out  free it with hsm_attributes_free()
  */
-hsm_status hsm_attributes_new(struct hsm_attributes **attributes_out,
+hsm_status hsm_attributes_new(hsm_attributes **attributes_out,
                               hsm_error **error_out);
 
 /**
  * Frees attributes that hsm_attributes_new() made; what was lent is never freed. NULL is fine.
  */
-void hsm_attributes_free(struct hsm_attributes *attributes);
+void hsm_attributes_free(hsm_attributes *attributes);
 
 /**
  * Sets an attribute, in the place of one of that name or of its removal. Both are copied.
@@ -619,7 +619,7 @@ void hsm_attributes_free(struct hsm_attributes *attributes);
  * @param value_length  in bytes; SIZE_MAX: up to the NUL
  * @return HSM_STATUS_INVALID for a name or a value outside the limits
  */
-hsm_status hsm_attributes_set(struct hsm_attributes *attributes,
+hsm_status hsm_attributes_set(hsm_attributes *attributes,
                               const char *name,
                               size_t name_length,
                               const void *value,
@@ -633,7 +633,7 @@ hsm_status hsm_attributes_set(struct hsm_attributes *attributes,
  * @param name_length  in bytes; SIZE_MAX: up to the NUL
  * @return HSM_STATUS_INVALID for a name outside the limits
  */
-hsm_status hsm_attributes_remove(struct hsm_attributes *attributes,
+hsm_status hsm_attributes_remove(hsm_attributes *attributes,
                                  const char *name,
                                  size_t name_length,
                                  hsm_error **error_out);
@@ -641,7 +641,7 @@ hsm_status hsm_attributes_remove(struct hsm_attributes *attributes,
 /**
  * How many attributes there are, removals included.
  */
-hsm_status hsm_attributes_count(const struct hsm_attributes *attributes,
+hsm_status hsm_attributes_count(const hsm_attributes *attributes,
                                 size_t *count_out,
                                 hsm_error **error_out);
 
@@ -654,7 +654,7 @@ hsm_status hsm_attributes_count(const struct hsm_attributes *attributes,
  * @param value_length_out  in bytes
  * @return HSM_STATUS_END behind the last
  */
-hsm_status hsm_attributes_at(const struct hsm_attributes *attributes,
+hsm_status hsm_attributes_at(const hsm_attributes *attributes,
                              size_t index,
                              const uint8_t **name_out,
                              size_t *name_length_out,
@@ -671,7 +671,7 @@ hsm_status hsm_attributes_at(const struct hsm_attributes *attributes,
  * @param value_length_out  in bytes
  * @return HSM_STATUS_NOT_FOUND when there is none, or it is marked as removed
  */
-hsm_status hsm_attributes_get(const struct hsm_attributes *attributes,
+hsm_status hsm_attributes_get(const hsm_attributes *attributes,
                               const char *name,
                               size_t name_length,
                               const uint8_t **value_out,
@@ -722,13 +722,13 @@ typedef struct hsm_tier_settings hsm_tier_settings;
  * @param settings_out  free it with hsm_tier_settings_free()
  */
 hsm_status hsm_tier_settings_new(int32_t tier,
-                                 struct hsm_tier_settings **settings_out,
+                                 hsm_tier_settings **settings_out,
                                  hsm_error **error_out);
 
 /**
  * Frees settings. NULL is fine.
  */
-void hsm_tier_settings_free(struct hsm_tier_settings *settings);
+void hsm_tier_settings_free(hsm_tier_settings *settings);
 
 /**
  * The directory that the bytes lie in: an absolute path, or one relative to the store. It is made when the
@@ -737,7 +737,7 @@ void hsm_tier_settings_free(struct hsm_tier_settings *settings);
  * @param path         UTF-8 without NUL, at most 4096 bytes
  * @param path_length  in bytes; SIZE_MAX: up to the NUL
  */
-hsm_status hsm_tier_settings_set_root(struct hsm_tier_settings *settings,
+hsm_status hsm_tier_settings_set_root(hsm_tier_settings *settings,
                                       const char *path,
                                       size_t path_length,
                                       hsm_error **error_out);
@@ -746,7 +746,7 @@ hsm_status hsm_tier_settings_set_root(struct hsm_tier_settings *settings,
  * What the bytes go through: HSM_BACKEND_POSIX (the default) or HSM_BACKEND_MEMORY, which has no
  * directory. An existing tier keeps its own.
  */
-hsm_status hsm_tier_settings_set_backend(struct hsm_tier_settings *settings,
+hsm_status hsm_tier_settings_set_backend(hsm_tier_settings *settings,
                                          int32_t backend,
                                          hsm_error **error_out);
 
@@ -756,7 +756,7 @@ hsm_status hsm_tier_settings_set_backend(struct hsm_tier_settings *settings,
  * @param name         UTF-8, at most 255 bytes
  * @param name_length  in bytes; SIZE_MAX: up to the NUL
  */
-hsm_status hsm_tier_settings_set_name(struct hsm_tier_settings *settings,
+hsm_status hsm_tier_settings_set_name(hsm_tier_settings *settings,
                                       const char *name,
                                       size_t name_length,
                                       hsm_error **error_out);
@@ -764,14 +764,14 @@ hsm_status hsm_tier_settings_set_name(struct hsm_tier_settings *settings,
 /**
  * How long the tier takes to answer: HSM_ACCESS_ONLINE (the default) or HSM_ACCESS_DELAYED.
  */
-hsm_status hsm_tier_settings_set_access(struct hsm_tier_settings *settings,
+hsm_status hsm_tier_settings_set_access(hsm_tier_settings *settings,
                                         int32_t access,
                                         hsm_error **error_out);
 
 /**
  * Most bytes of objects that the tier may hold; 0, the default: as many as there is room for.
  */
-hsm_status hsm_tier_settings_set_capacity_bytes(struct hsm_tier_settings *settings,
+hsm_status hsm_tier_settings_set_capacity_bytes(hsm_tier_settings *settings,
                                                 uint64_t capacity_bytes,
                                                 hsm_error **error_out);
 
@@ -779,7 +779,7 @@ hsm_status hsm_tier_settings_set_capacity_bytes(struct hsm_tier_settings *settin
  * Objects up to so many bytes are packed together, many in one file; 0: none are. The default is 64 KiB, the
  * most 1 MiB.
  */
-hsm_status hsm_tier_settings_set_pack_threshold_bytes(struct hsm_tier_settings *settings,
+hsm_status hsm_tier_settings_set_pack_threshold_bytes(hsm_tier_settings *settings,
                                                       uint64_t pack_threshold_bytes,
                                                       hsm_error **error_out);
 
@@ -787,7 +787,7 @@ hsm_status hsm_tier_settings_set_pack_threshold_bytes(struct hsm_tier_settings *
  * A pack that has grown beyond so many bytes is closed, and the next one begun. The default is 256 MiB, the
  * least 4096.
  */
-hsm_status hsm_tier_settings_set_pack_size_bytes(struct hsm_tier_settings *settings,
+hsm_status hsm_tier_settings_set_pack_size_bytes(hsm_tier_settings *settings,
                                                  uint64_t pack_size_bytes,
                                                  hsm_error **error_out);
 
@@ -798,7 +798,7 @@ hsm_status hsm_tier_settings_set_pack_size_bytes(struct hsm_tier_settings *setti
  * @param low   at most `high`
  * @param high  at most 100
  */
-hsm_status hsm_tier_settings_set_watermarks_percent(struct hsm_tier_settings *settings,
+hsm_status hsm_tier_settings_set_watermarks_percent(hsm_tier_settings *settings,
                                                     int32_t low,
                                                     int32_t high,
                                                     hsm_error **error_out);
@@ -810,7 +810,7 @@ hsm_status hsm_tier_settings_set_watermarks_percent(struct hsm_tier_settings *se
  * @return HSM_STATUS_EXISTS when the options have a tier of that number
  */
 hsm_status hsm_store_options_add_tier(hsm_store_options *options,
-                                      const struct hsm_tier_settings *settings,
+                                      const hsm_tier_settings *settings,
                                       hsm_error **error_out);
 
 
@@ -885,7 +885,7 @@ typedef struct hsm_reconciled {
 hsm_status hsm_store_open(const char *path,
                           size_t path_length,
                           const hsm_store_options *options,
-                          struct hsm_store **store_out,
+                          hsm_store **store_out,
                           hsm_error **error_out);
 
 /**
@@ -894,26 +894,26 @@ hsm_status hsm_store_open(const char *path,
  *
  * @return what went wrong, if something did; the handle is closed all the same
  */
-hsm_status hsm_store_close(const struct hsm_store *store,
+hsm_status hsm_store_close(const hsm_store *store,
                            hsm_error **error_out);
 
 /**
  * Frees the handle, and closes the store if that was not done. NULL is fine. In a forked child it does
  * nothing to the store.
  */
-void hsm_store_free(struct hsm_store *store);
+void hsm_store_free(hsm_store *store);
 
 /**
  * The store's identity, drawn when it was created.
  */
-hsm_status hsm_store_id(const struct hsm_store *store,
+hsm_status hsm_store_id(const hsm_store *store,
                         hsm_id *id_out,
                         hsm_error **error_out);
 
 /**
  * Draws an id as a put would: a UUID of version 7, greater than all this handle drew before.
  */
-hsm_status hsm_store_new_id(const struct hsm_store *store,
+hsm_status hsm_store_new_id(const hsm_store *store,
                             hsm_id *id_out,
                             hsm_error **error_out);
 
@@ -924,7 +924,7 @@ hsm_status hsm_store_new_id(const struct hsm_store *store,
  * @param buffer_size  in bytes
  * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
  */
-hsm_status hsm_store_directory(const struct hsm_store *store,
+hsm_status hsm_store_directory(const hsm_store *store,
                                char *buffer,
                                size_t buffer_size,
                                size_t *length_out,
@@ -939,7 +939,7 @@ hsm_status hsm_store_directory(const struct hsm_store *store,
  * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
  * @return HSM_STATUS_END when it does take changes
  */
-hsm_status hsm_store_read_only_reason(const struct hsm_store *store,
+hsm_status hsm_store_read_only_reason(const hsm_store *store,
                                       char *buffer,
                                       size_t buffer_size,
                                       size_t *length_out,
@@ -950,14 +950,14 @@ hsm_status hsm_store_read_only_reason(const struct hsm_store *store,
  *
  * @param position_out  gets the position of the last change; may be NULL
  */
-hsm_status hsm_store_sync(const struct hsm_store *store,
+hsm_status hsm_store_sync(const hsm_store *store,
                           hsm_position *position_out,
                           hsm_error **error_out);
 
 /**
  * The position of the last change, durable or not.
  */
-hsm_status hsm_store_position(const struct hsm_store *store,
+hsm_status hsm_store_position(const hsm_store *store,
                               hsm_position *position_out,
                               hsm_error **error_out);
 
@@ -968,8 +968,8 @@ hsm_status hsm_store_position(const struct hsm_store *store,
  * @param done_out   what was done; may be NULL
  * @param done_size  sizeof(hsm_maintained)
  */
-hsm_status hsm_store_maintain(const struct hsm_store *store,
-                              struct hsm_maintained *done_out,
+hsm_status hsm_store_maintain(const hsm_store *store,
+                              hsm_maintained *done_out,
                               size_t done_size,
                               hsm_error **error_out);
 
@@ -980,7 +980,7 @@ hsm_status hsm_store_maintain(const struct hsm_store *store,
  * @param position_out  gets the last change that the snapshot holds; may be NULL
  * @return HSM_STATUS_UNSUPPORTED for a store whose index lies in memory
  */
-hsm_status hsm_store_snapshot(const struct hsm_store *store,
+hsm_status hsm_store_snapshot(const hsm_store *store,
                               hsm_position *position_out,
                               hsm_error **error_out);
 
@@ -992,15 +992,15 @@ hsm_status hsm_store_snapshot(const struct hsm_store *store,
  * @param found_size  sizeof(hsm_reconciled)
  * @return HSM_STATUS_BUSY while others have the store open
  */
-hsm_status hsm_store_reconcile(const struct hsm_store *store,
-                               struct hsm_reconciled *found_out,
+hsm_status hsm_store_reconcile(const hsm_store *store,
+                               hsm_reconciled *found_out,
                                size_t found_size,
                                hsm_error **error_out);
 
 /**
  * Panics inside a call on `store`, as a bug would. Only in builds for tests.
  */
-hsm_status hsm_testing_panic(const struct hsm_store *store,
+hsm_status hsm_testing_panic(const hsm_store *store,
                              hsm_error **error_out);
 
 
@@ -1108,7 +1108,7 @@ typedef struct hsm_tier_info {
  */
 hsm_status hsm_tier_stat(const hsm_store *store,
                          int32_t tier,
-                         struct hsm_tier_info *info_out,
+                         hsm_tier_info *info_out,
                          size_t info_size,
                          hsm_error **error_out);
 
@@ -1121,7 +1121,7 @@ hsm_status hsm_tier_stat(const hsm_store *store,
  */
 hsm_status hsm_tier_next(const hsm_store *store,
                          int32_t after,
-                         struct hsm_tier_info *info_out,
+                         hsm_tier_info *info_out,
                          size_t info_size,
                          hsm_error **error_out);
 
@@ -1341,7 +1341,7 @@ hsm_status hsm_dataset_find(const hsm_store *store,
  */
 hsm_status hsm_dataset_open(const hsm_store *store,
                             const hsm_id *dataset,
-                            struct hsm_dataset **dataset_out,
+                            hsm_dataset **dataset_out,
                             hsm_error **error_out);
 
 /**
@@ -1356,7 +1356,7 @@ hsm_status hsm_dataset_open(const hsm_store *store,
 hsm_status hsm_dataset_next(const hsm_store *store,
                             const char *after,
                             size_t after_length,
-                            struct hsm_dataset **dataset_out,
+                            hsm_dataset **dataset_out,
                             hsm_error **error_out);
 
 /**
@@ -1364,8 +1364,8 @@ hsm_status hsm_dataset_next(const hsm_store *store,
  *
  * @param info_size  sizeof(hsm_dataset_info)
  */
-hsm_status hsm_dataset_stat(const struct hsm_dataset *dataset,
-                            struct hsm_dataset_info *info_out,
+hsm_status hsm_dataset_stat(const hsm_dataset *dataset,
+                            hsm_dataset_info *info_out,
                             size_t info_size,
                             hsm_error **error_out);
 
@@ -1375,7 +1375,7 @@ hsm_status hsm_dataset_stat(const struct hsm_dataset *dataset,
  * @param name_out         the name, with a NUL at its end
  * @param name_length_out  its length in bytes, without the NUL; may be NULL
  */
-hsm_status hsm_dataset_name(const struct hsm_dataset *dataset,
+hsm_status hsm_dataset_name(const hsm_dataset *dataset,
                             const char **name_out,
                             size_t *name_length_out,
                             hsm_error **error_out);
@@ -1383,14 +1383,14 @@ hsm_status hsm_dataset_name(const struct hsm_dataset *dataset,
 /**
  * A dataset's attributes. They live as long as the handle, and are not freed.
  */
-hsm_status hsm_dataset_attributes(const struct hsm_dataset *dataset,
+hsm_status hsm_dataset_attributes(const hsm_dataset *dataset,
                                   const hsm_attributes **attributes_out,
                                   hsm_error **error_out);
 
 /**
  * Frees a dataset's handle. NULL is fine.
  */
-void hsm_dataset_free(struct hsm_dataset *dataset);
+void hsm_dataset_free(hsm_dataset *dataset);
 
 /**
  * Sets and removes attributes of a dataset; others stay. Durable when this returns.
@@ -1590,21 +1590,21 @@ typedef struct hsm_copy_info {
  */
 hsm_status hsm_object_open(const hsm_store *store,
                            const hsm_id *id,
-                           struct hsm_object **object_out,
+                           hsm_object **object_out,
                            hsm_error **error_out);
 
 /**
  * Frees an object's handle that hsm_object_open() made; what was lent is never freed. NULL is fine.
  */
-void hsm_object_free(struct hsm_object *object);
+void hsm_object_free(hsm_object *object);
 
 /**
  * An object in numbers.
  *
  * @param info_size  sizeof(hsm_object_info)
  */
-hsm_status hsm_object_stat(const struct hsm_object *object,
-                           struct hsm_object_info *info_out,
+hsm_status hsm_object_stat(const hsm_object *object,
+                           hsm_object_info *info_out,
                            size_t info_size,
                            hsm_error **error_out);
 
@@ -1615,9 +1615,9 @@ hsm_status hsm_object_stat(const struct hsm_object *object,
  * @param copy_size  sizeof(hsm_copy_info)
  * @return HSM_STATUS_END behind the last
  */
-hsm_status hsm_object_copy_at(const struct hsm_object *object,
+hsm_status hsm_object_copy_at(const hsm_object *object,
                               size_t index,
-                              struct hsm_copy_info *copy_out,
+                              hsm_copy_info *copy_out,
                               size_t copy_size,
                               hsm_error **error_out);
 
@@ -1630,7 +1630,7 @@ hsm_status hsm_object_copy_at(const struct hsm_object *object,
  * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
  * @return HSM_STATUS_END behind the last
  */
-hsm_status hsm_object_digest_at(const struct hsm_object *object,
+hsm_status hsm_object_digest_at(const hsm_object *object,
                                 size_t index,
                                 char *buffer,
                                 size_t buffer_size,
@@ -1640,7 +1640,7 @@ hsm_status hsm_object_digest_at(const struct hsm_object *object,
 /**
  * An object's attributes. They live as long as the object's handle, and are not freed.
  */
-hsm_status hsm_object_attributes(const struct hsm_object *object,
+hsm_status hsm_object_attributes(const hsm_object *object,
                                  const hsm_attributes **attributes_out,
                                  hsm_error **error_out);
 
@@ -1651,7 +1651,7 @@ hsm_status hsm_object_attributes(const struct hsm_object *object,
  * @param key_length_out  in bytes
  * @return HSM_STATUS_END where it has none
  */
-hsm_status hsm_object_key(const struct hsm_object *object,
+hsm_status hsm_object_key(const hsm_object *object,
                           const uint8_t **key_out,
                           size_t *key_length_out,
                           hsm_error **error_out);
@@ -1705,20 +1705,20 @@ typedef struct hsm_query hsm_query;
  *
  * @param query_out  free it with hsm_query_free()
  */
-hsm_status hsm_query_new(struct hsm_query **query_out,
+hsm_status hsm_query_new(hsm_query **query_out,
                          hsm_error **error_out);
 
 /**
  * Frees a query. NULL is fine.
  */
-void hsm_query_free(struct hsm_query *query);
+void hsm_query_free(hsm_query *query);
 
 /**
  * Only objects with a key in a dataset, in the order of their keys there, each once for each of its keys.
  *
  * @param dataset  its id; NULL: in any, or none
  */
-hsm_status hsm_query_set_dataset(struct hsm_query *query,
+hsm_status hsm_query_set_dataset(hsm_query *query,
                                  const hsm_id *dataset,
                                  hsm_error **error_out);
 
@@ -1729,7 +1729,7 @@ hsm_status hsm_query_set_dataset(struct hsm_query *query,
  * @param prefix         any bytes; may be NULL when there are none
  * @param prefix_length  in bytes; SIZE_MAX: up to the NUL
  */
-hsm_status hsm_query_set_key_prefix(struct hsm_query *query,
+hsm_status hsm_query_set_key_prefix(hsm_query *query,
                                     const void *prefix,
                                     size_t prefix_length,
                                     hsm_error **error_out);
@@ -1737,14 +1737,14 @@ hsm_status hsm_query_set_key_prefix(struct hsm_query *query,
 /**
  * Only objects with a copy on a tier; -1: on any, or none.
  */
-hsm_status hsm_query_set_tier(struct hsm_query *query,
+hsm_status hsm_query_set_tier(hsm_query *query,
                               int32_t tier,
                               hsm_error **error_out);
 
 /**
  * Only objects without a copy on a tier; -1: whatever they have.
  */
-hsm_status hsm_query_set_not_on_tier(struct hsm_query *query,
+hsm_status hsm_query_set_not_on_tier(hsm_query *query,
                                      int32_t tier,
                                      hsm_error **error_out);
 
@@ -1754,7 +1754,7 @@ hsm_status hsm_query_set_not_on_tier(struct hsm_query *query,
  *
  * @return HSM_STATUS_INVALID when min_bytes is greater than max_bytes
  */
-hsm_status hsm_query_set_size_range(struct hsm_query *query,
+hsm_status hsm_query_set_size_range(hsm_query *query,
                                     uint64_t min_bytes,
                                     uint64_t max_bytes,
                                     hsm_error **error_out);
@@ -1765,7 +1765,7 @@ hsm_status hsm_query_set_size_range(struct hsm_query *query,
  *
  * @return HSM_STATUS_INVALID when from_ns is later than before_ns
  */
-hsm_status hsm_query_set_created_range_ns(struct hsm_query *query,
+hsm_status hsm_query_set_created_range_ns(hsm_query *query,
                                           int64_t from_ns,
                                           int64_t before_ns,
                                           hsm_error **error_out);
@@ -1776,7 +1776,7 @@ hsm_status hsm_query_set_created_range_ns(struct hsm_query *query,
  *
  * @return HSM_STATUS_INVALID when from_ns is later than before_ns
  */
-hsm_status hsm_query_set_modified_range_ns(struct hsm_query *query,
+hsm_status hsm_query_set_modified_range_ns(hsm_query *query,
                                            int64_t from_ns,
                                            int64_t before_ns,
                                            hsm_error **error_out);
@@ -1789,7 +1789,7 @@ hsm_status hsm_query_set_modified_range_ns(struct hsm_query *query,
  * @param value         only with this value; NULL: with any
  * @param value_length  in bytes; SIZE_MAX: up to the NUL; not looked at when value is NULL
  */
-hsm_status hsm_query_set_attribute(struct hsm_query *query,
+hsm_status hsm_query_set_attribute(hsm_query *query,
                                    const char *name,
                                    size_t name_length,
                                    const void *value,
@@ -1800,7 +1800,7 @@ hsm_status hsm_query_set_attribute(struct hsm_query *query,
  * Lists removed objects that can still be brought back, in place of live ones: 0 (the default) or not 0. In a
  * dataset there are none, since a removed object has no key.
  */
-hsm_status hsm_query_set_removed(struct hsm_query *query,
+hsm_status hsm_query_set_removed(hsm_query *query,
                                  int32_t removed,
                                  hsm_error **error_out);
 
@@ -1839,7 +1839,7 @@ typedef struct hsm_cursor hsm_cursor;
  */
 hsm_status hsm_cursor_open(const hsm_store *store,
                            const hsm_query *query,
-                           struct hsm_cursor **cursor_out,
+                           hsm_cursor **cursor_out,
                            hsm_error **error_out);
 
 /**
@@ -1852,7 +1852,7 @@ hsm_status hsm_cursor_open(const hsm_store *store,
  * @param key_length_out  in bytes; may be NULL
  * @return HSM_STATUS_END behind the last
  */
-hsm_status hsm_cursor_next(struct hsm_cursor *cursor,
+hsm_status hsm_cursor_next(hsm_cursor *cursor,
                            const hsm_object **object_out,
                            const uint8_t **key_out,
                            size_t *key_length_out,
@@ -1861,7 +1861,7 @@ hsm_status hsm_cursor_next(struct hsm_cursor *cursor,
 /**
  * Ends a listing. NULL is fine.
  */
-void hsm_cursor_free(struct hsm_cursor *cursor);
+void hsm_cursor_free(hsm_cursor *cursor);
 
 
 /*
@@ -1910,20 +1910,20 @@ typedef struct hsm_put_options hsm_put_options;
  *
  * @param options_out  free it with hsm_put_options_free()
  */
-hsm_status hsm_put_options_new(struct hsm_put_options **options_out,
+hsm_status hsm_put_options_new(hsm_put_options **options_out,
                                hsm_error **error_out);
 
 /**
  * Frees options. NULL is fine.
  */
-void hsm_put_options_free(struct hsm_put_options *options);
+void hsm_put_options_free(hsm_put_options *options);
 
 /**
  * Which object: a new one with that id, or the next generation of the one that has it.
  *
  * @param id  NULL or zeros (the default): the one that has the key, or a new one with an id of hsm's choice
  */
-hsm_status hsm_put_options_set_id(struct hsm_put_options *options,
+hsm_status hsm_put_options_set_id(hsm_put_options *options,
                                   const hsm_id *id,
                                   hsm_error **error_out);
 
@@ -1936,7 +1936,7 @@ hsm_status hsm_put_options_set_id(struct hsm_put_options *options,
  * @param key_length  in bytes; SIZE_MAX: up to the NUL
  * @return HSM_STATUS_INVALID for a key outside the limits. Whether there is such a dataset shows at the put
  */
-hsm_status hsm_put_options_set_key(struct hsm_put_options *options,
+hsm_status hsm_put_options_set_key(hsm_put_options *options,
                                    const hsm_id *dataset,
                                    const void *key,
                                    size_t key_length,
@@ -1946,14 +1946,14 @@ hsm_status hsm_put_options_set_key(struct hsm_put_options *options,
  * Whether the object must exist: HSM_PUT_UPSERT (the default), HSM_PUT_CREATE or HSM_PUT_UPDATE. An update needs
  * an id or a key.
  */
-hsm_status hsm_put_options_set_mode(struct hsm_put_options *options,
+hsm_status hsm_put_options_set_mode(hsm_put_options *options,
                                     int32_t mode,
                                     hsm_error **error_out);
 
 /**
  * The tier that the bytes go to; -1: the hottest that is active (the default).
  */
-hsm_status hsm_put_options_set_tier(struct hsm_put_options *options,
+hsm_status hsm_put_options_set_tier(hsm_put_options *options,
                                     int32_t tier,
                                     hsm_error **error_out);
 
@@ -1963,7 +1963,7 @@ hsm_status hsm_put_options_set_tier(struct hsm_put_options *options,
  * @param attributes  copied; NULL: none (the default)
  * @return HSM_STATUS_INVALID when they are too large together
  */
-hsm_status hsm_put_options_set_attributes(struct hsm_put_options *options,
+hsm_status hsm_put_options_set_attributes(hsm_put_options *options,
                                           const hsm_attributes *attributes,
                                           hsm_error **error_out);
 
@@ -1975,7 +1975,7 @@ hsm_status hsm_put_options_set_attributes(struct hsm_put_options *options,
  * @param name_length  in bytes; SIZE_MAX: up to the NUL
  * @return HSM_STATUS_INVALID for another name, and when there are 16
  */
-hsm_status hsm_put_options_add_digest(struct hsm_put_options *options,
+hsm_status hsm_put_options_add_digest(hsm_put_options *options,
                                       const char *name,
                                       size_t name_length,
                                       hsm_error **error_out);
@@ -1988,7 +1988,7 @@ hsm_status hsm_put_options_add_digest(struct hsm_put_options *options,
  * @param digest_length  in bytes; SIZE_MAX: up to the NUL
  * @return HSM_STATUS_INVALID for what is no digest, and when there are 16
  */
-hsm_status hsm_put_options_expect_digest(struct hsm_put_options *options,
+hsm_status hsm_put_options_expect_digest(hsm_put_options *options,
                                          const char *digest,
                                          size_t digest_length,
                                          hsm_error **error_out);
@@ -1996,7 +1996,7 @@ hsm_status hsm_put_options_expect_digest(struct hsm_put_options *options,
 /**
  * When the put counts as done: HSM_DURABLE (the default) or HSM_RELAXED.
  */
-hsm_status hsm_put_options_set_durability(struct hsm_put_options *options,
+hsm_status hsm_put_options_set_durability(hsm_put_options *options,
                                           int32_t durability,
                                           hsm_error **error_out);
 
@@ -2005,7 +2005,7 @@ hsm_status hsm_put_options_set_durability(struct hsm_put_options *options,
  *
  * @param block_size_bytes  0 (the default): 1048576
  */
-hsm_status hsm_put_options_set_block_size_bytes(struct hsm_put_options *options,
+hsm_status hsm_put_options_set_block_size_bytes(hsm_put_options *options,
                                                 uint64_t block_size_bytes,
                                                 hsm_error **error_out);
 
@@ -2013,7 +2013,7 @@ hsm_status hsm_put_options_set_block_size_bytes(struct hsm_put_options *options,
  * About how many bytes will come through a writer, a stream or a pipe, so that room is looked for before the first is
  * written; 0 (the default): unknown. Other puts know.
  */
-hsm_status hsm_put_options_set_size_hint_bytes(struct hsm_put_options *options,
+hsm_status hsm_put_options_set_size_hint_bytes(hsm_put_options *options,
                                                uint64_t size_hint_bytes,
                                                hsm_error **error_out);
 
@@ -2063,7 +2063,7 @@ hsm_status hsm_object_put(const hsm_store *store,
                           const void *data,
                           size_t size,
                           const hsm_put_options *options,
-                          struct hsm_put_result *result_out,
+                          hsm_put_result *result_out,
                           size_t result_size,
                           hsm_error **error_out);
 
@@ -2085,7 +2085,7 @@ hsm_status hsm_object_put_path(const hsm_store *store,
                                uint64_t offset,
                                uint64_t length,
                                const hsm_put_options *options,
-                               struct hsm_put_result *result_out,
+                               hsm_put_result *result_out,
                                size_t result_size,
                                hsm_error **error_out);
 
@@ -2107,7 +2107,7 @@ hsm_status hsm_object_put_fd(const hsm_store *store,
                              uint64_t offset,
                              uint64_t length,
                              const hsm_put_options *options,
-                             struct hsm_put_result *result_out,
+                             hsm_put_result *result_out,
                              size_t result_size,
                              hsm_error **error_out);
 
@@ -2123,7 +2123,7 @@ hsm_status hsm_object_put_fd(const hsm_store *store,
 hsm_status hsm_object_put_stream(const hsm_store *store,
                                  hsm_read_callback source,
                                  const hsm_put_options *options,
-                                 struct hsm_put_result *result_out,
+                                 hsm_put_result *result_out,
                                  size_t result_size,
                                  hsm_error **error_out);
 
@@ -2137,7 +2137,7 @@ hsm_status hsm_object_put_stream(const hsm_store *store,
  */
 hsm_status hsm_object_put_empty(const hsm_store *store,
                                 const hsm_put_options *options,
-                                struct hsm_put_result *result_out,
+                                hsm_put_result *result_out,
                                 size_t result_size,
                                 hsm_error **error_out);
 
@@ -2161,7 +2161,7 @@ hsm_status hsm_object_put_at(const hsm_store *store,
                              const void *data,
                              size_t size,
                              int32_t durability,
-                             struct hsm_put_result *result_out,
+                             hsm_put_result *result_out,
                              size_t result_size,
                              hsm_error **error_out);
 
@@ -2188,7 +2188,7 @@ typedef struct hsm_writer hsm_writer;
  */
 hsm_status hsm_writer_open(const hsm_store *store,
                            const hsm_put_options *options,
-                           struct hsm_writer **writer_out,
+                           hsm_writer **writer_out,
                            hsm_error **error_out);
 
 /**
@@ -2197,7 +2197,7 @@ hsm_status hsm_writer_open(const hsm_store *store,
  * @param data  may be NULL when size is 0
  * @param size  in bytes
  */
-hsm_status hsm_writer_write(struct hsm_writer *writer,
+hsm_status hsm_writer_write(hsm_writer *writer,
                             const void *data,
                             size_t size,
                             hsm_error **error_out);
@@ -2207,7 +2207,7 @@ hsm_status hsm_writer_write(struct hsm_writer *writer,
  *
  * @return HSM_STATUS_CLOSED after the commit
  */
-hsm_status hsm_writer_size(const struct hsm_writer *writer,
+hsm_status hsm_writer_size(const hsm_writer *writer,
                            uint64_t *size_bytes_out,
                            hsm_error **error_out);
 
@@ -2219,7 +2219,7 @@ hsm_status hsm_writer_size(const struct hsm_writer *writer,
  * @param result_size  sizeof(hsm_put_result)
  * @return as a put; after a failure nothing was stored
  */
-hsm_status hsm_writer_commit(struct hsm_writer *writer,
+hsm_status hsm_writer_commit(hsm_writer *writer,
                              hsm_put_result *result_out,
                              size_t result_size,
                              hsm_error **error_out);
@@ -2227,7 +2227,7 @@ hsm_status hsm_writer_commit(struct hsm_writer *writer,
 /**
  * Frees a writer. Without a commit nothing of it is left. NULL is fine.
  */
-void hsm_writer_free(struct hsm_writer *writer);
+void hsm_writer_free(hsm_writer *writer);
 
 
 /*
@@ -2262,7 +2262,7 @@ typedef struct hsm_parts hsm_parts;
  */
 hsm_status hsm_parts_begin(const hsm_store *store,
                            const hsm_put_options *options,
-                           struct hsm_parts **parts_out,
+                           hsm_parts **parts_out,
                            hsm_error **error_out);
 
 /**
@@ -2276,7 +2276,7 @@ hsm_status hsm_parts_begin(const hsm_store *store,
 hsm_status hsm_parts_join(const hsm_store *store,
                           const void *token,
                           size_t token_length,
-                          struct hsm_parts **parts_out,
+                          hsm_parts **parts_out,
                           hsm_error **error_out);
 
 /**
@@ -2286,7 +2286,7 @@ hsm_status hsm_parts_join(const hsm_store *store,
  * @param buffer_size  in bytes; 128 are enough
  * @param length_out   gets the length, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
  */
-hsm_status hsm_parts_token(const struct hsm_parts *parts,
+hsm_status hsm_parts_token(const hsm_parts *parts,
                            void *buffer,
                            size_t buffer_size,
                            size_t *length_out,
@@ -2295,7 +2295,7 @@ hsm_status hsm_parts_token(const struct hsm_parts *parts,
 /**
  * Bytes a block: each part begins at a multiple of it, and each but the last is a multiple of it long.
  */
-hsm_status hsm_parts_block_size(const struct hsm_parts *parts,
+hsm_status hsm_parts_block_size(const hsm_parts *parts,
                                 uint64_t *block_size_bytes_out,
                                 hsm_error **error_out);
 
@@ -2306,7 +2306,7 @@ hsm_status hsm_parts_block_size(const struct hsm_parts *parts,
  * @param receipt_length  in bytes
  * @return HSM_STATUS_INVALID for what is no receipt of this store
  */
-hsm_status hsm_parts_add_receipt(struct hsm_parts *parts,
+hsm_status hsm_parts_add_receipt(hsm_parts *parts,
                                  const void *receipt,
                                  size_t receipt_length,
                                  hsm_error **error_out);
@@ -2320,7 +2320,7 @@ hsm_status hsm_parts_add_receipt(struct hsm_parts *parts,
  * @param result_size  sizeof(hsm_put_result)
  * @return HSM_STATUS_INVALID when the receipts do not fit together, or when the handle joined; and as a put
  */
-hsm_status hsm_parts_commit(struct hsm_parts *parts,
+hsm_status hsm_parts_commit(hsm_parts *parts,
                             hsm_put_result *result_out,
                             size_t result_size,
                             hsm_error **error_out);
@@ -2328,7 +2328,7 @@ hsm_status hsm_parts_commit(struct hsm_parts *parts,
 /**
  * Frees the handle. Where it began the object and did not commit, nothing is left. NULL is fine.
  */
-void hsm_parts_free(struct hsm_parts *parts);
+void hsm_parts_free(hsm_parts *parts);
 
 /**
  * Begins a part. It belongs to one thread at a time, and may outlive the handle that it was made from.
@@ -2337,9 +2337,9 @@ void hsm_parts_free(struct hsm_parts *parts);
  * @param part_out  free it with hsm_part_free(), also after it was finished
  * @return HSM_STATUS_INVALID for an offset within a block
  */
-hsm_status hsm_part_begin(const struct hsm_parts *parts,
+hsm_status hsm_part_begin(const hsm_parts *parts,
                           uint64_t offset,
-                          struct hsm_part **part_out,
+                          hsm_part **part_out,
                           hsm_error **error_out);
 
 /**
@@ -2349,7 +2349,7 @@ hsm_status hsm_part_begin(const struct hsm_parts *parts,
  * @param size  in bytes
  * @return HSM_STATUS_CLOSED once it was finished
  */
-hsm_status hsm_part_write(struct hsm_part *part,
+hsm_status hsm_part_write(hsm_part *part,
                           const void *data,
                           size_t size,
                           hsm_error **error_out);
@@ -2363,7 +2363,7 @@ hsm_status hsm_part_write(struct hsm_part *part,
  * @param length_out   gets the length, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
  * @return after a failure the part can only be freed
  */
-hsm_status hsm_part_finish(struct hsm_part *part,
+hsm_status hsm_part_finish(hsm_part *part,
                            void *buffer,
                            size_t buffer_size,
                            size_t *length_out,
@@ -2372,7 +2372,7 @@ hsm_status hsm_part_finish(struct hsm_part *part,
 /**
  * Frees a part. What it wrote without being finished is no part of the object. NULL is fine.
  */
-void hsm_part_free(struct hsm_part *part);
+void hsm_part_free(hsm_part *part);
 
 
 /*
@@ -2485,7 +2485,7 @@ typedef struct hsm_reader hsm_reader;
 hsm_status hsm_reader_open(const hsm_store *store,
                            const hsm_id *id,
                            int32_t tier,
-                           struct hsm_reader **reader_out,
+                           hsm_reader **reader_out,
                            hsm_error **error_out);
 
 /**
@@ -2493,7 +2493,7 @@ hsm_status hsm_reader_open(const hsm_store *store,
  *
  * @param object_out  lives as long as the reader; never freed
  */
-hsm_status hsm_reader_object(const struct hsm_reader *reader,
+hsm_status hsm_reader_object(const hsm_reader *reader,
                              const hsm_object **object_out,
                              hsm_error **error_out);
 
@@ -2505,7 +2505,7 @@ hsm_status hsm_reader_object(const struct hsm_reader *reader,
  * @param read_out  how many bytes were read: fewer than size only at the end of the object
  * @return HSM_STATUS_END when nothing is left. After a failure the next read begins at the same byte
  */
-hsm_status hsm_reader_read(struct hsm_reader *reader,
+hsm_status hsm_reader_read(hsm_reader *reader,
                            void *buffer,
                            size_t size,
                            size_t *read_out,
@@ -2519,7 +2519,7 @@ hsm_status hsm_reader_read(struct hsm_reader *reader,
  * @param size      in bytes
  * @param read_out  how many bytes were read: fewer than size only at the end of the object, 0 behind it
  */
-hsm_status hsm_reader_read_at(struct hsm_reader *reader,
+hsm_status hsm_reader_read_at(hsm_reader *reader,
                               uint64_t offset,
                               void *buffer,
                               size_t size,
@@ -2529,7 +2529,7 @@ hsm_status hsm_reader_read_at(struct hsm_reader *reader,
 /**
  * Frees a reader. NULL is fine.
  */
-void hsm_reader_free(struct hsm_reader *reader);
+void hsm_reader_free(hsm_reader *reader);
 
 
 /*
@@ -2559,7 +2559,7 @@ typedef struct hsm_batch hsm_batch;
 hsm_status hsm_batch_new(const hsm_store *store,
                          int32_t atomic,
                          int32_t durability,
-                         struct hsm_batch **batch_out,
+                         hsm_batch **batch_out,
                          hsm_error **error_out);
 
 /**
@@ -2570,7 +2570,7 @@ hsm_status hsm_batch_new(const hsm_store *store,
  * @param options  NULL: the defaults. Their durability is not looked at: the batch has one
  * @return HSM_STATUS_INVALID, and nothing is added, also for content without an expected digest
  */
-hsm_status hsm_batch_put(struct hsm_batch *batch,
+hsm_status hsm_batch_put(hsm_batch *batch,
                          const void *data,
                          size_t size,
                          const hsm_put_options *options,
@@ -2581,7 +2581,7 @@ hsm_status hsm_batch_put(struct hsm_batch *batch,
  *
  * @param options  NULL: the defaults. The mode is HSM_PUT_CREATE in any case
  */
-hsm_status hsm_batch_put_empty(struct hsm_batch *batch,
+hsm_status hsm_batch_put_empty(hsm_batch *batch,
                                const hsm_put_options *options,
                                hsm_error **error_out);
 
@@ -2590,7 +2590,7 @@ hsm_status hsm_batch_put_empty(struct hsm_batch *batch,
  *
  * @param attributes  the update: what it holds is set, what it marks as removed is removed; copied
  */
-hsm_status hsm_batch_set_attributes(struct hsm_batch *batch,
+hsm_status hsm_batch_set_attributes(hsm_batch *batch,
                                     const hsm_id *id,
                                     const hsm_attributes *attributes,
                                     hsm_error **error_out);
@@ -2598,7 +2598,7 @@ hsm_status hsm_batch_set_attributes(struct hsm_batch *batch,
 /**
  * Adds a removal. The object can be brought back for as long as the store's grace says.
  */
-hsm_status hsm_batch_remove(struct hsm_batch *batch,
+hsm_status hsm_batch_remove(hsm_batch *batch,
                             const hsm_id *id,
                             hsm_error **error_out);
 
@@ -2610,7 +2610,7 @@ hsm_status hsm_batch_remove(struct hsm_batch *batch,
  * @param key_length  in bytes; SIZE_MAX: up to the NUL
  * @param id          the object
  */
-hsm_status hsm_batch_add_key(struct hsm_batch *batch,
+hsm_status hsm_batch_add_key(hsm_batch *batch,
                              const hsm_id *dataset,
                              const void *key,
                              size_t key_length,
@@ -2620,7 +2620,7 @@ hsm_status hsm_batch_add_key(struct hsm_batch *batch,
 /**
  * How many changes were added, also after the commit.
  */
-hsm_status hsm_batch_count(const struct hsm_batch *batch,
+hsm_status hsm_batch_count(const hsm_batch *batch,
                            size_t *count_out,
                            hsm_error **error_out);
 
@@ -2634,7 +2634,7 @@ hsm_status hsm_batch_count(const struct hsm_batch *batch,
  * @param failed_out  how many changes of a batch that is not atomic failed; may be NULL
  * @return another error, when none happened
  */
-hsm_status hsm_batch_commit(struct hsm_batch *batch,
+hsm_status hsm_batch_commit(hsm_batch *batch,
                             size_t *failed_out,
                             hsm_error **error_out);
 
@@ -2647,7 +2647,7 @@ hsm_status hsm_batch_commit(struct hsm_batch *batch,
  * @param result_size  sizeof(hsm_put_result)
  * @return HSM_STATUS_END behind the last, HSM_STATUS_INVALID before the commit
  */
-hsm_status hsm_batch_result(const struct hsm_batch *batch,
+hsm_status hsm_batch_result(const hsm_batch *batch,
                             size_t index,
                             hsm_put_result *result_out,
                             size_t result_size,
@@ -2656,7 +2656,7 @@ hsm_status hsm_batch_result(const struct hsm_batch *batch,
 /**
  * Frees a batch. Without a commit nothing of it is left. NULL is fine.
  */
-void hsm_batch_free(struct hsm_batch *batch);
+void hsm_batch_free(hsm_batch *batch);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -75,7 +75,12 @@ fn declarations(module: &str) -> String {
         .unwrap();
     let mut text = Vec::new();
     bindings.write(&mut text);
-    String::from_utf8(text).unwrap()
+    let text = String::from_utf8(text).unwrap();
+    // Every type has a typedef of its name, so the tag is said there only.
+    let tags = text.lines().map(|line| {
+        if line.starts_with("typedef ") { line.to_owned() } else { line.replace("struct hsm_", "hsm_") }
+    });
+    tags.collect::<Vec<_>>().join("\n")
 }
 
 fn header() -> String {
