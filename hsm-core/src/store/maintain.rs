@@ -8,6 +8,7 @@ use crate::catalog::{Durability, Expect, PackUsage, Proposal};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, EpochCause};
+use crate::monitor::{Phase, Watch};
 use crate::object::Position;
 
 /// Objects purged together.
@@ -37,13 +38,15 @@ pub struct Reconciled {
 
 impl Store {
     /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-    /// overwritten. Call it now and then; nothing else depends on it but room.
+    /// overwritten. Call it now and then; nothing else depends on it but room. Stopped, it can be called again.
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
         engine.check_writable()?;
-        let purged = purge_expired(engine)?;
-        let files_removed = engine.reclaim()?;
-        let packs_removed = self.remove_empty_packs(engine)?;
+        let mut watch = self.watch(Phase::Purge, 0, 0);
+        let purged = purge_expired(engine, &mut watch)?;
+        watch.stage(Phase::Reclaim);
+        let files_removed = engine.reclaim_watched(&mut watch)?;
+        let packs_removed = self.remove_empty_packs(engine, &mut watch)?;
         Ok(Maintained { purged, files_removed, packs_removed })
     }
 
@@ -71,13 +74,15 @@ impl Store {
             return Err(Error::Busy { what: "the store, for reconciling".to_owned(), waited_s: 0 });
         }
         let mut found = Reconciled::default();
-        let known = known_places(engine)?;
+        let mut watch = self.watch(Phase::Reconcile, 0, 0);
+        let known = known_places(engine, &mut watch)?;
         for tier in engine.tiers.all() {
             if tier.backend.check_root().is_err() {
                 continue;
             }
             for instance in tier.backend.instances()? {
                 tier.backend.places(instance, 0, &mut |name, len| {
+                    watch.objects(1)?;
                     if !known.contains(&(tier.index(), name)) {
                         found.unknown_places += 1;
                         found.unknown_bytes += len;
@@ -104,7 +109,7 @@ impl Store {
 impl Store {
     /// Removes packs in which nothing lives, of this handle and of those that are gone, but for those it
     /// appends to.
-    fn remove_empty_packs(&self, engine: &Engine) -> Result<u64> {
+    fn remove_empty_packs(&self, engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {
         let mut candidates = engine.catalog.packs(None)?;
         candidates.retain(|pack| pack.live_objects == 0);
         if candidates.is_empty() {
@@ -133,13 +138,19 @@ impl Store {
         // Looked at again: what was empty before the sync and is still is empty for good, since nobody
         // appends to it. What was not may be empty by a relaxed change behind the sync, or be the pack of a
         // handle that came after we looked who is here.
+        let mut going_on = Ok(());
         for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
+            going_on = watch.check();
+            if going_on.is_err() {
+                break; // What is removed is noted first.
+            }
             let Ok(tier) = engine.tier(pack.tier) else {
                 removed.push(pack); // Its tier was retired.
                 continue;
             };
             let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));
             if gone.is_ok() {
+                watch.done(1);
                 // An empty directory that stays does no harm.
                 let _ = (pack.name.instance != own).then(|| tier.backend.forget_instance(pack.name.instance));
                 removed.push(pack);
@@ -148,17 +159,22 @@ impl Store {
         if !removed.is_empty() {
             engine.catalog.forget_packs(&removed)?;
         }
+        going_on?;
         Ok(removed.len() as u64)
     }
 }
 
 /// Every place that an object's copy lies in. Grows with the store: reconciling is for the rare case.
-fn known_places(engine: &Engine) -> Result<std::collections::BTreeSet<(u8, PlaceName)>> {
+fn known_places(
+    engine: &Engine,
+    watch: &mut Watch<'_>,
+) -> Result<std::collections::BTreeSet<(u8, PlaceName)>> {
     let mut known = std::collections::BTreeSet::new();
     for removed in [false, true] {
         let query = crate::catalog::Query { removed, ..Default::default() };
         let mut after = None;
         loop {
+            watch.check()?;
             let page = engine.catalog.page(&query, after.as_ref(), PURGED_AT_ONCE)?;
             for (_, object) in &page.items {
                 for piece in object.copies.iter().flat_map(|copy| &copy.pieces) {
@@ -174,9 +190,10 @@ fn known_places(engine: &Engine) -> Result<std::collections::BTreeSet<(u8, Place
     Ok(known)
 }
 
-fn purge_expired(engine: &Engine) -> Result<u64> {
+fn purge_expired(engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {
     let mut purged = 0;
     loop {
+        watch.check()?;
         let expired = engine.catalog.expired(engine.clock.now_ns(), PURGED_AT_ONCE)?;
         let proposal = |id: &_| Proposal {
             expect: vec![Expect::Removed(*id)],
@@ -192,6 +209,7 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
             }
         }
         purged += done;
+        watch.done(done);
         if expired.len() < PURGED_AT_ONCE || done == 0 {
             return Ok(purged);
         }
