@@ -14,7 +14,7 @@ use std::ffi::c_char;
 use std::sync::OnceLock;
 
 use hsm_core::Event;
-use hsm_core::journal::{Change, DropReason, EpochCause, Subject, Updates};
+use hsm_core::journal::{Change, Subject, Updates};
 use hsm_core::object::{Content, Copy, DatasetId, Name, TierConfig};
 
 use crate::attributes::hsm_attributes;
@@ -224,7 +224,7 @@ impl hsm_event {
             }
             Change::CopyDropped { generation, tier, reason, .. } => {
                 (info.generation, info.tier) = (*generation, (*tier).into());
-                info.reason = reason_number(*reason);
+                info.reason = *reason as i32; // The format's numbers, as those of the kinds are.
                 HSM_EVENT_COPY_DROPPED
             }
             Change::CopyVerified { generation, tier, whole, .. } => {
@@ -249,7 +249,7 @@ impl hsm_event {
             }
             Change::SettingSet { .. } => HSM_EVENT_SETTING_SET,
             Change::EpochBegan { cause, ended } => {
-                (info.cause, info.ended) = (cause_number(*cause), (*ended).into());
+                (info.cause, info.ended) = (*cause as i32, (*ended).into());
                 HSM_EVENT_EPOCH_BEGAN
             }
             Change::Unknown { record_type } => {
@@ -260,23 +260,6 @@ impl hsm_event {
         };
         info.record_type = info.kind; // The kinds have the format's numbers.
         info
-    }
-}
-
-fn reason_number(reason: DropReason) -> i32 {
-    match reason {
-        DropReason::Released => HSM_REASON_RELEASED,
-        DropReason::TierLost => HSM_REASON_TIER_LOST,
-        DropReason::Damaged => HSM_REASON_DAMAGED,
-        DropReason::Drained => HSM_REASON_DRAINED,
-    }
-}
-
-fn cause_number(cause: EpochCause) -> i32 {
-    match cause {
-        EpochCause::Rebuilt => HSM_EPOCH_REBUILT,
-        EpochCause::RolledBack => HSM_EPOCH_ROLLED_BACK,
-        EpochCause::Reconciled => HSM_EPOCH_RECONCILED,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every kind of change as C sees it, those that no test in C can bring about included.
 
 use hsm_core::integrity::Digest;
+use hsm_core::journal::{DropReason, EpochCause};
 use hsm_core::object::{ObjectId, Piece, Place, Position};
 
 use super::*;
