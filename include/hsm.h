@@ -1005,6 +1005,134 @@ hsm_status hsm_testing_panic(const hsm_store *store,
 
 
 /*
+ * PROGRESS
+ *
+ * Following calls that take long, and stopping them.
+ *
+ * hsm_store_with_progress() makes a second handle of an open store. Calls on it, and on what is made from it,
+ * tell a callback how far they have come: at each object, and after each MiB within one. These are puts and gets of
+ * whole objects and ranges, the commits of batches and of parts, copies and moves, releases, verify, drain and lose
+ * of tiers, maintain and reconcile. Small calls report too, once or twice.
+ *
+ * The callback answers 0 to go on. With anything else the call stops and answers HSM_STATUS_CANCELLED, and
+ * hsm_error_callback() hands the number back. What was committed by then stays, whole objects always; of all else
+ * nothing is left. Called again, it does the rest. After the last commit a stop comes too late: the call then answers
+ * that it is done. Once it said stop, the callback is not called again for that call.
+ *
+ * The callback may use the store, on either handle. While hsm_store_reconcile() runs, nobody can open it.
+ */
+
+/**
+ * Bytes of the program go to a tier.
+ */
+#define HSM_PHASE_PUT 1
+
+/**
+ * An object's bytes go to the program.
+ */
+#define HSM_PHASE_GET 2
+
+/**
+ * Bytes are copied from one tier to another.
+ */
+#define HSM_PHASE_COPY 3
+
+/**
+ * Bytes are read back from the medium and compared.
+ */
+#define HSM_PHASE_VERIFY 4
+
+/**
+ * Copies on a tier that was lost are struck off.
+ */
+#define HSM_PHASE_STRIKE_OFF 5
+
+/**
+ * Removed objects whose grace window is over are purged.
+ */
+#define HSM_PHASE_PURGE 6
+
+/**
+ * Places that hold nothing any more are removed.
+ */
+#define HSM_PHASE_RECLAIM 7
+
+/**
+ * The places on the roots of the tiers are compared with the catalog.
+ */
+#define HSM_PHASE_RECONCILE 8
+
+/**
+ * How far a call has come.
+ */
+typedef struct hsm_progress {
+  /**
+   * What it is doing now: HSM_PHASE_*; 0 for a phase that this header does not know. Copies are verified in rounds,
+   * so phases may come again.
+   */
+  int32_t phase;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+  /**
+   * Objects that it is done with for good; while it reclaims or reconciles, places.
+   */
+  uint64_t objects_done;
+  /**
+   * Of how many, about; 0 where that is not known.
+   */
+  uint64_t objects_total;
+  /**
+   * Bytes that this phase went through, all its rounds together. Where something is done again they may
+   * become more than the total.
+   */
+  uint64_t bytes_done;
+  /**
+   * Of how many, about; 0 where that is not known.
+   */
+  uint64_t bytes_total;
+} hsm_progress;
+
+/**
+ * Hears how far a call has come.
+ */
+typedef struct hsm_progress_callback {
+  /**
+   * Takes the progress, which is there during the call only; `size` is that of the library's record, and may differ
+   * from sizeof(hsm_progress). Returns 0 to go on.
+   */
+  int32_t (*call)(void *user_data,
+                  const struct hsm_progress *progress,
+                  size_t size);
+  /**
+   * Passed to each call.
+   */
+  void *user_data;
+  /**
+   * Runs once at the end; may be NULL.
+   */
+  void (*destroy)(void *user_data);
+} hsm_progress_callback;
+
+/**
+ * Makes a second handle of an open store, whose long calls report to a callback.
+ *
+ * The two are equals: hsm_store_close() on either closes the store, and it stays open until that or until both
+ * handles, and all that was made from them, are freed. The callback runs on the thread of the call that it reports on:
+ * where several threads use the handle, it is called from each of them, also at the same time.
+ *
+ * @param callback     must be given. Its destroy runs when the watched handle, and all that was made from it, is
+ *                     freed; after an error at once
+ * @param watched_out  the second handle; NULL on failure. Free it with hsm_store_free()
+ */
+hsm_status hsm_store_with_progress(const hsm_store *store,
+                                   struct hsm_progress_callback callback,
+                                   hsm_store **watched_out,
+                                   hsm_error **error_out);
+
+
+/*
  * TIERS
  *
  * Tiers: numbered classes of storage, 0 the hottest, 255 the coldest.
@@ -2533,6 +2661,186 @@ void hsm_reader_free(hsm_reader *reader);
 
 
 /*
+ * MOVING BETWEEN TIERS
+ *
+ * Copying and moving objects between tiers, and dropping copies.
+ *
+ * A copy is read with each byte checked, written to its new tier, synced, read back from the medium, and only then
+ * committed. A move drops the source's copy in that same commit. Whatever stops it, a crash included, leaves the
+ * old state or the new, and the object readable. A release never drops the last copy that is verified and in
+ * reach, unless it is forced.
+ *
+ * Archiving is a copy to a colder tier and then a release of the hotter copy; a recall is a copy to a hotter
+ * tier. Moving to a tier that holds a copy already drops the source's copy alone.
+ *
+ * Calls that change nothing, because what is wanted is so already, answer HSM_STATUS_OK with a position of zeros.
+ * All changes are durable when a call returns.
+ */
+
+/**
+ * Makes sure that a tier holds a verified copy of an object.
+ *
+ * @param source        the tier to read from; -1: the hottest that has a copy
+ * @param target        the tier that is to hold a copy
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such object, it has no data, or no copy on the source;
+ *         HSM_STATUS_REFUSED when the target takes no data, HSM_STATUS_FULL when it has no room,
+ *         HSM_STATUS_OFFLINE when a tier is out of reach, HSM_STATUS_CORRUPT when no whole copy could be read or
+ *         the new one came back damaged. The object is then as it was
+ */
+hsm_status hsm_object_copy(const hsm_store *store,
+                           const hsm_id *id,
+                           int32_t source,
+                           int32_t target,
+                           hsm_position *position_out,
+                           hsm_error **error_out);
+
+/**
+ * Copies an object to a tier and drops the copy on another, in one change.
+ *
+ * @param source        the tier whose copy is to go
+ * @param target        the tier that is to hold a copy
+ * @param position_out  gets the position of the change; may be NULL
+ * @return as hsm_object_copy(); HSM_STATUS_INVALID when both tiers are the same
+ */
+hsm_status hsm_object_move(const hsm_store *store,
+                           const hsm_id *id,
+                           int32_t source,
+                           int32_t target,
+                           hsm_position *position_out,
+                           hsm_error **error_out);
+
+/**
+ * Brings a copy back to a tier, from the hottest that has one.
+ *
+ * @param target        the tier that is to hold a copy
+ * @param position_out  gets the position of the change; may be NULL
+ * @return as hsm_object_copy()
+ */
+hsm_status hsm_object_recall(const hsm_store *store,
+                             const hsm_id *id,
+                             int32_t target,
+                             hsm_position *position_out,
+                             hsm_error **error_out);
+
+/**
+ * Drops the copy on a tier. Where no other copy was verified yet, one is read back first, which may take long.
+ *
+ * @param tier          the tier whose copy is to go
+ * @param force         not 0: also when it is the last good copy, and the object's bytes are then lost
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_REFUSED when no other verified copy is in reach, HSM_STATUS_NOT_FOUND when there is no
+ *         such object or tier, or the object has no data
+ */
+hsm_status hsm_object_release(const hsm_store *store,
+                              const hsm_id *id,
+                              int32_t tier,
+                              int32_t force,
+                              hsm_position *position_out,
+                              hsm_error **error_out);
+
+/**
+ * Reads the copy on a tier back from the medium, past the page cache where the kernel allows, and records
+ * whether it is whole. One that was found damaged no longer counts as verified.
+ *
+ * @param tier          the tier whose copy is read
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_CORRUPT when it is not whole, HSM_STATUS_NOT_FOUND when there is no such object or copy
+ */
+hsm_status hsm_object_verify(const hsm_store *store,
+                             const hsm_id *id,
+                             int32_t tier,
+                             hsm_position *position_out,
+                             hsm_error **error_out);
+
+/**
+ * Makes sure that a tier holds a verified copy of each of many objects. Small ones share packs, syncs and commits,
+ * so this is much quicker than one call for each. One that fails does not disturb the others.
+ *
+ * @param ids           the objects, in any order; may be NULL when count is 0
+ * @param count         how many; memory grows with it, so a long listing is best done in parts
+ * @param source        the tier to read from; -1: the hottest that has a copy
+ * @param target        the tier that is to hold the copies
+ * @param statuses_out  gets a status for each object in the order of ids, as hsm_object_copy() would answer;
+ *                      written whenever the objects were gone through, also when some failed. May be NULL
+ * @return HSM_STATUS_OK when all went well; else the status of the first in order that failed, and its error.
+ *         HSM_STATUS_INVALID for an argument that is wrong: then nothing was done, and no status is written.
+ *         Stopped by a progress callback, those that were done stay, and the others have HSM_STATUS_CANCELLED
+ */
+hsm_status hsm_objects_copy(const hsm_store *store,
+                            const hsm_id *ids,
+                            size_t count,
+                            int32_t source,
+                            int32_t target,
+                            hsm_status *statuses_out,
+                            hsm_error **error_out);
+
+/**
+ * Moves many objects, as hsm_objects_copy() copies them.
+ *
+ * @param ids           the objects, in any order; may be NULL when count is 0
+ * @param count         how many
+ * @param source        the tier whose copies are to go
+ * @param target        the tier that is to hold the copies
+ * @param statuses_out  gets a status for each object in the order of ids, as hsm_object_move() would answer;
+ *                      may be NULL
+ * @return as hsm_objects_copy()
+ */
+hsm_status hsm_objects_move(const hsm_store *store,
+                            const hsm_id *ids,
+                            size_t count,
+                            int32_t source,
+                            int32_t target,
+                            hsm_status *statuses_out,
+                            hsm_error **error_out);
+
+
+/*
+ * REMOVING
+ *
+ * Removing objects, and bringing them back.
+ *
+ * A removed object is gone from every listing but those that ask for removed ones. Until the store's grace
+ * window is over, 24 hours by default, it can be brought back; after that, hsm_store_maintain() takes away
+ * what is left of it. Its id may be put again at any time: that is a new life of it.
+ *
+ * The changes are durable when a call returns.
+ */
+
+/**
+ * Removes an object, with all its keys.
+ *
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such object, or it was removed already
+ */
+hsm_status hsm_object_remove(const hsm_store *store,
+                             const hsm_id *id,
+                             hsm_position *position_out,
+                             hsm_error **error_out);
+
+/**
+ * Removes an object at once and for good, whether it was removed before or not. Nothing brings it back.
+ *
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such object
+ */
+hsm_status hsm_object_purge(const hsm_store *store,
+                            const hsm_id *id,
+                            hsm_position *position_out,
+                            hsm_error **error_out);
+
+/**
+ * Brings a removed object back: its content, its copies, its attributes, and its first key if no other object
+ * has that now. Whether it has it again, hsm_object_open() and hsm_object_key() tell.
+ *
+ * @return HSM_STATUS_NOT_FOUND when there is no removed object with this id, or its grace window is over
+ */
+hsm_status hsm_object_undelete(const hsm_store *store,
+                               const hsm_id *id,
+                               hsm_error **error_out);
+
+
+/*
  * BATCHES
  *
  * Many changes for little more than the price of their bytes.
@@ -2657,6 +2965,406 @@ hsm_status hsm_batch_result(const hsm_batch *batch,
  * Frees a batch. Without a commit nothing of it is left. NULL is fine.
  */
 void hsm_batch_free(hsm_batch *batch);
+
+
+/*
+ * EVENTS
+ *
+ * Events: one committed change each.
+ *
+ * An event says what is so after it, so a program that applies each in turn holds a picture of the store, and one
+ * that is applied twice does no harm. hsm_event_stat() tells its kind and its numbers; what else a kind has is
+ * said at the kind. Fields that a kind does not have are 0, or -1 for a tier.
+ *
+ * A later version of hsm may bring kinds that a program, or this library, does not know. Such an event is to be
+ * passed over. Where that would be wrong, the feed does not hand it out but fails.
+ *
+ * An event is lent by a feed, and with it all that the functions of this chapter lend. It does not change
+ * meanwhile, and may be shared between threads.
+ */
+
+/**
+ * A change of a kind that this library does not know; record_type has its number in the format.
+ */
+#define HSM_EVENT_UNKNOWN 0
+
+/**
+ * An object has new content, or came to be without any: object, generation, is_new, has_data, size_bytes,
+ * block_size_bytes, digests, attributes that were set with it (others stay), and, where one was given with it, a
+ * dataset and key (other keys stay). Its copies take the place of all it had; tier is that of the first.
+ */
+#define HSM_EVENT_PUT 1
+
+/**
+ * An object has a copy on one more tier, or a new one in the place of the one there: object, generation, tier,
+ * copies (1).
+ */
+#define HSM_EVENT_COPY_ADDED 2
+
+/**
+ * A tier no longer holds a copy: object, generation, tier, reason (HSM_REASON_*).
+ */
+#define HSM_EVENT_COPY_DROPPED 3
+
+/**
+ * A copy was read back from the medium: object, generation, tier, is_whole.
+ */
+#define HSM_EVENT_COPY_VERIFIED 4
+
+/**
+ * Attributes were set or removed: object, or dataset where they are a dataset's, and attributes.
+ */
+#define HSM_EVENT_ATTRIBUTES_SET 5
+
+/**
+ * An object was removed, with all its keys: object, until_ns.
+ */
+#define HSM_EVENT_REMOVED 6
+
+/**
+ * A removed object lives again: object, and the dataset and key that it has again, if it has.
+ */
+#define HSM_EVENT_UNDELETED 7
+
+/**
+ * A removed object can no longer be brought back; nothing of it is left: object.
+ */
+#define HSM_EVENT_PURGED 8
+
+/**
+ * A dataset came to be: dataset, name, attributes.
+ */
+#define HSM_EVENT_DATASET_CREATED 9
+
+/**
+ * A dataset was removed; it held no key: dataset.
+ */
+#define HSM_EVENT_DATASET_REMOVED 10
+
+/**
+ * An object got a key: object, dataset, key.
+ */
+#define HSM_EVENT_KEY_ADDED 11
+
+/**
+ * An object lost a key: object, dataset, key.
+ */
+#define HSM_EVENT_KEY_REMOVED 12
+
+/**
+ * A tier was added or its settings changed: tier, name, and what hsm_event_tier() tells.
+ */
+#define HSM_EVENT_TIER_SET 13
+
+/**
+ * A setting of the store changed: name, value.
+ */
+#define HSM_EVENT_SETTING_SET 14
+
+/**
+ * A new epoch of the journal began: cause (HSM_EPOCH_*), ended. Changes of the epoch before that stand behind
+ * ended are undone.
+ */
+#define HSM_EVENT_EPOCH_BEGAN 15
+
+/**
+ * Somebody asked for it: a release, or the second half of a move.
+ */
+#define HSM_REASON_RELEASED 1
+
+/**
+ * Its tier was declared lost.
+ */
+#define HSM_REASON_TIER_LOST 2
+
+/**
+ * It was damaged, and another copy is whole.
+ */
+#define HSM_REASON_DAMAGED 3
+
+/**
+ * Its tier was drained.
+ */
+#define HSM_REASON_DRAINED 4
+
+/**
+ * The index was rebuilt; no change was lost.
+ */
+#define HSM_EPOCH_REBUILT 1
+
+/**
+ * Relaxed changes did not survive a power loss and were rolled back.
+ */
+#define HSM_EPOCH_ROLLED_BACK 2
+
+/**
+ * The store was reconciled with its roots.
+ */
+#define HSM_EPOCH_RECONCILED 3
+
+/**
+ * One committed change.
+ */
+typedef struct hsm_event hsm_event;
+
+/**
+ * An event in numbers.
+ */
+typedef struct hsm_event_info {
+  /**
+   * Where it stands in the journal. Numbers follow each other without gaps.
+   */
+  hsm_position position;
+  /**
+   * When it was committed.
+   */
+  int64_t time_ns;
+  /**
+   * Which opening of the store committed it.
+   */
+  uint64_t instance;
+  /**
+   * The object that it is about; zeros: none.
+   */
+  hsm_id object;
+  /**
+   * The dataset that it is about, or that the key is in; zeros: none.
+   */
+  hsm_id dataset;
+  /**
+   * The object's generation.
+   */
+  uint64_t generation;
+  /**
+   * Length of the content in bytes.
+   */
+  uint64_t size_bytes;
+  /**
+   * Checksums are kept for blocks of so many bytes.
+   */
+  uint64_t block_size_bytes;
+  /**
+   * How many copies hsm_event_copy_at() tells of.
+   */
+  uint64_t copies;
+  /**
+   * How many digests hsm_event_digest_at() tells of.
+   */
+  uint64_t digests;
+  /**
+   * How many attributes were set or removed, each time one is named counted.
+   */
+  uint64_t attributes;
+  /**
+   * Until when a removed object can be brought back.
+   */
+  int64_t until_ns;
+  /**
+   * The last position of the epoch before.
+   */
+  hsm_position ended;
+  /**
+   * HSM_EVENT_*.
+   */
+  int32_t kind;
+  /**
+   * The tier; -1: none.
+   */
+  int32_t tier;
+  /**
+   * HSM_REASON_*; one that this header does not know is of a later version.
+   */
+  int32_t reason;
+  /**
+   * HSM_EPOCH_*; one that this header does not know is of a later version.
+   */
+  int32_t cause;
+  /**
+   * 1 when the object came to be with this change, also when it had been removed before; 0 when it existed.
+   */
+  int32_t is_new;
+  /**
+   * 1 when the object has data, also of no bytes; 0 when it was made without.
+   */
+  int32_t has_data;
+  /**
+   * 1 when every byte of the copy was right, else 0.
+   */
+  int32_t is_whole;
+  /**
+   * 1 when there is a key, else 0.
+   */
+  int32_t has_key;
+  /**
+   * The number of the kind in the format.
+   */
+  int32_t record_type;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+} hsm_event_info;
+
+/**
+ * An event in numbers.
+ *
+ * @param info_size  sizeof(hsm_event_info)
+ */
+hsm_status hsm_event_stat(const struct hsm_event *event,
+                          struct hsm_event_info *info_out,
+                          size_t info_size,
+                          hsm_error **error_out);
+
+/**
+ * One of the copies that an event tells of, the one on the hottest tier first.
+ *
+ * @param index      counted from 0
+ * @param copy_size  sizeof(hsm_copy_info)
+ * @return HSM_STATUS_END behind the last
+ */
+hsm_status hsm_event_copy_at(const struct hsm_event *event,
+                             size_t index,
+                             hsm_copy_info *copy_out,
+                             size_t copy_size,
+                             hsm_error **error_out);
+
+/**
+ * One of the recorded digests of the content that an event tells of, as algorithm:hexadecimal.
+ *
+ * @param index        counted from 0
+ * @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return HSM_STATUS_END behind the last
+ */
+hsm_status hsm_event_digest_at(const struct hsm_event *event,
+                               size_t index,
+                               char *buffer,
+                               size_t buffer_size,
+                               size_t *length_out,
+                               hsm_error **error_out);
+
+/**
+ * The attributes that an event sets and removes; none at all for kinds without. They live as long as the event.
+ */
+hsm_status hsm_event_attributes(const struct hsm_event *event,
+                                const hsm_attributes **attributes_out,
+                                hsm_error **error_out);
+
+/**
+ * The key that an event tells of; hsm_event_stat() says in which dataset. It lives as long as the event.
+ *
+ * @param key_out         the key, without a NUL at its end
+ * @param key_length_out  in bytes
+ * @return HSM_STATUS_END where there is none
+ */
+hsm_status hsm_event_key(const struct hsm_event *event,
+                         const uint8_t **key_out,
+                         size_t *key_length_out,
+                         hsm_error **error_out);
+
+/**
+ * The name of the dataset that was created, of the tier, or of the setting. It lives as long as the event.
+ *
+ * @param name_out         the name, without a NUL at its end; of no bytes for a tier that has none
+ * @param name_length_out  in bytes
+ * @return HSM_STATUS_END where there is none
+ */
+hsm_status hsm_event_name(const struct hsm_event *event,
+                          const uint8_t **name_out,
+                          size_t *name_length_out,
+                          hsm_error **error_out);
+
+/**
+ * The value of the setting of the store that changed, or the root of the tier: its directory, absolute, or relative
+ * to the store's. It lives as long as the event.
+ *
+ * @param value_out         the bytes, without a NUL at their end
+ * @param value_length_out  in bytes
+ * @return HSM_STATUS_END where there is none
+ */
+hsm_status hsm_event_value(const struct hsm_event *event,
+                           const uint8_t **value_out,
+                           size_t *value_length_out,
+                           hsm_error **error_out);
+
+/**
+ * The settings that a tier has after an event. What is on it now, and whether it is online, hsm_tier_stat() tells:
+ * here they are 0.
+ *
+ * @param info_size     sizeof(hsm_tier_info)
+ * @param settings_out  gets the settings as a handle, free it with hsm_tier_settings_free(); may be NULL
+ * @return HSM_STATUS_END for an event of another kind
+ */
+hsm_status hsm_event_tier(const struct hsm_event *event,
+                          hsm_tier_info *info_out,
+                          size_t info_size,
+                          hsm_tier_settings **settings_out,
+                          hsm_error **error_out);
+
+
+/*
+ * THE FEED
+ *
+ * The feed: every change of the store, in order.
+ *
+ * The feed is the journal itself, so nothing can be missing in it or out of order. It shows what survives a power
+ * loss: relaxed changes appear when they have become durable. A program that follows a store keeps the position
+ * of the last event it has dealt with, and begins behind it the next time. When an event's epoch is another one than
+ * that of the event before, an HSM_EVENT_EPOCH_BEGAN tells why.
+ *
+ *     hsm_feed *feed = NULL;
+ *     const hsm_event *event;
+ *     hsm_status status = hsm_feed_open(store, NULL, &feed, &error);
+ *     if (status == HSM_STATUS_OK)
+ *         while ((status = hsm_feed_next(feed, &event, &error)) == HSM_STATUS_OK)
+ *             apply(event);
+ *     hsm_feed_free(feed);
+ *
+ * A feed reads some megabytes ahead, and holds no file and no lock between two calls.
+ */
+
+/**
+ * A point in the feed of a store.
+ */
+typedef struct hsm_feed hsm_feed;
+
+/**
+ * Opens the feed of a store.
+ *
+ * @param after     the position behind which it begins; NULL, or zeros: before the first change. Positions
+ *                  come from events, puts and other changes, hsm_store_position() and hsm_feed_position()
+ * @param feed_out  free it with hsm_feed_free()
+ */
+hsm_status hsm_feed_open(const hsm_store *store,
+                         const hsm_position *after,
+                         struct hsm_feed **feed_out,
+                         hsm_error **error_out);
+
+/**
+ * The next event. It is lent until the next call on the feed, or its free. After an error it may be called
+ * again, and goes on where it was.
+ *
+ * @param event_out  the event
+ * @return HSM_STATUS_END when there is nothing more now: asked again later, it goes on with what came since.
+ *         HSM_STATUS_INVALID when the position it began at is none of this store, HSM_STATUS_CORRUPT when the
+ *         journal is damaged there, HSM_STATUS_CLOSED after hsm_store_close()
+ */
+hsm_status hsm_feed_next(struct hsm_feed *feed,
+                         const hsm_event **event_out,
+                         hsm_error **error_out);
+
+/**
+ * The position of the last event that was handed out, or the one that the feed began behind.
+ */
+hsm_status hsm_feed_position(const struct hsm_feed *feed,
+                             hsm_position *position_out,
+                             hsm_error **error_out);
+
+/**
+ * Frees a feed, and what it lent. NULL is fine.
+ */
+void hsm_feed_free(struct hsm_feed *feed);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::file::Disk;
 use crate::journal::Change;
+use crate::monitor::Watch;
 use crate::object::{Content, IdGenerator, Object, ObjectId, TierIndex, TierState};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted};
@@ -238,6 +239,11 @@ impl Engine {
     ///
     /// Tiers that are out of reach keep their garbage until they are back.
     pub(crate) fn reclaim(&self) -> Result<u64> {
+        self.reclaim_watched(&mut Watch::nobody())
+    }
+
+    /// The same, followed by a monitor.
+    pub(crate) fn reclaim_watched(&self, watch: &mut Watch<'_>) -> Result<u64> {
         self.garbage.store(0, Ordering::Release);
         // At a root that is no longer the tier's, what is garbage would not be found, and taken for removed.
         self.refresh_tiers()?;
@@ -245,7 +251,12 @@ impl Engine {
         loop {
             let found = self.catalog.garbage(after, RECLAIM_AT_ONCE)?;
             let mut removed: Vec<Garbage> = Vec::with_capacity(found.len());
+            let mut going_on = Ok(());
             for garbage in &found {
+                going_on = watch.check();
+                if going_on.is_err() {
+                    break; // What is removed is noted first.
+                }
                 if self.remove_place(garbage).is_ok() {
                     removed.push(*garbage);
                 }
@@ -254,6 +265,8 @@ impl Engine {
             if !removed.is_empty() {
                 self.catalog.forget_garbage(&removed)?;
             }
+            going_on?;
+            watch.objects(removed.len() as u64)?;
             removed_in_all += removed.len() as u64;
             if found.len() < RECLAIM_AT_ONCE {
                 return Ok(removed_in_all);

@@ -213,6 +213,12 @@ pub enum Error {
         /// Whether the index is damaged and will be rebuilt at the next exclusive open.
         damaged: bool,
     },
+    /// The store's monitor stopped the operation.
+    #[error("stopped by its monitor, which answered {code}")]
+    Stopped {
+        /// What the monitor said.
+        code: i32,
+    },
     /// The caller's callback or reader stopped the operation.
     #[error("stopped by the caller: {reason}")]
     Cancelled {
@@ -273,7 +279,7 @@ impl Error {
             Self::TierOffline { .. } => Kind::Offline,
             Self::Busy { .. } => Kind::Busy,
             Self::Forked | Self::Closed { .. } => Kind::Closed,
-            Self::Cancelled { .. } => Kind::Cancelled,
+            Self::Stopped { .. } | Self::Cancelled { .. } => Kind::Cancelled,
             Self::SecondImage | Self::NewerFormat { .. } | Self::Unsupported { .. } => Kind::Unsupported,
             Self::TierFull { .. }
             | Self::Io { io_kind: io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, .. } => {

@@ -57,6 +57,8 @@
 //! [`clock`] time and randomness, [`error`] the one error type with its [`Kind`]s; `wire` (private) says how
 //! numbers lie in files.
 //!
+//! [`monitor`] is how a program follows a long verb, and stops it: see [`Store::with_monitor`].
+//!
 //! `testing`, with the feature of that name, has the simulated disk, a backend conformance suite and mutants.
 //!
 //! # What holds for every call
@@ -86,6 +88,7 @@ pub mod file;
 pub mod integrity;
 pub mod journal;
 mod migration;
+pub mod monitor;
 pub mod object;
 mod store;
 #[cfg(any(test, feature = "testing"))]

@@ -50,6 +50,7 @@ pub use tiers::TiersFile;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::journal::queue::LockFile;
+use crate::monitor::{Monitor, Phase, Watch};
 use crate::object::{ObjectId, Position};
 use member::Member;
 
@@ -57,6 +58,8 @@ use member::Member;
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// Follows the long verbs that are called on this clone, and on what is made from it.
+    monitor: Option<Arc<dyn Monitor>>,
 }
 
 struct Inner {
@@ -78,6 +81,21 @@ impl fmt::Debug for Store {
 impl Store {
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         self.inner.engine.as_ref().expect("taken only when the handle is dropped")
+    }
+
+    /// The same open store, whose long verbs report to `monitor` and can be stopped by it: puts, gets, patches,
+    /// batches and parts as they are committed, copies and moves, releases, `verify`, `drain_tier`, `lose_tier`,
+    /// `maintain` and `reconcile`. See [`monitor`](crate::monitor).
+    #[must_use]
+    pub fn with_monitor(&self, monitor: Arc<dyn Monitor>) -> Self {
+        Self { inner: self.inner.clone(), monitor: Some(monitor) }
+    }
+
+    /// Follows a verb with so many objects and bytes to do; 0: that is not known.
+    fn watch(&self, phase: Phase, objects: u64, bytes: u64) -> Watch<'_> {
+        let mut watch = Watch::new(self.monitor.as_deref(), phase);
+        watch.expect(objects, bytes);
+        watch
     }
 
     /// The directory that was opened.

@@ -25,6 +25,7 @@ use crate::catalog::{Garbage, Places, Settled};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::file::Disk;
+use crate::monitor::Watch;
 use crate::object::{
     BackendKind, Content, Copy, Generation, ObjectId, Piece, Place, Position, TierConfig, TierIndex,
     TierState,
@@ -341,7 +342,7 @@ impl Places for Tiers {
     fn is_whole(&self, id: ObjectId, generation: Generation, content: &Content, copy: &Copy) -> Result<bool> {
         let wanted = Wanted { id, generation, content };
         match CopyReader::open(self, &wanted, copy, crate::backend::ReadFrom::Medium) {
-            Ok(Some(reader)) => match reader.verify() {
+            Ok(Some(reader)) => match reader.verify(&mut Watch::nobody()) {
                 Ok(()) => Ok(true),
                 Err(error) if error.kind() == Kind::Corrupt => Ok(false),
                 Err(error) => Err(error),

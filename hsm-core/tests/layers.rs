@@ -16,12 +16,12 @@ use source::{Path, line_of, mask, paths, strip_tests};
 /// it. `lib` stands above all.
 const LAYERS: [&[&str]; 8] = [
     &["testing_hooks"],
-    &["wire", "error", "clock", "integrity", "object"],
+    &["wire", "error", "clock", "integrity", "object", "monitor"],
     &["file"],
     &["backend", "journal"],
     &["event", "tier", "catalog"],
     &["engine"],
-    &["migration", "policy", "monitor"],
+    &["migration", "policy"],
     &["store"],
 ];
 

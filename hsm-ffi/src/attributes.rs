@@ -9,6 +9,7 @@
 //! objects, datasets and events lend are read in the same way. Attributes stand in the order of their names'
 //! bytes.
 
+use std::collections::BTreeMap;
 use std::ffi::{c_char, c_void};
 
 use hsm_core::journal::Updates;
@@ -30,6 +31,12 @@ impl hsm_attributes {
     pub(crate) fn from_core(attributes: &Attributes) -> Self {
         let updates = attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         Self { updates: updates.collect() }
+    }
+
+    /// What a change says: where it names one twice, the last counts.
+    pub(crate) fn from_updates(updates: &Updates) -> Self {
+        let each_once: BTreeMap<_, _> = updates.iter().cloned().collect();
+        Self { updates: each_once.into_iter().collect() }
     }
 
     /// As an update.

@@ -100,6 +100,8 @@ macro_rules! record {
     };
 }
 
+pub(crate) use record;
+
 record!(hsm_read_callback, *mut c_void, usize, *mut usize);
 record!(hsm_write_callback, *const c_void, usize);
 record!(hsm_id_callback, *const hsm_id);
@@ -115,7 +117,7 @@ pub(crate) struct Taken<R: Record> {
 /// A callback that can be called. Dropping it destroys its user_data.
 #[derive(Debug)]
 pub(crate) struct Callback<R: Record> {
-    call: R::Call,
+    pub(crate) call: R::Call,
     what: &'static str,
     /// Owns user_data.
     taken: Taken<R>,
@@ -158,7 +160,7 @@ impl<R: Record> Drop for Taken<R> {
 }
 
 impl<R: Record> Callback<R> {
-    fn user_data(&self) -> *mut c_void {
+    pub(crate) fn user_data(&self) -> *mut c_void {
         self.taken.record.parts().1
     }
 

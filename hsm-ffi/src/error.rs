@@ -96,7 +96,9 @@ impl From<Error> for hsm_error {
             | Error::Corrupt { id, tier, .. } => (Some(*id), Some(*tier)),
             _ => (None, None),
         };
+        let callback = if let Error::Stopped { code } = error { code } else { 0 };
         Self {
+            callback,
             object: object.map(hsm_id::from),
             tier: tier.map_or(-1, i32::from),
             ..Self::new(status, error.to_string())

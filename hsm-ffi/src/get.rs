@@ -52,7 +52,7 @@ pub unsafe extern "C" fn hsm_object_get(
             output::check_place(read_out, "read_out")?;
             let (id, options) = (id::object(id, "id")?, options(tier)?);
             let buffer = input::buffer(buffer, size, "buffer")?;
-            let read = store.store().reader(id, &options)?.read_at(buffer, offset)?;
+            let read = store.store().reader(id, &options)?.read_range(buffer, offset)?;
             output::put(read_out, read, "read_out")?;
         }
         done()

@@ -57,6 +57,25 @@ pub(crate) unsafe fn bytes<'a>(
     Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), length) })
 }
 
+/// Many of something; NULL is fine when there are none.
+///
+/// # Safety
+///
+/// NULL, or valid for reads of `count` of them as long as the slice is used.
+pub(crate) unsafe fn slice<'a, T>(pointer: *const T, count: usize, what: &str) -> Result<&'a [T], hsm_error> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if pointer.is_null() {
+        return Err(hsm_error::null(what));
+    }
+    if count.checked_mul(size_of::<T>()).is_none_or(|length| length > isize::MAX as usize) {
+        return Err(hsm_error::invalid(format!("invalid count of {what}: {count} cannot be in memory")));
+    }
+    // SAFETY: as the caller promises, and not longer than memory.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, count) })
+}
+
 /// A buffer to be filled; NULL is fine when it has no bytes.
 ///
 /// # Safety

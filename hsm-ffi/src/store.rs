@@ -11,6 +11,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hsm_core::monitor::Monitor;
 use hsm_core::{Maintained, Reconciled, Store, StoreOptions};
 
 use crate::error::hsm_error;
@@ -33,7 +34,18 @@ pub(crate) struct Shared {
     poisoned: Arc<AtomicBool>,
 }
 
+impl hsm_store {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+}
+
 impl Shared {
+    /// The same store, followed by a monitor.
+    pub(crate) fn with_monitor(&self, monitor: Arc<dyn Monitor>) -> Self {
+        Self { store: self.store.with_monitor(monitor), poisoned: self.poisoned.clone() }
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }

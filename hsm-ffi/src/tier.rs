@@ -74,22 +74,34 @@ pub(crate) fn state_number(state: TierState) -> i32 {
     }
 }
 
+impl hsm_tier_info {
+    /// A tier's settings, without what is on it.
+    pub(crate) fn settings(config: &TierConfig) -> Self {
+        Self {
+            tier: config.index.into(),
+            backend: backend_number(config.backend),
+            state: state_number(config.state),
+            access: access_number(config.access),
+            is_online: 0,
+            low_watermark_percent: config.low_watermark_percent.into(),
+            high_watermark_percent: config.high_watermark_percent.into(),
+            reserved: 0,
+            capacity_bytes: config.capacity_bytes,
+            pack_threshold_bytes: config.pack_threshold_bytes,
+            pack_size_bytes: config.pack_size_bytes,
+            objects: 0,
+            bytes: 0,
+        }
+    }
+}
+
 fn info(store: &Shared, usage: &TierUsage) -> Result<hsm_tier_info, hsm_error> {
     let TierUsage { config, objects, bytes } = usage;
     Ok(hsm_tier_info {
-        tier: config.index.into(),
-        backend: backend_number(config.backend),
-        state: state_number(config.state),
-        access: access_number(config.access),
         is_online: store.store().is_tier_online(config.index)?.into(),
-        low_watermark_percent: config.low_watermark_percent.into(),
-        high_watermark_percent: config.high_watermark_percent.into(),
-        reserved: 0,
-        capacity_bytes: config.capacity_bytes,
-        pack_threshold_bytes: config.pack_threshold_bytes,
-        pack_size_bytes: config.pack_size_bytes,
         objects: *objects,
         bytes: *bytes,
+        ..hsm_tier_info::settings(config)
     })
 }
 

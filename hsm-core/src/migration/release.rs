@@ -5,6 +5,7 @@ use crate::catalog::{Committed, Durability, Expect};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, DropReason};
+use crate::monitor::{Phase, Watch};
 use crate::object::{Copy, Object, ObjectId, TierIndex};
 
 /// Drops the copy on `tier`. Unless forced, another verified copy must be in reach now; one that was never
@@ -14,11 +15,12 @@ pub(crate) fn release(
     id: ObjectId,
     tier: TierIndex,
     force: bool,
+    watch: &mut Watch<'_>,
 ) -> Result<Option<Committed>> {
     engine.refresh_tiers()?;
     engine.tier(tier)?;
     for attempt in 0.. {
-        match try_release(engine, id, tier, force) {
+        match try_release(engine, id, tier, force, watch) {
             Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
             done => return done,
         }
@@ -26,7 +28,13 @@ pub(crate) fn release(
     Ok(None)
 }
 
-fn try_release(engine: &Engine, id: ObjectId, tier: TierIndex, force: bool) -> Result<Option<Committed>> {
+fn try_release(
+    engine: &Engine,
+    id: ObjectId,
+    tier: TierIndex,
+    force: bool,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Committed>> {
     let object = engine.live(id)?;
     let Some(copy) = object.copy_on(tier) else {
         return if object.content.is_some() { Ok(None) } else { Err(Error::NoData { id }) };
@@ -38,7 +46,7 @@ fn try_release(engine: &Engine, id: ObjectId, tier: TierIndex, force: bool) -> R
         Expect::CopyAt(id, tier, copy.pieces.clone()),
     ];
     if !force {
-        let other = safe_copy(engine, &object, tier)?;
+        let other = safe_copy(engine, &object, tier, watch)?;
         expect.push(Expect::CopyAt(id, other.tier, other.pieces));
         expect.push(Expect::VerifiedElsewhere(id, tier));
     }
@@ -50,7 +58,7 @@ fn try_release(engine: &Engine, id: ObjectId, tier: TierIndex, force: bool) -> R
 }
 
 /// A verified copy in reach other than the one on `tier`, that is still there; verifies one where none is yet.
-fn safe_copy(engine: &Engine, object: &Object, tier: TierIndex) -> Result<Copy> {
+fn safe_copy(engine: &Engine, object: &Object, tier: TierIndex, watch: &mut Watch<'_>) -> Result<Copy> {
     let in_reach = |copy: &&Copy| {
         copy.tier != tier
             && engine
@@ -66,8 +74,10 @@ fn safe_copy(engine: &Engine, object: &Object, tier: TierIndex) -> Result<Copy> 
         }
     }
     for copy in others {
-        if verify_copy(engine, object.id, copy.tier).is_ok() {
-            return Ok(copy.clone());
+        match verify_copy(engine, object.id, copy.tier, watch) {
+            Ok(_) => return Ok(copy.clone()),
+            Err(stopped @ Error::Stopped { .. }) => return Err(stopped),
+            Err(_) => {}
         }
     }
     if engine.live(object.id)?.changed != object.changed {
@@ -84,11 +94,16 @@ fn is_there(engine: &Engine, object: &Object, tier: TierIndex) -> bool {
 }
 
 /// Reads a copy from the medium and records what was found. A damaged one is an error, after it is recorded.
-pub(crate) fn verify_copy(engine: &Engine, id: ObjectId, tier: TierIndex) -> Result<Committed> {
+pub(crate) fn verify_copy(
+    engine: &Engine,
+    id: ObjectId,
+    tier: TierIndex,
+    watch: &mut Watch<'_>,
+) -> Result<Committed> {
     let object = engine.live(id)?;
     let generation = object.generation;
     let copy = object.copy_on(tier).ok_or(Error::CopyNotFound { id, tier })?;
-    let outcome = read_whole(engine, &object, tier);
+    let outcome = read_whole(engine, &object, tier, watch);
     let whole = match &outcome {
         Ok(()) => true,
         Err(error) if error.kind() == Kind::Corrupt => false,
@@ -107,13 +122,16 @@ pub(crate) fn verify_copy(engine: &Engine, id: ObjectId, tier: TierIndex) -> Res
     outcome.map(|()| committed)
 }
 
-fn read_whole(engine: &Engine, object: &Object, tier: TierIndex) -> Result<()> {
+fn read_whole(engine: &Engine, object: &Object, tier: TierIndex, watch: &mut Watch<'_>) -> Result<()> {
     // A copy must not be taken for damaged because it lies on a root that this handle does not know yet.
     engine.refresh_tiers()?;
     let content = object.content.as_ref().ok_or(Error::NoData { id: object.id })?;
     let from = crate::engine::verify_from();
+    watch.phase(Phase::Verify);
+    watch.expect_size(content.size);
+    watch.check()?;
     match engine.try_copy(object, content, tier, from)? {
-        Some(reader) => reader.verify(),
+        Some(reader) => reader.verify(watch),
         None if engine.live(object.id)?.changed != object.changed => {
             Err(Error::Conflict { what: format!("object {}", object.id) })
         }

@@ -7,6 +7,7 @@ use crate::catalog::{Committed, Durability, Expect, Proposal};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Result};
 use crate::journal::{Change, DropReason};
+use crate::monitor::{Phase, Watch};
 use crate::object::{Copy, Object, ObjectId, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, CopyWriter, PackEnd, Tier, Wanted, Written, place_name};
@@ -44,6 +45,7 @@ pub(crate) fn transfer(
     engine: &Engine,
     ids: &[ObjectId],
     wanted: Transfer,
+    watch: &mut Watch<'_>,
 ) -> Vec<Result<Option<Committed>>> {
     let mut answers: Vec<Option<Result<Option<Committed>>>> = ids.iter().map(|_| None).collect();
     let mut attempts = 0;
@@ -53,38 +55,46 @@ pub(crate) fn transfer(
             break;
         }
         attempts += 1;
-        transfer_some(engine, ids, &left, wanted, attempts >= ATTEMPTS_MAX, &mut answers);
+        let pass = Pass { engine, ids, wanted, last: attempts >= ATTEMPTS_MAX };
+        pass.over(&left, &mut answers, watch);
     }
     answers.into_iter().flatten().collect()
 }
 
-/// One pass over the objects that have no answer yet. Those that lost a race stay without, unless it is the
-/// last attempt.
-fn transfer_some(
-    engine: &Engine,
-    ids: &[ObjectId],
-    left: &[usize],
+/// One pass over the objects that have no answer yet.
+#[derive(Debug, Clone, Copy)]
+struct Pass<'a> {
+    engine: &'a Engine,
+    ids: &'a [ObjectId],
     wanted: Transfer,
+    /// Whether those that lost a race get that for their answer; else they stay without.
     last: bool,
-    answers: &mut [Option<Result<Option<Committed>>>],
-) {
-    let (mut ready, mut bytes) = (Vec::new(), 0);
-    for (position, index) in left.iter().enumerate() {
-        match prepare(engine, ids[*index], wanted) {
-            Ok(Some(copy)) => {
-                bytes += copy.written.size;
-                ready.push((*index, copy));
+}
+
+impl Pass<'_> {
+    fn over(self, left: &[usize], answers: &mut [Option<Result<Option<Committed>>>], watch: &mut Watch<'_>) {
+        let Self { engine, ids, wanted, last } = self;
+        let (mut ready, mut bytes) = (Vec::new(), 0);
+        for (position, index) in left.iter().enumerate() {
+            match prepare(engine, ids[*index], wanted, watch) {
+                Ok(Some(copy)) => {
+                    bytes += copy.written.size;
+                    ready.push((*index, copy));
+                }
+                Ok(None) => {
+                    answers[*index] = Some(Ok(None));
+                    watch.done(1);
+                }
+                Err(error) if is_race(&error) && !last => {}
+                Err(error) => answers[*index] = Some(Err(error)),
             }
-            Ok(None) => answers[*index] = Some(Ok(None)),
-            Err(error) if is_race(&error) && !last => {}
-            Err(error) => answers[*index] = Some(Err(error)),
-        }
-        let is_end = position + 1 == left.len();
-        if is_end || ready.len() >= TOGETHER_MAX || bytes >= TOGETHER_BYTES_MAX {
-            bytes = 0;
-            for (index, answer) in finish(engine, std::mem::take(&mut ready), wanted) {
-                if last || !answer.as_ref().is_err_and(is_race) {
-                    answers[index] = Some(answer.map(Some));
+            let is_end = position + 1 == left.len();
+            if is_end || ready.len() >= TOGETHER_MAX || bytes >= TOGETHER_BYTES_MAX {
+                bytes = 0;
+                for (index, answer) in finish(engine, std::mem::take(&mut ready), wanted, watch) {
+                    if last || !answer.as_ref().is_err_and(is_race) {
+                        answers[index] = Some(answer.map(Some));
+                    }
                 }
             }
         }
@@ -92,7 +102,9 @@ fn transfer_some(
 }
 
 /// Writes the copy of one object. `None`: a verified copy is there, and nothing is to be dropped.
-fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer) -> Result<Option<Ready>> {
+fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer, watch: &mut Watch<'_>) -> Result<Option<Ready>> {
+    watch.phase(Phase::Copy);
+    watch.check()?;
     let target = engine.tier(wanted.target)?;
     if wanted.source == Some(wanted.target) {
         return Err(Error::invalid("target", "it is the source tier itself"));
@@ -107,19 +119,21 @@ fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer) -> Result<Option<Rea
         return if done { Ok(None) } else { Err(Error::CopyNotFound { id, tier: source }) };
     }
     if let Some(there) = object.copy_on(wanted.target) {
-        return keep_what_is_there(engine, &object, there, wanted).map(|()| None);
+        return keep_what_is_there(engine, &object, there, wanted, watch).map(|()| None);
     }
     let (object, reader, source) = engine.open_copy(id, wanted.source, ReadFrom::Anywhere)?;
     if object.content.as_ref() != Some(&content) || object.copy_on(wanted.target).is_some() {
         return Err(Error::Conflict { what: format!("object {id}") });
     }
     let mut writer = CopyWriter::new(&engine.tiers, target, content.block_shift, content.size)?;
+    watch.expect_size(content.size);
     let mut buffer = vec![0; RUN_LEN.min(content.size as usize)];
     let mut offset = 0;
     while offset < content.size {
         let read = reader.read_at(&mut buffer, offset)?;
         writer.write(&buffer[..read])?;
         offset += read as u64;
+        watch.bytes(read as u64)?;
     }
     let (written, end) = writer.finish(id, object.generation)?;
     if written.root != content.root || written.size != content.size {
@@ -130,23 +144,38 @@ fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer) -> Result<Option<Rea
 }
 
 /// The target holds a copy already: it is verified if it never was, and the source dropped if that is wanted.
-fn keep_what_is_there(engine: &Engine, object: &Object, there: &Copy, wanted: Transfer) -> Result<()> {
+fn keep_what_is_there(
+    engine: &Engine,
+    object: &Object,
+    there: &Copy,
+    wanted: Transfer,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
     if !there.is_verified() {
-        super::release::verify_copy(engine, object.id, wanted.target)?;
+        super::release::verify_copy(engine, object.id, wanted.target, watch)?;
     }
     match wanted.source {
-        Some(source) if wanted.release_source => super::release(engine, object.id, source, false).map(drop),
+        Some(source) if wanted.release_source => {
+            super::release(engine, object.id, source, false, watch).map(drop)
+        }
         _ => Ok(()),
     }
 }
 
-/// Syncs, verifies and commits copies that are written.
-fn finish(engine: &Engine, ready: Vec<(usize, Ready)>, wanted: Transfer) -> Vec<(usize, Result<Committed>)> {
+/// Syncs, verifies and commits copies that are written. A stop gives up those that are not verified yet.
+fn finish(
+    engine: &Engine,
+    ready: Vec<(usize, Ready)>,
+    wanted: Transfer,
+    watch: &mut Watch<'_>,
+) -> Vec<(usize, Result<Committed>)> {
+    watch.phase(Phase::Verify);
     let mut answers = Vec::with_capacity(ready.len());
     let mut good = Vec::with_capacity(ready.len());
     let mut window = None;
     for (index, copy) in ready {
-        if let Err(error) = copy.writer.sync(&copy.end, Durability::Durable) {
+        let going_on = watch.check();
+        if let Err(error) = going_on.and_then(|()| copy.writer.sync(&copy.end, Durability::Durable)) {
             answers.push((index, Err(error)));
         } else {
             good.push((index, copy));
@@ -155,7 +184,7 @@ fn finish(engine: &Engine, ready: Vec<(usize, Ready)>, wanted: Transfer) -> Vec<
     let mut proposals = Vec::with_capacity(good.len());
     let mut keepers = Vec::with_capacity(good.len());
     for (index, copy) in good {
-        match verify(engine, &copy, &mut window) {
+        match verify(engine, &copy, &mut window, watch) {
             Ok(()) => {
                 proposals.push(proposal(&copy, wanted));
                 keepers.push((index, copy));
@@ -180,6 +209,7 @@ fn finish(engine: &Engine, ready: Vec<(usize, Ready)>, wanted: Transfer) -> Vec<
         }
         answers.push((index, answer));
     }
+    watch.done(answers.iter().filter(|(_, answer)| answer.is_ok()).count() as u64);
     if wanted.release_source && dropped > 0 {
         // Failing to remove garbage is no failure of the move: it is tried again later.
         let _ = engine.reclaim();
@@ -215,7 +245,12 @@ fn proposal(copy: &Ready, wanted: Transfer) -> Proposal {
 }
 
 /// Reads a copy back from the medium. Records of one pack are read in one pass.
-fn verify(engine: &Engine, copy: &Ready, window: &mut Option<(u64, Arc<dyn PlaceReader>)>) -> Result<()> {
+fn verify(
+    engine: &Engine,
+    copy: &Ready,
+    window: &mut Option<(u64, Arc<dyn PlaceReader>)>,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
     let (object, tier) = (&copy.object, copy.writer.tier());
     let Some(content) = &object.content else { return Ok(()) };
     let as_written =
@@ -238,9 +273,10 @@ fn verify(engine: &Engine, copy: &Ready, window: &mut Option<(u64, Arc<dyn Place
                 window.insert((piece.place.serial, place)).1.clone()
             }
         };
-        return CopyReader::check_packed(&engine.tiers, &wanted, &piece, &*place);
+        CopyReader::check_packed(&engine.tiers, &wanted, &piece, &*place)?;
+        return watch.bytes(piece.length);
     }
-    CopyReader::open(&engine.tiers, &wanted, &as_written, from)?.ok_or_else(gone)?.verify()
+    CopyReader::open(&engine.tiers, &wanted, &as_written, from)?.ok_or_else(gone)?.verify(watch)
 }
 
 fn open_window(

@@ -12,6 +12,7 @@ use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Result};
 use crate::integrity::Digest;
 use crate::journal::{Change, Subject, Updates};
+use crate::monitor::{Phase, Watch};
 use crate::object::{self, Content, Copy, Name, ObjectId};
 use crate::tier::{CopyWriter, PackEnd};
 
@@ -188,10 +189,12 @@ impl Batch {
         if self.steps.is_empty() {
             return Ok(Vec::new());
         }
+        let store = self.store.clone();
+        let mut watch = store.watch(Phase::Put, self.steps.len() as u64, 0);
         let mut answers: Vec<Option<Result<Put>>> = self.steps.iter().map(|_| None).collect();
         for attempt in 1.. {
             let last = attempt >= ATTEMPTS_MAX;
-            if let Err(error) = self.try_commit(&engine, last, &mut answers) {
+            if let Err(error) = self.try_commit(&engine, last, &mut answers, &mut watch) {
                 if !answers.iter().any(|answer| matches!(answer, Some(Ok(_)))) {
                     return Err(error);
                 }
@@ -208,12 +211,19 @@ impl Batch {
     }
 
     /// One attempt at all that has no answer yet. What lost a race stays without, unless it is the last.
-    fn try_commit(&mut self, engine: &Engine, last: bool, answers: &mut [Option<Result<Put>>]) -> Result<()> {
+    fn try_commit(
+        &mut self,
+        engine: &Engine,
+        last: bool,
+        answers: &mut [Option<Result<Put>>],
+        watch: &mut Watch<'_>,
+    ) -> Result<()> {
         let mut prepared = Vec::with_capacity(self.steps.len());
         for (index, step) in self.steps.iter_mut().enumerate() {
             if answers[index].is_some() {
                 continue;
             }
+            watch.check()?;
             match prepare(engine, step, index) {
                 Ok(ready) => prepared.push(ready),
                 Err(error) => answers[index] = Some(Err(error)),
@@ -251,7 +261,7 @@ impl Batch {
             prepared.iter_mut().map(|ready| std::mem::take(&mut ready.proposal)).collect()
         };
         let done = engine.commit(proposals, self.durability)?;
-        let mut replaced = 0;
+        let (mut replaced, mut finished) = (0, 0);
         for (position, ready) in prepared.iter().enumerate() {
             let outcome = if self.atomic { &done[0] } else { &done[position] };
             // What was committed stays, whatever comes next; the other steps drop their places with themselves.
@@ -269,6 +279,7 @@ impl Batch {
                 },
                 Err(error) => Err(error.clone()),
                 Ok(done) => {
+                    finished += 1;
                     let (id, generation) = match &ready.put {
                         Some((resolved, _)) => (resolved.id, resolved.generation),
                         None => (self.steps[ready.index].object(), 0),
@@ -279,6 +290,7 @@ impl Batch {
             };
             answers[ready.index] = Some(answer);
         }
+        watch.done(finished);
         let _ = engine.note_garbage(replaced); // What cannot be removed now is removed later.
         Ok(())
     }

@@ -47,6 +47,11 @@ impl Feed {
     pub fn position(&self) -> Position {
         self.after
     }
+
+    /// Whether the next event was read already and is at hand in memory.
+    pub fn is_read_ahead(&self) -> bool {
+        !self.page.is_empty()
+    }
 }
 
 impl Iterator for Feed {

@@ -7,6 +7,7 @@ use super::Store;
 use crate::backend::ReadFrom;
 use crate::error::{Error, IoContext, Kind, Result};
 use crate::file::{self, Disk, Mode, OsDisk};
+use crate::monitor::Phase;
 use crate::object::{Name, Object, ObjectId, TierIndex};
 use crate::tier::CopyReader;
 
@@ -55,14 +56,14 @@ impl Store {
     pub fn get(&self, id: ObjectId) -> Result<Vec<u8>> {
         let mut reader = self.reader(id, &GetOptions::default())?;
         let mut bytes = vec![0; reader.size() as usize];
-        let read = reader.read_at(&mut bytes, 0)?;
+        let read = reader.read_range(&mut bytes, 0)?;
         if read == bytes.len() { Ok(bytes) } else { Err(reader.ends_early(read as u64)) }
     }
 
     /// Reads into `buffer` from byte `offset` on; short only at the end of the object. Only the blocks that hold
     /// the range are read, and checked. For many ranges, a [`reader`](Self::reader) looks the object up once.
     pub fn get_range(&self, id: ObjectId, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        self.reader(id, &GetOptions::default())?.read_at(buffer, offset)
+        self.reader(id, &GetOptions::default())?.read_range(buffer, offset)
     }
 
     /// Writes a whole object to `target`, in runs of at most 1 MiB. Returns its size in bytes.
@@ -159,6 +160,26 @@ impl Reader {
         Ok(read)
     }
 
+    /// As [`read_at`](Self::read_at), but tells the store's monitor how far it has come.
+    pub fn read_range(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let store = self.store.clone();
+        let size = self.size().saturating_sub(offset).min(buffer.len() as u64);
+        let mut watch = store.watch(Phase::Get, 1, size);
+        watch.check()?;
+        let run = if watch.is_watched() { RUN_LEN } else { buffer.len().max(1) };
+        let mut filled = 0;
+        for part in buffer.chunks_mut(run) {
+            let read = self.read_at(part, offset + filled as u64)?;
+            filled += read;
+            watch.bytes(read as u64)?;
+            if read < part.len() {
+                break;
+            }
+        }
+        watch.done(1);
+        Ok(filled)
+    }
+
     /// Reads from another copy of the same generation, and goes on with that one.
     fn read_elsewhere(&mut self, buffer: &mut [u8], offset: u64, first: Error) -> Result<usize> {
         let engine = self.store.engine();
@@ -186,6 +207,9 @@ impl Reader {
     /// Calls `take` with all bytes in order, in runs of bounded length. Returns the size.
     pub(super) fn each_run(&mut self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
         let size = self.size();
+        let store = self.store.clone();
+        let mut watch = store.watch(Phase::Get, 1, size);
+        watch.check()?;
         let mut buffer = vec![0; RUN_LEN.min(size as usize)];
         let mut offset = 0;
         while offset < size {
@@ -195,7 +219,9 @@ impl Reader {
             }
             take(&buffer[..read])?;
             offset += read as u64;
+            watch.bytes(read as u64)?;
         }
+        watch.done(1);
         Ok(size)
     }
 }

@@ -8,6 +8,7 @@ use crate::catalog::{Durability, Expect, PackUsage, Proposal};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, EpochCause};
+use crate::monitor::{Phase, Watch};
 use crate::object::Position;
 
 /// Objects purged together.
@@ -41,13 +42,15 @@ pub struct Reconciled {
 
 impl Store {
     /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-    /// overwritten. Call it now and then; nothing else depends on it but room.
+    /// overwritten. Call it now and then; nothing else depends on it but room. Stopped, it can be called again.
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
         engine.check_writable()?;
-        let purged = purge_expired(engine)?;
-        let files_removed = engine.reclaim()?;
-        let packs_removed = self.remove_empty_packs(engine)?;
+        let mut watch = self.watch(Phase::Purge, 0, 0);
+        let purged = purge_expired(engine, &mut watch)?;
+        watch.stage(Phase::Reclaim);
+        let files_removed = engine.reclaim_watched(&mut watch)?;
+        let packs_removed = self.remove_empty_packs(engine, &mut watch)?;
         Ok(Maintained { purged, files_removed, packs_removed })
     }
 
@@ -74,7 +77,8 @@ impl Store {
         if others.live.iter().any(|instance| *instance != self.inner.instance) {
             return Err(Error::Busy { what: "the store, for reconciling".to_owned(), waited_s: 0 });
         }
-        let (unknown_places, unknown_bytes) = unknown_places(engine)?;
+        let mut watch = self.watch(Phase::Reconcile, 0, 0);
+        let (unknown_places, unknown_bytes) = unknown_places(engine, &mut watch)?;
         let mut found = Reconciled { unknown_places, unknown_bytes, new_epoch: None };
         if engine.restored.load(Ordering::Acquire) {
             let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
@@ -94,7 +98,7 @@ impl Store {
 impl Store {
     /// Removes packs in which nothing lives, of this handle and of those that are gone, but for those it
     /// appends to.
-    fn remove_empty_packs(&self, engine: &Engine) -> Result<u64> {
+    fn remove_empty_packs(&self, engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {
         let mut candidates = engine.catalog.packs(None)?;
         candidates.retain(|pack| pack.live_objects == 0);
         if candidates.is_empty() {
@@ -123,13 +127,19 @@ impl Store {
         // Looked at again: what was empty before the sync and is still is empty for good, since nobody
         // appends to it. What was not may be empty by a relaxed change behind the sync, or be the pack of a
         // handle that came after we looked who is here.
+        let mut going_on = Ok(());
         for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
+            going_on = watch.check();
+            if going_on.is_err() {
+                break; // What is removed is noted first.
+            }
             let Ok(tier) = engine.tier(pack.tier) else {
                 removed.push(pack); // Its tier was retired.
                 continue;
             };
             let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));
             if gone.is_ok() {
+                watch.done(1);
                 // An empty directory that stays does no harm.
                 let _ = (pack.name.instance != own).then(|| tier.backend.forget_instance(pack.name.instance));
                 removed.push(pack);
@@ -138,12 +148,13 @@ impl Store {
         if !removed.is_empty() {
             engine.catalog.forget_packs(&removed)?;
         }
+        going_on?;
         Ok(removed.len() as u64)
     }
 }
 
 /// Places on the roots that the catalog does not know: how many, and how long they are together.
-fn unknown_places(engine: &Engine) -> Result<(u64, u64)> {
+fn unknown_places(engine: &Engine, watch: &mut Watch<'_>) -> Result<(u64, u64)> {
     let (mut places, mut unknown) = (BTreeMap::new(), (0, 0));
     let mut ask = |places: &mut BTreeMap<_, u64>| -> Result<()> {
         engine.catalog.strike_known(places)?;
@@ -158,6 +169,7 @@ fn unknown_places(engine: &Engine) -> Result<(u64, u64)> {
         }
         for instance in tier.backend.instances()? {
             tier.backend.places(instance, 0, &mut |name, len| {
+                watch.objects(1)?;
                 places.insert((tier.index(), name), len);
                 if places.len() < PLACES_AT_ONCE { Ok(()) } else { ask(&mut places) }
             })?;
@@ -167,9 +179,10 @@ fn unknown_places(engine: &Engine) -> Result<(u64, u64)> {
     Ok(unknown)
 }
 
-fn purge_expired(engine: &Engine) -> Result<u64> {
+fn purge_expired(engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {
     let mut purged = 0;
     loop {
+        watch.check()?;
         let expired = engine.catalog.expired(engine.clock.now_ns(), PURGED_AT_ONCE)?;
         let proposal = |id: &_| Proposal {
             expect: vec![Expect::Removed(*id)],
@@ -186,6 +199,7 @@ fn purge_expired(engine: &Engine) -> Result<u64> {
             }
         }
         purged += done;
+        watch.done(done);
         if expired.len() < PURGED_AT_ONCE || done == 0 {
             return Ok(purged);
         }

@@ -355,7 +355,7 @@ impl Opening<'_> {
             store_id,
             found,
         };
-        Store { inner: Arc::new(inner) }
+        Store { inner: Arc::new(inner), monitor: None }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Result};
 use crate::integrity::{BlockDigest, Digest, RootDigest, RootHasher, block_digest};
 use crate::journal::Change;
+use crate::monitor::Phase;
 use crate::object::{Content, Copy, Piece, SIZE_MAX, TierIndex};
 use crate::tier::PlaceGuard;
 use crate::wire::{self, Reader, Writer as Fields};
@@ -306,6 +307,8 @@ impl Parts {
         if set.is_empty() {
             return Ok(Vec::new());
         }
+        let mut watch = self.store.watch(Phase::Verify, 1, size);
+        watch.check()?;
         let mut buffer = vec![0; self.block_size() as usize];
         for (index, expected) in (0..).zip(self.digests(parts)) {
             let at = index * self.block_size();
@@ -316,6 +319,7 @@ impl Parts {
                 return Err(Error::invalid("receipts", detail));
             }
             set.update(&buffer[..read]);
+            watch.bytes(read as u64)?;
         }
         self.options.checked(set)
     }

@@ -12,12 +12,23 @@ use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Result};
 use crate::integrity::RootHasher;
 use crate::journal::{self, Change};
+use crate::monitor::{Phase, Watch};
 use crate::object::{Content, Copy, Object, ObjectId, PIECES_MAX, Piece, SIZE_MAX};
 use crate::tier::{CopyReader, PlaceGuard, ScratchPlace, Tier};
 use crate::wire::Writer as Fields;
 
 /// Bytes copied at once.
 const RUN_LEN: usize = 1 << 20;
+
+/// What is written where.
+#[derive(Debug, Clone, Copy)]
+struct Patch<'a> {
+    offset: u64,
+    bytes: &'a [u8],
+    /// Size of the content afterwards.
+    size: u64,
+    durability: Durability,
+}
 
 /// The blocks of a content that a patch rewrites.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +54,7 @@ impl Store {
         engine.check_writable()?;
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= SIZE_MAX);
         let end = end.ok_or_else(|| Error::invalid("offset", "an object has at most 2^63 - 1 bytes"))?;
+        let mut watch = self.watch(Phase::Put, 1, 0);
         for attempt in 0.. {
             let object = engine.live(id)?;
             if offset > object.size() {
@@ -53,10 +65,14 @@ impl Store {
                 let position = engine.catalog.progress()?.applied;
                 return Ok(Put { id, generation: object.generation, position });
             }
-            let size = end.max(object.size());
-            match self.try_put_at(engine, &object, offset, bytes, size, durability) {
+            let patch = Patch { offset, bytes, size: end.max(object.size()), durability };
+            watch.check()?;
+            match self.try_put_at(engine, &object, patch, &mut watch) {
                 Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => engine.refresh_tiers()?,
-                done => return done,
+                done => {
+                    watch.done(u64::from(done.is_ok()));
+                    return done;
+                }
             }
         }
         Err(Error::Conflict { what: format!("object {id}") })
@@ -66,13 +82,12 @@ impl Store {
         &self,
         engine: &Engine,
         object: &Object,
-        offset: u64,
-        bytes: &[u8],
-        size: u64,
-        durability: Durability,
+        patch: Patch<'_>,
+        watch: &mut Watch<'_>,
     ) -> Result<Put> {
+        let Patch { offset, bytes, size, durability } = patch;
         let Some((content, base, tier)) = patchable(engine, object, size)? else {
-            return self.write_anew(object, offset, bytes, size, durability);
+            return self.write_anew(object, patch, watch);
         };
         let block = content.block_size();
         // Where there is nothing to write, one block is written as it is: a piece is never empty.
@@ -84,18 +99,30 @@ impl Store {
             return Err(Error::Conflict { what: format!("object {}", object.id) });
         };
         if split(&base.pieces, rewritten).len() + 1 > PIECES_MAX {
-            return self.write_anew(object, offset, bytes, size, durability);
+            return self.write_anew(object, patch, watch);
         }
         let (guard, place) = PlaceGuard::create(&engine.tiers, &tier)?;
         let scratch = Box::new(ScratchPlace::new(&engine.tiers, &tier));
         let mut writer = ObjectWriter::new(place, content.block_shift).with_scratch(scratch);
-        let pass = |writer: &mut ObjectWriter, from, to: u64| {
+        watch.expect_size(end - begin);
+        let pass = |writer: &mut ObjectWriter, from, to: u64, watch: &mut Watch<'_>| {
             let to = to.min(reader.size());
-            copy_range(from, to, |buffer, at| reader.read_at(buffer, at), |bytes| writer.write(bytes))
+            copy_range(
+                from,
+                to,
+                |buffer, at| reader.read_at(buffer, at),
+                |bytes| {
+                    writer.write(bytes)?;
+                    watch.bytes(bytes.len() as u64)
+                },
+            )
         };
-        pass(&mut writer, begin, offset)?;
-        writer.write(bytes)?;
-        pass(&mut writer, offset + bytes.len() as u64, end)?;
+        pass(&mut writer, begin, offset, watch)?;
+        for run in bytes.chunks(RUN_LEN) {
+            writer.write(run)?;
+            watch.bytes(run.len() as u64)?;
+        }
+        pass(&mut writer, offset + bytes.len() as u64, end, watch)?;
         writer.end_data()?;
         let root = new_root(&reader, &writer, rewritten, block)?;
         let new = Piece { start: begin, length: end - begin, place: guard.place(), offset: 0, packed: false };
@@ -149,14 +176,9 @@ impl Store {
     }
 
     /// Writes the whole object again with the bytes changed.
-    fn write_anew(
-        &self,
-        object: &Object,
-        offset: u64,
-        bytes: &[u8],
-        size: u64,
-        durability: Durability,
-    ) -> Result<Put> {
+    fn write_anew(&self, object: &Object, patch: Patch<'_>, watch: &mut Watch<'_>) -> Result<Put> {
+        let Patch { offset, bytes, size, durability } = patch;
+        watch.expect_size(size);
         let engine = self.engine();
         let block_size = object.content.as_ref().map(Content::block_size);
         let takes_data = |tier: &u8| engine.tier(*tier).is_ok_and(|tier| tier.check_writable(0).is_ok());
@@ -175,15 +197,21 @@ impl Store {
             if reader.object().generation != object.generation {
                 return Err(Error::Conflict { what: format!("object {}", object.id) });
             }
-            let mut pass = |writer: &mut super::Writer, from, to| {
-                copy_range(from, to, |buffer, at| reader.read_at(buffer, at), |bytes| writer.add(bytes))
+            let mut pass = |writer: &mut super::Writer, from: u64, to: u64, watch: &mut Watch<'_>| {
+                copy_range(
+                    from,
+                    to,
+                    |buffer, at| reader.read_at(buffer, at),
+                    |bytes| writer.add_watched(bytes, watch),
+                )
             };
-            pass(&mut writer, 0, offset)?;
-            writer.add(bytes)?;
-            pass(&mut writer, offset + bytes.len() as u64, object.size())?;
+            pass(&mut writer, 0, offset, watch)?;
+            writer.add_watched(bytes, watch)?;
+            pass(&mut writer, offset + bytes.len() as u64, object.size(), watch)?;
         } else {
-            writer.add(bytes)?;
+            writer.add_watched(bytes, watch)?;
         }
+        watch.check()?;
         writer.commit_over(object.generation)
     }
 }

@@ -8,6 +8,7 @@ use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::integrity::{Algorithm, Digest, DigestSet};
 use crate::journal::{Change, Updates};
+use crate::monitor::{Phase, Watch};
 use crate::object::{
     self, Attributes, BLOCK_SHIFT_DEFAULT, Content, Copy, DIGESTS_MAX, Generation, Name, ObjectId, Position,
     SIZE_MAX, TierIndex,
@@ -214,9 +215,12 @@ impl Store {
     /// `Exists`, `ObjectNotFound` or `KeyNotFound` by [`PutMode`], `DigestMismatch`, `TierReadOnly`, `TierFull`.
     pub fn put(&self, bytes: &[u8], options: &PutOptions) -> Result<Put> {
         let options = PutOptions { size_hint: bytes.len() as u64, ..options.clone() };
-        let mut writer = self.writer(&options)?;
-        writer.add(bytes)?;
-        writer.commit()
+        let (mut watch, mut writer) = self.watched_writer(&options)?;
+        let run = if watch.is_watched() { RUN_LEN } else { bytes.len().max(1) };
+        for run in bytes.chunks(run) {
+            writer.add_watched(run, &mut watch)?;
+        }
+        writer.commit_watched(&mut watch)
     }
 
     /// Stores what a reader yields until its end, in runs of at most 1 MiB.
@@ -225,12 +229,12 @@ impl Store {
     ///
     /// `Cancelled` when the reader fails; and those of [`put`](Self::put).
     pub fn put_reader(&self, mut reader: impl Read, options: &PutOptions) -> Result<Put> {
-        let mut writer = self.writer(options)?;
+        let (mut watch, mut writer) = self.watched_writer(options)?;
         let mut buffer = vec![0; RUN_LEN];
         loop {
             match reader.read(&mut buffer) {
-                Ok(0) => return writer.commit(),
-                Ok(read) => writer.add(&buffer[..read])?,
+                Ok(0) => return writer.commit_watched(&mut watch),
+                Ok(read) => writer.add_watched(&buffer[..read], &mut watch)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(Error::Cancelled { reason: format!("the source failed: {error}") }),
             }
@@ -260,6 +264,12 @@ impl Store {
             }
         }
         Err(Error::Conflict { what: "the object".to_owned() })
+    }
+
+    pub(super) fn watched_writer(&self, options: &PutOptions) -> Result<(Watch<'_>, Writer)> {
+        let mut watch = self.watch(Phase::Put, 1, options.size_hint);
+        watch.check()?;
+        Ok((watch, self.writer(options)?))
     }
 
     /// Begins a put whose bytes come piece by piece. Nothing is visible before [`Writer::commit`]; a writer
@@ -309,6 +319,18 @@ impl Writer {
         }
         self.digests.update(bytes);
         Ok(())
+    }
+
+    pub(super) fn add_watched(&mut self, bytes: &[u8], watch: &mut Watch<'_>) -> Result<()> {
+        self.add(bytes)?;
+        watch.bytes(bytes.len() as u64)
+    }
+
+    pub(super) fn commit_watched(self, watch: &mut Watch<'_>) -> Result<Put> {
+        watch.check()?;
+        let put = self.commit()?;
+        watch.done(1);
+        Ok(put)
     }
 
     /// How many bytes came so far.

@@ -58,7 +58,8 @@ impl Store {
         options: &PutOptions,
     ) -> Result<Put> {
         let size_hint = length.map_or(available, |length| length.min(available));
-        let mut writer = self.writer(&PutOptions { size_hint, ..options.clone() })?;
+        let options = PutOptions { size_hint, ..options.clone() };
+        let (mut watch, mut writer) = self.watched_writer(&options)?;
         let mut buffer = vec![0; RUN_LEN];
         let (mut at, mut left) = (offset, length.unwrap_or(u64::MAX));
         while left > 0 {
@@ -70,10 +71,10 @@ impl Store {
             if read == 0 {
                 break;
             }
-            writer.add(&buffer[..read])?;
+            writer.add_watched(&buffer[..read], &mut watch)?;
             at += read as u64;
             left -= read as u64;
         }
-        writer.commit()
+        writer.commit_watched(&mut watch)
     }
 }

@@ -6,6 +6,7 @@ use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::journal::{Change, DropReason};
+use crate::monitor::{Phase, Watch};
 use crate::object::{self, BackendKind, ObjectId, TierConfig, TierIndex, TierState};
 use crate::tier::Tier;
 
@@ -94,17 +95,19 @@ impl Store {
     /// many copies were moved. Stopped by an error, it can be called again.
     pub fn drain_tier(&self, index: TierIndex, target: TierIndex) -> Result<u64> {
         self.engine().check_writable()?;
-        self.tier(index)?;
+        let usage = self.tier(index)?;
         self.tier(target)?;
         if index == target {
             return Err(Error::invalid("target", "it is the tier that is to be drained"));
         }
         self.set_tier_state(index, TierState::Draining)?;
-        self.engine().drain_tier(index, target)
+        let mut watch = self.watch(Phase::Copy, usage.objects, usage.bytes);
+        self.engine().drain_tier(index, target, &mut watch)
     }
 
     /// Declares a tier's bytes gone for good: its copies are struck off. Returns the objects whose last copy
-    /// that was. Stopped by an error, it can be called again.
+    /// that was. Stopped by an error, it can be called again;
+    /// what was struck off before is not told again.
     pub fn lose_tier(&self, index: TierIndex) -> Result<Vec<ObjectId>> {
         let mut lost = Vec::new();
         self.lose_tier_each(index, |id| {
@@ -124,13 +127,15 @@ impl Store {
     ) -> Result<()> {
         let engine = self.engine();
         engine.check_writable()?;
-        let before = self.tier(index)?.config;
+        let TierUsage { config: before, objects, .. } = self.tier(index)?;
+        let mut watch = self.watch(Phase::StrikeOff, objects, 0);
+        watch.check()?;
         if before.state != TierState::Lost {
             let config = TierConfig { state: TierState::Lost, ..before.clone() };
             commit_tier(engine, Some(before), config)?;
         }
         for removed in [false, true] {
-            strike_off(engine, &Query { removed, ..Query::tier(index) }, index, &mut lost)?;
+            strike_off(engine, &Query { removed, ..Query::tier(index) }, index, &mut lost, &mut watch)?;
         }
         Ok(())
     }
@@ -201,9 +206,11 @@ fn strike_off(
     query: &Query,
     index: TierIndex,
     lost: &mut impl FnMut(ObjectId) -> Result<()>,
+    watch: &mut Watch<'_>,
 ) -> Result<()> {
     let mut after = None;
     loop {
+        watch.check()?;
         let page = engine.catalog.page(query, after.as_ref(), PAGE_LEN)?;
         let mut proposals = Vec::with_capacity(page.items.len());
         let mut last_copies = Vec::new();
@@ -229,6 +236,7 @@ fn strike_off(
             }
         }
         after = page.next;
+        watch.done(page.items.len() as u64);
         if after.is_none() {
             return Ok(());
         }

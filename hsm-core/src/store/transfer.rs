@@ -5,6 +5,7 @@ use crate::catalog::Query;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::migration::{self, Transfer};
+use crate::monitor::{Phase, Watch};
 use crate::object::{ObjectId, Position, TierIndex};
 
 /// Objects transferred together when a whole listing is.
@@ -46,7 +47,7 @@ impl Store {
     }
 
     /// Copies many objects; small ones share packs, syncs and commits. One answer each, in order; an object that
-    /// fails does not disturb the others. Memory grows with the number of ids: a listing is best done page by
+    /// fails does not disturb the others. A monitor that stops it is the answer of all that were not done. Memory grows with the number of ids: a listing is best done page by
     /// page.
     pub fn copy_many(
         &self,
@@ -77,7 +78,10 @@ impl Store {
     pub fn release(&self, id: ObjectId, tier: TierIndex, force: bool) -> Result<Option<Position>> {
         let engine = self.engine();
         engine.check_writable()?;
-        Ok(migration::release(engine, id, tier, force)?.map(|done| done.position))
+        let mut watch = self.watch(Phase::Verify, 1, 0);
+        let done = migration::release(engine, id, tier, force, &mut watch)?;
+        watch.done(1);
+        Ok(done.map(|done| done.position))
     }
 
     /// Brings a copy back to `target` from the hottest tier that has one. `None` where it was there already.
@@ -94,7 +98,10 @@ impl Store {
     pub fn verify(&self, id: ObjectId, tier: TierIndex) -> Result<Position> {
         let engine = self.engine();
         engine.check_writable()?;
-        Ok(migration::verify(engine, id, tier)?.position)
+        let mut watch = self.watch(Phase::Verify, 1, 0);
+        let done = migration::verify(engine, id, tier, &mut watch)?;
+        watch.done(1);
+        Ok(done.position)
     }
 
     fn transfer_one(&self, id: ObjectId, wanted: Transfer) -> Result<Option<Position>> {
@@ -105,24 +112,27 @@ impl Store {
     fn transfer_all(&self, ids: &[ObjectId], wanted: Transfer) -> Result<Vec<Result<Option<Position>>>> {
         let engine = self.engine();
         engine.check_writable()?;
-        let answers = migration::transfer(engine, ids, wanted);
+        let mut watch = self.watch(Phase::Copy, ids.len() as u64, 0);
+        let answers = migration::transfer(engine, ids, wanted, &mut watch);
         Ok(answers.into_iter().map(|answer| answer.map(|done| done.map(|done| done.position))).collect())
     }
 }
 
 impl Engine {
     /// Moves everything off a tier, page by page. The first error stops it; what was moved stays moved.
-    pub(super) fn drain_tier(&self, source: TierIndex, target: TierIndex) -> Result<u64> {
+    pub(super) fn drain_tier(
+        &self,
+        source: TierIndex,
+        target: TierIndex,
+        watch: &mut Watch<'_>,
+    ) -> Result<u64> {
         let query = Query::tier(source);
         let (mut after, mut moved) = (None, 0);
         loop {
             let page = self.catalog.page(&query, after.as_ref(), PAGE_LEN)?;
             let ids: Vec<ObjectId> = page.items.iter().map(|(_, object)| object.id).collect();
-            for answer in migration::transfer(
-                self,
-                &ids,
-                Transfer { source: Some(source), target, release_source: true },
-            ) {
+            let wanted = Transfer { source: Some(source), target, release_source: true };
+            for answer in migration::transfer(self, &ids, wanted, watch) {
                 match answer {
                     Ok(_) => moved += 1,
                     // Someone else removed or moved it.

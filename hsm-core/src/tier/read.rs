@@ -5,6 +5,7 @@ use crate::backend::pack::{self, ExpectedRecord};
 use crate::backend::{PlaceReader, ReadFrom};
 use crate::error::{Error, Result};
 use crate::integrity::{BlockDigest, RootHasher, block_digest};
+use crate::monitor::Watch;
 use crate::object::{Content, Copy, Generation, ObjectId, Piece, TierIndex};
 
 use super::{Tiers, place_name};
@@ -147,7 +148,7 @@ impl CopyReader {
     }
 
     /// Reads everything and compares it.
-    pub(crate) fn verify(&self) -> Result<()> {
+    pub(crate) fn verify(&self, watch: &mut Watch<'_>) -> Result<()> {
         let mut buffer = vec![0; VERIFY_LEN.min(self.size as usize)];
         let mut offset = 0;
         while offset < self.size {
@@ -161,6 +162,7 @@ impl CopyReader {
                 });
             }
             offset += read as u64;
+            watch.bytes(read as u64)?;
         }
         Ok(())
     }

@@ -1,0 +1,201 @@
+// hsm.hpp says what hsm.h can do, in C++: every class once, and what exceptions do on the way.
+
+#include <hsm.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+#include <stdexcept>
+
+#define CHECK(condition)                                                                \
+    do {                                                                                \
+        if (!(condition)) {                                                             \
+            std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+            std::exit(1);                                                               \
+        }                                                                               \
+    } while (0)
+
+namespace {
+
+/// The status of the hsm::error that `call` throws; HSM_STATUS_OK when it throws none.
+template <typename Call> hsm_status status_of(Call call)
+{
+    try {
+        call();
+    } catch (const hsm::error &error) {
+        return error.status();
+    }
+    return HSM_STATUS_OK;
+}
+
+void puts_and_gets(const hsm::store &store)
+{
+    const auto put = store.put("hello");
+    CHECK(store.get_string(put.id) == "hello");
+    std::array<char, 3> some{};
+    CHECK(store.get_bytes(put.id, some, 1) == 3 && std::string_view(some.data(), 3) == "ell");
+
+    const std::vector<double> numbers{1.5, 2.5};
+    const auto typed = store.put(numbers);
+    std::vector<double> back(2);
+    CHECK(store.get_bytes(typed.id, back) == 2 * sizeof(double) && back == numbers);
+
+    hsm::put_options options;
+    options.attributes(hsm::attributes{{"code", "climate"}}).add_digest("sha256").tier(1);
+    auto writer = store.writer(options);
+    writer.write("piece ").write("by piece");
+    CHECK(writer.size() == 14);
+    const auto written = writer.commit();
+    CHECK(status_of([&] { writer.write("more"); }) == HSM_STATUS_CLOSED);
+    const auto known = store.object(written.id);
+    CHECK(known.info().size_bytes == 14 && known.attribute("code") == "climate" && !known.attribute("none"));
+    CHECK(known.digests().size() == 1 && known.digests()[0].rfind("sha256:", 0) == 0);
+    CHECK(known.copies().size() == 1 && known.copies()[0].tier == 1);
+
+    auto reader = store.reader(written.id);
+    store.put("other content", hsm::put_options().object(written.id));
+    std::array<char, 64> all{};
+    const auto read = reader.read(all);
+    CHECK(std::string_view(all.data(), read) == "piece by piece" && reader.read(all) == 0);
+
+    store.put_at(put.id, 5, " there");
+    CHECK(store.get_string(put.id) == "hello there");
+    CHECK(store.put_empty().generation == store.object(store.put_empty().id).info().generation);
+}
+
+void streams_and_what_they_throw(const hsm::store &store)
+{
+    std::string source(3'000'000, 'x');
+    std::size_t at = 0;
+    const auto put = store.put_stream([&](void *into, std::size_t size) {
+        const auto now = std::min(size, source.size() - at);
+        std::copy_n(source.data() + at, now, static_cast<char *>(into));
+        at += now;
+        return now;
+    });
+    std::string back;
+    CHECK(store.get_stream(put.id, [&](std::string_view run) { back += run; }) == source.size());
+    CHECK(back == source);
+
+    const auto before = store.last_position().number;
+    try {
+        store.put_stream([](void *, std::size_t) -> std::size_t { throw std::domain_error("mine"); });
+        CHECK(!"it throws");
+    } catch (const std::domain_error &error) {
+        CHECK(std::string_view(error.what()) == "mine");
+    }
+    try {
+        store.get_stream(put.id, [](std::string_view) { throw 7; });
+        CHECK(!"it throws");
+    } catch (int thrown) {
+        CHECK(thrown == 7);
+    }
+    CHECK(store.last_position().number == before); // And nothing was stored.
+}
+
+void names_and_listings(const hsm::store &store)
+{
+    const auto runs = store.create_dataset("runs", {{"owner", "me"}});
+    CHECK(store.find_dataset("runs") == runs && store.dataset(runs).name() == "runs");
+    auto batch = store.batch();
+    for (int number = 0; number < 2500; ++number)
+        batch.put("x", hsm::put_options().key(runs, "run/" + std::to_string(number)));
+    batch.put("y", hsm::put_options().key(runs, "run/0x").mode(HSM_PUT_UPDATE)); // There is none to update.
+    CHECK(batch.size() == 2501 && batch.commit() == 1);
+    CHECK(batch.result(0).generation == 1);
+    CHECK(status_of([&] { batch.result(2500); }) == HSM_STATUS_NOT_FOUND);
+
+    std::set<std::string> keys;
+    for (const auto &found : store.objects(hsm::query().dataset(runs).key_prefix("run/")))
+        keys.insert(std::string(found.key()));
+    CHECK(keys.size() == 2500 && keys.count("run/17") == 1);
+    CHECK(store.dataset(runs).info().keys == 2500);
+    CHECK(store.next_dataset()->name() == "runs" && !store.next_dataset("runs"));
+
+    auto listing = store.objects(hsm::query().dataset(runs));
+    const auto stopped = listing.begin()->info().id; // A range goes on where a loop stopped.
+    std::size_t rest = 0;
+    for (const auto &found : listing)
+        rest += found.info().id != stopped;
+    CHECK(rest == 2499);
+}
+
+void tiers_and_moves(const hsm::store &store)
+{
+    const auto put = store.put("to be moved");
+    CHECK(store.copy(put.id, 3) && !store.copy(put.id, 3));
+    CHECK(store.release(put.id, 0));
+    try {
+        store.release(put.id, 3);
+        CHECK(!"the last copy is not dropped");
+    } catch (const hsm::error &error) {
+        CHECK(error.status() == HSM_STATUS_REFUSED && error.object() == put.id && error.tier() == 3);
+    }
+    CHECK(store.recall(put.id, 0) && store.move(put.id, 3, 2));
+    store.verify(put.id, 2);
+    const auto others = std::vector<hsm::id>{store.put("a").id, store.put("b").id};
+    store.move(others, 0, 4);
+    CHECK(store.tier(4).objects == 2 && store.tiers().size() == 5);
+
+    store.add_tier(hsm::tier_settings(9).backend(HSM_BACKEND_MEMORY).name("scratch"));
+    store.move(others, 4, 9);
+    CHECK(store.lose_tier(9).size() == 2);
+    store.remove(put.id);
+    CHECK(status_of([&] { store.object(put.id); }) == HSM_STATUS_NOT_FOUND);
+    store.undelete(put.id);
+    CHECK(store.get_string(put.id) == "to be moved");
+}
+
+void the_feed(const hsm::store &store)
+{
+    std::uint64_t last = 0;
+    auto feed = store.feed();
+    for (const auto &event : feed) {
+        CHECK(event.info().position.number == last + 1);
+        last = event.info().position.number;
+    }
+    CHECK(last == store.last_position().number);
+    store.put("one more");
+    std::size_t more = 0;
+    for (const auto &event : feed)
+        more += event.info().kind == HSM_EVENT_PUT;
+    CHECK(more == 1);
+}
+
+void parts_and_ids(const hsm::store &store)
+{
+    auto parts = store.parts(hsm::put_options().block_size_bytes(4096));
+    const auto joined = store.join_parts(parts.token());
+    const std::string first(4096, '1');
+    auto second = joined.part(4096);
+    second.write("the end");
+    parts.add_receipt(second.finish());
+    auto begin = parts.part(0);
+    begin.write(first);
+    parts.add_receipt(begin.finish());
+    const auto put = parts.commit();
+    CHECK(store.get_string(put.id) == first + "the end");
+
+    CHECK(hsm::parse_id(hsm::to_string(put.id)) == put.id);
+    CHECK(status_of([] { hsm::parse_id("no id"); }) == HSM_STATUS_INVALID);
+    CHECK(store.new_id() < store.new_id());
+}
+
+} // namespace
+
+int main(int, char **arguments)
+{
+    const hsm::store store(std::string(arguments[1]) + "/store", hsm::store_options().create(HSM_CREATE_NEW));
+    puts_and_gets(store);
+    streams_and_what_they_throw(store);
+    names_and_listings(store);
+    tiers_and_moves(store);
+    the_feed(store);
+    parts_and_ids(store);
+    CHECK(!store.read_only_reason());
+    store.close();
+    CHECK(status_of([&] { store.put("late"); }) == HSM_STATUS_CLOSED);
+    CHECK(status_of([&] { hsm::store(std::string(arguments[1])); }) == HSM_STATUS_INVALID);
+}
