@@ -240,7 +240,7 @@ static inline struct words words_of_id(const hsm_id *id)
 
 /*
  * Whether the object at a key belongs to another file: one that it was linked to when it was put, and is not
- * any more. `inode` is the file of the tree. An object that other datasets show too is never changed.
+ * any more. `inode` is the file of the tree.
  */
 static inline int is_others(struct archive *archive, struct words inode, int *others)
 {
@@ -252,10 +252,18 @@ static inline int is_others(struct archive *archive, struct words inode, int *ot
         return 0;
     if (names_find(&archive->names, archive->tool->store, &archive->tool->dataset, stored) != 0)
         return -1;
-    *others = archive->names.has_earlier || archive->names.elsewhere > 0;
+    *others = archive->names.has_earlier;
     if (!*others && archive->names.count > 1 && map_set(&archive->inodes, id, inode) != 0)
         return -1;
     return 0;
+}
+
+/* Whether another dataset shows the object at a key too. Such an object is never changed. Returns -1 on failure. */
+static inline int is_shared(struct archive *archive, const struct stored *stored)
+{
+    if (names_find(&archive->names, archive->tool->store, &archive->tool->dataset, stored) != 0)
+        return -1;
+    return archive->names.elsewhere > 0;
 }
 
 /* Puts, updates or leaves one entry. `stored` is the dataset's entry with the same key; NULL: it has none. */
@@ -304,15 +312,18 @@ static inline int bring_entry(struct archive *archive, struct stored *stored)
     if (stored != NULL && entry.kind == KIND_FILE && is_others(archive, inode, &others) != 0)
         return -1;
     int is_new = stored == NULL || stored->flaw != NULL || others || stored->entry.kind != entry.kind;
+    int differs = is_new ? DIFFERS_KIND | DIFFERS_DATA : entry_differs(&stored->entry, &entry);
+    if (!is_new && (differs & DIFFERS_DATA) == 0 && tool->compare && entry.kind == KIND_FILE && has_same_bytes(tool, walk->parent, walk->name, stored) == 0)
+        differs |= DIFFERS_DATA;
+    if (!is_new && differs != 0) {
+        int shared = is_shared(archive, stored);
+        if (shared < 0)
+            return -1;
+        is_new = shared;
+        differs |= shared ? DIFFERS_KIND | DIFFERS_DATA : 0;
+    }
     if (is_new && stored != NULL && detach(archive, stored) != 0)
         return -1;
-    int differs = is_new ? DIFFERS_KIND | DIFFERS_DATA : entry_differs(&stored->entry, &entry);
-    if (differs == 0 && tool->compare && entry.kind == KIND_FILE) {
-        int same = has_same_bytes(tool, walk->parent, walk->name, stored);
-        if (same < 0)
-            return 0;
-        differs = same ? 0 : DIFFERS_DATA;
-    }
 
     /* An id that is drawn now lets further names be given before the batch is committed. */
     hsm_id object;

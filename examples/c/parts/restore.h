@@ -261,11 +261,11 @@ static inline int restore_other(struct restore *restore, int parent, const char 
     int differs = there == NULL ? DIFFERS_KIND : differs_from(restore, parent, name, there);
     if ((differs & DIFFERS_KIND) == 0 && is_linked_elsewhere(restore, there, differs))
         differs |= DIFFERS_DATA;
-    if (differs == 0 && tool->compare && stored->entry.kind == KIND_FILE) {
+    if ((differs & ~(DIFFERS_MODE | DIFFERS_OWNER)) == 0 && tool->compare && stored->entry.kind == KIND_FILE) {
         int same = has_same_bytes(tool, parent, name, stored);
         if (same < 0)
             return 0;
-        differs = same ? 0 : DIFFERS_DATA;
+        differs |= same ? 0 : DIFFERS_DATA;
     }
     if (differs == 0) {
         tool->counts.unchanged++;

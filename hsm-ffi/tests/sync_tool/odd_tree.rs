@@ -154,7 +154,7 @@ fn deep(root: &Path, left: &mut Left) {
     fs::create_dir(root.join("deep")).unwrap();
     let mut directory = File::open(root.join("deep")).unwrap();
     let name = "e".repeat(200);
-    while path.len() + 2 * (name.len() + 1) < KEY_LENGTH_MAX {
+    while KEY_LENGTH_MAX - path.len() > 250 {
         directory = make_below(&directory, &name);
         path = crate::snapshot::join(&path, name.as_bytes());
     }
