@@ -13,7 +13,7 @@
  *     pending.h  put options and batches
  *     bytes.h    readers
  *     archive.h  writers, removal, objects with several keys: archive, sync and check
- *     restore.h  restore
+ *     restore.h  restore, with target.h, delete.h and finish.h
  *     place.h    directories that nothing leads out of; no hsm in it
  *     walk.h     a tree in the order of keys; no hsm in it
  *     map.h      a table; no hsm in it

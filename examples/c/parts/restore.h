@@ -8,10 +8,10 @@
  * leaves the old entry or the new. What is there already and equal is left alone: a restore that was killed is
  * run again. The passes over the dataset, each in the order of keys and in little memory:
  *
- *   1. with --delete: what the dataset does not have goes;
+ *   1. with --delete: what the dataset does not have goes (delete.h);
  *   2. directories, writable for now, files, links and fifos;
  *   3. names of files whose first name came behind them, if there were any;
- *   4. modes and times of directories, the deepest first, since what is made in one changes its time.
+ *   4. modes and times of directories, the deepest first (finish.h).
  *
  * Of hsm it shows how an object that has several keys is met: a cursor shows it once for each, and its first name
  * tells them apart.
@@ -20,88 +20,18 @@
 #define RESTORE_H
 
 #include "bytes.h"
-#include "walk.h"
-
-#include <stdlib.h>
-
-/* Without --owner a file belongs to who restores it, and set-user-id would mean something else. */
-#define MODE_MASK 01777u
+#include "delete.h"
+#include "finish.h"
 
 /* Zeros at least so long become a hole. */
 #define HOLE_BYTES ((size_t)4096)
 
-struct restore {
-    struct tool *tool;
-    struct place place;
-    struct place other; /* Where a further name's first one lies. */
-    struct stored stored;
-    struct names names;
-    struct walk walk;
-    /* The key that has the file of which the current entry is a further name. */
-    char leader[KEY_LENGTH_MAX];
-    size_t leader_length;
-    int has_late_names;
-};
-
-static inline unsigned mode_wanted(const struct tool *tool, const struct entry *entry)
-{
-    return tool->owner ? entry->mode : entry->mode & MODE_MASK;
-}
-
-/* Says why an entry was not restored. Returns 0: the others go on. */
-static inline int not_restored(struct restore *restore, const char *what)
-{
-    pass_over(restore->tool, restore->stored.key, restore->stored.length, "cannot %s: %s", what, strerror(errno));
-    return 0;
-}
-
-/* The name of the current entry in its directory, ended by a NUL. */
-static inline const char *entry_name(const struct restore *restore, char name[KEY_LENGTH_MAX + 1])
-{
-    const struct stored *stored = &restore->stored;
-    size_t parent = parent_length(stored->key, stored->length);
-    size_t at = parent == 0 ? 0 : parent + 1;
-    memcpy(name, stored->key + at, stored->length - at);
-    name[stored->length - at] = 0;
-    return name;
-}
-
-/* Opens the directory that a key is in, and makes it if need be. -1: it cannot be, and errno says why. */
-static inline int open_parent(struct restore *restore, const char *key, size_t length, int make)
-{
-    struct place *place = make ? &restore->place : &restore->other;
-    int before = place->fd;
-    int fd = place_go(place, key, parent_length(key, length), make);
-    if (make && fd >= 0 && fd != before)
-        unlinkat(fd, restore->tool->partial, 0); /* Left by a restore that was killed here. */
-    return fd;
-}
-
-/* Gives what lies at the temporary name its owner, mode and time. Returns -1 and errno. */
-static inline int finish_metadata(const struct tool *tool, int parent, const char *name, const struct entry *entry)
-{
-    struct timespec times[2];
-    if (tool->owner && fchownat(parent, name, (uid_t)entry->uid, (gid_t)entry->gid, AT_SYMLINK_NOFOLLOW) != 0)
-        return -1;
-    /* Behind the owner: to change that takes set-user-id away. A symbolic link has no mode. */
-    if (entry->kind != KIND_SYMLINK && fchmodat(parent, name, (mode_t)mode_wanted(tool, entry), AT_SYMLINK_NOFOLLOW) != 0)
-        return -1;
-    times[0].tv_sec = times[1].tv_sec = (time_t)entry->mtime_s;
-    times[0].tv_nsec = times[1].tv_nsec = entry->mtime_ns;
-    return utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW);
-}
-
 /* Renames the temporary name to what it is for. Returns -1 and errno. */
 static inline int put_in_place(struct restore *restore, int parent, const char *name, const struct stat *there)
 {
-    const char *partial = restore->tool->partial;
     if (there != NULL && S_ISDIR(there->st_mode) && unlinkat(parent, name, AT_REMOVEDIR) != 0)
         return -1; /* A directory that is not empty stays; --delete empties it before. */
-    if (renameat(parent, partial, parent, name) != 0)
-        return -1;
-    /* Two names of one file: then nothing was renamed. */
-    unlinkat(parent, partial, 0);
-    return 0;
+    return renameat(parent, restore->tool->partial, parent, name);
 }
 
 /* Writes bytes, and leaves holes where there are only zeros. */
@@ -172,7 +102,6 @@ static inline int make_partial(struct restore *restore, int parent)
     struct tool *tool = restore->tool;
     const struct entry *entry = &restore->stored.entry;
     char target[KEY_LENGTH_MAX + 1];
-    unlinkat(parent, tool->partial, 0);
     if (entry->kind == KIND_FILE) {
         int fd = openat(parent, tool->partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
@@ -324,7 +253,6 @@ static inline int restore_name(struct restore *restore, int parent, const char *
     tool->counts.linked++;
     if (tool->dry_run)
         return 1;
-    unlinkat(parent, tool->partial, 0);
     if (linkat(other, first_name, parent, tool->partial, 0) == 0 && put_in_place(restore, parent, name, there) == 0)
         return 1;
     tool->counts.linked--;
@@ -425,180 +353,6 @@ static inline int restore_pass(struct restore *restore, int is_late)
     return outcome;
 }
 
-/* A directory whose mode and time wait for what is below it. */
-struct open_directory {
-    struct open_directory *above;
-    struct entry entry;
-    size_t length;
-    char key[];
-};
-
-/* Gives the innermost directory that waits its mode and time. */
-static inline void finish_directory(struct restore *restore, struct open_directory **innermost)
-{
-    struct tool *tool = restore->tool;
-    struct open_directory *directory = *innermost;
-    struct stat stat;
-    size_t parent_end = parent_length(directory->key, directory->length);
-    const char *name = directory->key + (parent_end == 0 ? 0 : parent_end + 1);
-    int parent = open_parent(restore, directory->key, directory->length, 0);
-    /* What is not there or is something else was spoken of before. */
-    if (parent >= 0 && fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(stat.st_mode) &&
-        finish_metadata(tool, parent, name, &directory->entry) != 0)
-        pass_over(tool, directory->key, directory->length, "cannot set mode, owner and time: %s", strerror(errno));
-    *innermost = directory->above;
-    free(directory);
-}
-
-/*
- * The last pass. Directories come in order of their keys; one waits until a key comes that is behind all that can
- * be in it. So no more of them wait than there are on the way to one entry.
- */
-static inline int restore_directories(struct restore *restore)
-{
-    struct tool *tool = restore->tool;
-    struct stored *stored = &restore->stored;
-    struct open_directory *innermost = NULL;
-    int outcome = stored_begin(stored, tool->store, &tool->dataset, kind_names[KIND_DIRECTORY]);
-    while (outcome == 0 && !stored->is_end) {
-        while (innermost != NULL && compare_keys(innermost->key, innermost->length + 1, stored->key, stored->length) < 0 &&
-               (stored->length <= innermost->length || memcmp(innermost->key, stored->key, innermost->length + 1) != 0))
-            finish_directory(restore, &innermost);
-        if (stored->flaw == NULL && is_key_below(stored->key, stored->length)) {
-            struct open_directory *directory = malloc(sizeof *directory + stored->length + 2);
-            if (directory == NULL) {
-                say("out of memory");
-                outcome = -1;
-                break;
-            }
-            directory->above = innermost;
-            directory->entry = stored->entry;
-            directory->length = stored->length;
-            memcpy(directory->key, stored->key, stored->length);
-            memcpy(directory->key + stored->length, "/", 2);
-            innermost = directory;
-        }
-        outcome = stored_next(stored);
-    }
-    while (innermost != NULL)
-        finish_directory(restore, &innermost);
-    stored_finish(stored);
-    return outcome;
-}
-
-/* The root has the mode and the time that the dataset's own attributes say. */
-static inline int restore_root(struct restore *restore)
-{
-    struct tool *tool = restore->tool;
-    hsm_error *error = NULL;
-    hsm_dataset *dataset = NULL;
-    const hsm_attributes *attributes = NULL;
-    struct entry entry;
-    memset(&entry, 0, sizeof entry);
-    entry.kind = KIND_DIRECTORY;
-    if (hsm_dataset_open(tool->store, &tool->dataset, &dataset, &error) != HSM_STATUS_OK ||
-        hsm_dataset_attributes(dataset, &attributes, &error) != HSM_STATUS_OK) {
-        hsm_dataset_free(dataset);
-        return failed(error, "read the attributes of the dataset");
-    }
-    /* An archive that was never finished has none of them. */
-    if (get_common(attributes, &entry) == NULL && finish_metadata(tool, tool->root, ".", &entry) != 0)
-        say("cannot set mode, owner and time of %s: %s", tool->tree, strerror(errno));
-    hsm_dataset_free(dataset);
-    return 0;
-}
-
-/* Whether the dataset has a directory at a key: 1, 0, or -1 when the store failed. */
-static inline int is_stored_directory(const struct tool *tool, const char *key, size_t length)
-{
-    hsm_error *error = NULL;
-    hsm_id id;
-    hsm_object *object = NULL;
-    const hsm_attributes *attributes = NULL;
-    struct entry entry;
-    hsm_status status = hsm_key_find(tool->store, &tool->dataset, key, length, &id, &error);
-    if (status == HSM_STATUS_OK)
-        status = hsm_object_open(tool->store, &id, &object, &error);
-    if (status == HSM_STATUS_OK)
-        status = hsm_object_attributes(object, &attributes, &error);
-    int is_directory = status == HSM_STATUS_OK && entry_of_attributes(&entry, attributes) == NULL && entry.kind == KIND_DIRECTORY;
-    hsm_object_free(object);
-    if (status != HSM_STATUS_OK && status != HSM_STATUS_NOT_FOUND)
-        return failed(error, "look up a key");
-    hsm_error_free(error);
-    return is_directory;
-}
-
-/* Removes an entry of the target. A directory goes if all that was in it has gone. */
-static inline void delete_entry(struct restore *restore, int parent, const char *name, int is_directory)
-{
-    struct tool *tool = restore->tool;
-    const struct walk *walk = &restore->walk;
-    if (!tool->dry_run && unlinkat(parent, name, is_directory ? AT_REMOVEDIR : 0) != 0) {
-        if (!is_directory || (errno != ENOTEMPTY && errno != EEXIST))
-            pass_over(tool, walk->path, walk->length, "cannot delete it: %s", strerror(errno));
-        return;
-    }
-    note(tool, "delete", walk->path, walk->length);
-    tool->counts.removed++;
-}
-
-/* One step of the first pass. */
-static inline int delete_step(struct restore *restore, enum step step)
-{
-    struct tool *tool = restore->tool;
-    struct stored *stored = &restore->stored;
-    struct walk *walk = &restore->walk;
-    if (step == STEP_FAILED) {
-        say("out of memory");
-        return -1;
-    }
-    if (step == STEP_TROUBLE)
-        pass_over(tool, walk->path, walk->length, "%s", strerror(walk->trouble));
-    if (step == STEP_LEAVE) {
-        size_t end = parent_length(walk->path, walk->length);
-        int parent = place_go(&walk->place, walk->path, end, 0);
-        int stays = parent < 0 ? 1 : is_stored_directory(tool, walk->path, walk->length);
-        if (stays == 0)
-            delete_entry(restore, parent, walk->path + (end == 0 ? 0 : end + 1), 1);
-        return stays < 0 ? -1 : 0;
-    }
-    if (step != STEP_ENTRY)
-        return 0;
-    if (S_ISDIR(walk->stat.st_mode)) {
-        /* One that was restored without permissions must be opened again; the last pass sets them. */
-        if (!tool->dry_run && (walk->stat.st_mode & 0700) != 0700)
-            fchmodat(walk->parent, walk->name, 0700, AT_SYMLINK_NOFOLLOW);
-        return 0;
-    }
-    while (!stored->is_end && compare_keys(stored->key, stored->length, walk->path, walk->length) < 0)
-        if (stored_next(stored) != 0)
-            return -1;
-    if (stored->is_end || compare_keys(stored->key, stored->length, walk->path, walk->length) != 0)
-        delete_entry(restore, walk->parent, walk->name, 0);
-    return 0;
-}
-
-/*
- * The first pass, with --delete: target and dataset side by side, as when archiving. A directory that is in the way of
- * a file goes as well.
- */
-static inline int delete_others(struct restore *restore)
-{
-    struct tool *tool = restore->tool;
-    enum step step;
-    int outcome = stored_begin(&restore->stored, tool->store, &tool->dataset, NULL);
-    if (outcome == 0 && walk_begin(&restore->walk, tool->root) != 0) {
-        say("cannot read %s: %s", tool->tree, strerror(errno));
-        outcome = -1;
-    }
-    while (outcome == 0 && (step = walk_next(&restore->walk)) != STEP_END)
-        outcome = delete_step(restore, step);
-    walk_end(&restore->walk);
-    stored_finish(&restore->stored);
-    return outcome;
-}
-
 /* Makes the tree what the dataset is. Returns 0, or -1 when it was stopped half-way; that was said. */
 static inline int restore_tree(struct tool *tool)
 {
@@ -610,7 +364,7 @@ static inline int restore_tree(struct tool *tool)
     restore->tool = tool;
     place_init(&restore->place, tool->root);
     place_init(&restore->other, tool->root);
-    int outcome = tool->delete_others ? delete_others(restore) : 0;
+    int outcome = tool->delete_others ? delete_others(tool) : 0;
     if (outcome == 0)
         outcome = restore_pass(restore, 0);
     if (outcome == 0 && restore->has_late_names)
