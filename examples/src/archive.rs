@@ -1,7 +1,10 @@
 //! Puts the entries of a tree into a dataset.
 //!
+//! The format is that of `docs/datasets.md`, so that every other client can restore it:
+//!
 //! - a key is the path of an entry, as bytes: any name a file can have;
-//! - what `lstat` says becomes attributes (`type`, `mode`, `mtime_ns`, `target`);
+//! - what `lstat` says becomes attributes (`type`, `mode`, `mtime_ns`, `uid`, `gid`, `target`), those of the root
+//!   attributes of the dataset;
 //! - directories and symbolic links become objects without data;
 //! - a file with several names becomes one object with several keys: its bytes are stored once.
 //!
@@ -23,6 +26,9 @@ const SMALL_MAX: u64 = 64 << 10;
 const BATCH_LEN: usize = 1000;
 const BATCH_BYTES: u64 = 8 << 20;
 
+/// The version of the format, as the dataset says it.
+pub const TREE_FORMAT: (&str, &str) = ("tree_format", "1");
+
 /// What went in.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Archived {
@@ -38,12 +44,17 @@ pub struct Archived {
     pub bytes: u64,
 }
 
-/// Puts every entry of the tree at `root` under `prefix` and its path.
+/// Makes a dataset that holds a tree.
+pub fn create(store: &Store, name: &str) -> Result<DatasetId> {
+    let (format, version) = TREE_FORMAT;
+    Ok(store.create_dataset(name, &Attributes::from([(format.to_owned(), version.into())]))?)
+}
+
+/// Puts every entry of the tree at `root` under its path.
 pub fn archive(
     store: &Store,
     dataset: DatasetId,
     root: &Path,
-    prefix: &[u8],
     entries: &[Entry],
     progress: &mut show::Progress,
 ) -> Result<Archived> {
@@ -54,7 +65,7 @@ pub fn archive(
     let mut names: Vec<(ObjectId, Name)> = Vec::new();
 
     for entry in entries {
-        let name = Name { dataset, key: [prefix, b"/", &entry.path].concat() };
+        let name = Name { dataset, key: entry.path.clone() };
         progress.step(entry.size);
         archived.entries += 1;
         if let Some(id) = entry.hard_link.and_then(|inode| linked.get(&inode)) {
@@ -86,6 +97,9 @@ pub fn archive(
         pending.add_name(id, name)?;
     }
     pending.commit()?;
+    let top = Entry::look(root, Vec::new())?.ok_or("the root is no directory")?;
+    let updates = common(&top).into_iter().map(|(name, value)| (name, Some(value))).collect();
+    store.set_dataset_attributes(dataset, &updates)?;
     archived.batches = pending.committed;
     Ok(archived)
 }
@@ -97,15 +111,22 @@ fn attributes(entry: &Entry) -> Attributes {
         Kind::Directory => "directory",
         Kind::Symlink(_) => "symlink",
     };
-    let mut attributes = Attributes::from([
-        ("type".to_owned(), word.into()),
-        ("mode".to_owned(), format!("{:04o}", entry.mode).into()),
-        ("mtime_ns".to_owned(), entry.mtime_ns.to_string().into()),
-    ]);
+    let mut attributes = common(entry);
+    attributes.insert("type".to_owned(), word.into());
     if let Kind::Symlink(target) = &entry.kind {
         attributes.insert("target".to_owned(), target.clone());
     }
     attributes
+}
+
+/// What is said of the root too.
+fn common(entry: &Entry) -> Attributes {
+    Attributes::from([
+        ("mode".to_owned(), format!("{:04o}", entry.mode).into()),
+        ("mtime_ns".to_owned(), entry.mtime_ns.to_string().into()),
+        ("uid".to_owned(), entry.uid.to_string().into()),
+        ("gid".to_owned(), entry.gid.to_string().into()),
+    ])
 }
 
 /// A batch that is committed whenever it is full.

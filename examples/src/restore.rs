@@ -1,4 +1,4 @@
-//! Writes a dataset out as a tree again.
+//! Writes a dataset out as a tree again, by the rules of `docs/datasets.md`.
 //!
 //! Nothing is ever written outside the directory that is named: a key with `..` or a leading `/` is refused
 //! ([`path_of`]), and symbolic links are made last, so that no path leads through one.
@@ -13,12 +13,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use hsm_core::object::{DatasetId, Object, ObjectId};
+use hsm_core::object::{Attributes, DatasetId, ObjectId};
 use hsm_core::{GetOptions, Query, Store};
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 
+use crate::archive::TREE_FORMAT;
 use crate::{Result, show};
 
 /// The mode bits that are restored. Set-user-id and set-group-id are recorded, but a restored file belongs to
@@ -41,6 +42,10 @@ pub fn restore(
     root: &Path,
     progress: &mut show::Progress,
 ) -> Result<Restored> {
+    let (format, version) = TREE_FORMAT;
+    if store.dataset_by_id(dataset)?.attributes.get(format).map(Vec::as_slice) != Some(version.as_bytes()) {
+        return Err(format!("the dataset holds no tree of format {version}").into());
+    }
     fs::create_dir(root)?;
     let mut restored = Restored::default();
     let of_type = |word: &str| Query {
@@ -78,7 +83,7 @@ pub fn restore(
         let file = File::create_new(&path)?;
         store.get_to(object.id, &file, &GetOptions::default())?;
         drop(file);
-        set_metadata(&path, &object)?;
+        set_metadata(&path, &object.attributes)?;
         restored.bytes += object.size();
     }
 
@@ -86,16 +91,17 @@ pub fn restore(
         let (key, object) = item?;
         let path = path_of(root, &key)?;
         create_parent(&path)?;
-        symlink(std::ffi::OsStr::from_bytes(attribute(&object, "target")?), &path)?;
-        set_mtime(&path, &object)?;
+        symlink(std::ffi::OsStr::from_bytes(attribute(&object.attributes, "target")?), &path)?;
+        set_mtime(&path, &object.attributes)?;
         restored.entries += 1;
         progress.step(0);
     }
 
     // Keys are listed in order of their bytes: whatever is in a directory comes behind it.
     for (path, object) in directories.iter().rev() {
-        set_metadata(path, object)?;
+        set_metadata(path, &object.attributes)?;
     }
+    set_metadata(root, &store.dataset_by_id(dataset)?.attributes)?;
     Ok(restored)
 }
 
@@ -116,22 +122,23 @@ fn create_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
-fn set_metadata(path: &Path, object: &Object) -> Result<()> {
-    let mode = u32::from_str_radix(std::str::from_utf8(attribute(object, "mode")?)?, 8)?;
-    set_mtime(path, object)?;
+fn set_metadata(path: &Path, attributes: &Attributes) -> Result<()> {
+    let mode = u32::from_str_radix(std::str::from_utf8(attribute(attributes, "mode")?)?, 8)?;
+    set_mtime(path, attributes)?;
     Ok(fs::set_permissions(path, Permissions::from_mode(mode & MODE_MASK))?)
 }
 
 /// Sets the time of the last change, of a link itself where it is one.
-fn set_mtime(path: &Path, object: &Object) -> Result<()> {
-    let time_ns: i64 = std::str::from_utf8(attribute(object, "mtime_ns")?)?.parse()?;
-    let time = TimeSpec::new(time_ns.div_euclid(1_000_000_000), time_ns.rem_euclid(1_000_000_000));
+fn set_mtime(path: &Path, attributes: &Attributes) -> Result<()> {
+    let time_ns: i128 = std::str::from_utf8(attribute(attributes, "mtime_ns")?)?.parse()?;
+    let seconds = i64::try_from(time_ns.div_euclid(1_000_000_000))?;
+    let time = TimeSpec::new(seconds, time_ns.rem_euclid(1_000_000_000) as i64);
     Ok(utimensat(AT_FDCWD, path, &time, &time, UtimensatFlags::NoFollowSymlink)?)
 }
 
-fn attribute<'a>(object: &'a Object, name: &str) -> Result<&'a [u8]> {
-    let value = object.attributes.get(name);
-    value.map(Vec::as_slice).ok_or_else(|| format!("object {} has no attribute {name}", object.id).into())
+fn attribute<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a [u8]> {
+    let value = attributes.get(name);
+    value.map(Vec::as_slice).ok_or_else(|| format!("an entry has no attribute {name}").into())
 }
 
 #[cfg(test)]
@@ -149,12 +156,12 @@ mod tests {
 
     #[test]
     fn a_link_in_the_way_of_a_key_is_not_followed() {
-        use hsm_core::object::{Attributes, Name};
+        use hsm_core::object::Name;
         use hsm_core::{PutOptions, StoreOptions};
 
         let directory = tempfile::tempdir().unwrap();
         let store = Store::in_memory(&StoreOptions::new()).unwrap();
-        let dataset = store.create_dataset("hostile", &Attributes::new()).unwrap();
+        let dataset = crate::archive::create(&store, "hostile").unwrap();
         let options = |key: &[u8], word: &str| {
             let mut options = PutOptions::name(Name { dataset, key: key.to_vec() });
             options.attributes = [("type", word), ("mode", "0644"), ("mtime_ns", "0"), ("target", "..")]

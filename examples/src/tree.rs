@@ -30,8 +30,12 @@ pub struct Entry {
     pub kind: Kind,
     /// Permission bits.
     pub mode: u32,
-    /// When its content last changed, in nanoseconds since 1970.
-    pub mtime_ns: i64,
+    /// When its content last changed, in nanoseconds since 1970. File systems have times that 64 bits do not hold.
+    pub mtime_ns: i128,
+    /// The user that it belongs to.
+    pub uid: u32,
+    /// The group that it belongs to.
+    pub gid: u32,
     /// Length of a file in bytes; 0 for others.
     pub size: u64,
     /// Device and inode of a file that has several names.
@@ -89,7 +93,9 @@ impl Entry {
         Ok(Some(Self {
             path,
             mode: metadata.mode() & 0o7777,
-            mtime_ns: metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec(),
+            mtime_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+            uid: metadata.uid(),
+            gid: metadata.gid(),
             size: if is_file { metadata.len() } else { 0 },
             hard_link: (is_file && metadata.nlink() > 1).then(|| (metadata.dev(), metadata.ino())),
             kind,

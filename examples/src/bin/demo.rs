@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use hsm_core::journal::Change;
-use hsm_core::object::{Attributes, DatasetId, ObjectId, Position, TierConfig, TierIndex};
+use hsm_core::object::{DatasetId, ObjectId, Position, TierConfig, TierIndex};
 use hsm_core::{Page, Query, Store, StoreOptions};
 use hsm_examples::options::{HELP, Options};
 use hsm_examples::show::{self, Progress};
@@ -80,8 +80,8 @@ impl Drop for Work {
 
 /// A tree on its way through the store.
 struct Source {
-    /// What its keys begin with.
-    prefix: &'static str,
+    /// The name of its dataset.
+    name: &'static str,
     root: PathBuf,
     found: Found,
 }
@@ -92,14 +92,14 @@ fn tour(options: &Options, work: &Path) -> Result<bool> {
 
     let sources = look(options, work)?;
     let store_path = options.store.clone().unwrap_or_else(|| work.join("store"));
-    let (store, dataset) = open(&store_path)?;
-    put(&store, dataset, &sources)?;
-    make_cold(&store, dataset)?;
-    let some = recall_and_release(&store, dataset)?;
+    let store = open(&store_path)?;
+    let datasets = put(&store, &sources)?;
+    make_cold(&store)?;
+    let some = recall_and_release(&store)?;
     verify(&store, &some)?;
     follow(&store)?;
     let store = reopen(store, &store_path)?;
-    let differences = restore_and_compare(&store, dataset, &sources, &work.join("restored"))?;
+    let differences = restore_and_compare(&store, &datasets, &sources, work)?;
     store.close()?;
 
     let entries: usize = sources.iter().map(|source| source.found.entries.len()).sum();
@@ -124,9 +124,9 @@ fn look(options: &Options, work: &Path) -> Result<Vec<Source>> {
     made_up::make(&made_up)?;
 
     let mut sources = Vec::new();
-    for (prefix, root) in [("tree", root), ("made-up", made_up)] {
+    for (name, root) in [("tree", root), ("made-up", made_up)] {
         let found = tree::walk(&root, BOUNDS)?;
-        sources.push(Source { prefix, root, found });
+        sources.push(Source { name, root, found });
     }
     let row = |source: &Source| {
         let found = &source.found;
@@ -149,17 +149,16 @@ fn look(options: &Options, work: &Path) -> Result<Vec<Source>> {
 }
 
 /// Chapter 2: a store is a directory; opening it makes it. There is nothing to install or to start.
-fn open(path: &Path) -> Result<(Store, DatasetId)> {
+fn open(path: &Path) -> Result<Store> {
     show::heading(2, "Open a store");
     let tiers = [(FAST, "fast"), (DISK, "disk"), (ARCHIVE, "archive")]
         .map(|(index, name)| TierConfig { name: name.to_owned(), ..tier(index) })
         .into();
     let store = Store::open(path, &StoreOptions::new().create_new(true).tiers(tiers))?;
-    let dataset = store.create_dataset("demo", &Attributes::new())?;
     say!("  {}", store.directory().display());
     say!("  Three tiers, from hot to cold. Here each is a directory of the store; in earnest, each");
     say!("  would be a file system of its own.");
-    Ok((store, dataset))
+    Ok(store)
 }
 
 fn tier(index: TierIndex) -> TierConfig {
@@ -167,18 +166,19 @@ fn tier(index: TierIndex) -> TierConfig {
 }
 
 /// Chapter 3: small files go in by the batch, large ones are streamed. All of it is durable.
-fn put(store: &Store, dataset: DatasetId, sources: &[Source]) -> Result<()> {
+fn put(store: &Store, sources: &[Source]) -> Result<Vec<DatasetId>> {
     show::heading(3, "Put every entry, as an object with a key");
-    let mut rows = Vec::new();
+    let (mut rows, mut datasets) = (Vec::new(), Vec::new());
     for source in sources {
+        let dataset = archive::create(store, source.name)?;
+        datasets.push(dataset);
         let begun = Instant::now();
         let entries = &source.found.entries;
         let mut progress = Progress::new("put", entries.len() as u64);
-        let prefix = source.prefix.as_bytes();
-        let archived = archive::archive(store, dataset, &source.root, prefix, entries, &mut progress)?;
+        let archived = archive::archive(store, dataset, &source.root, entries, &mut progress)?;
         drop(progress);
         rows.push(vec![
-            format!("{}/", source.prefix),
+            source.name.to_owned(),
             archived.entries.to_string(),
             archived.small_files.to_string(),
             archived.batches.to_string(),
@@ -186,9 +186,10 @@ fn put(store: &Store, dataset: DatasetId, sources: &[Source]) -> Result<()> {
             show::rate(archived.entries, archived.bytes, begun.elapsed()),
         ]);
     }
-    show::table(&["keys", "entries", "small files", "batches", "large files", "took"], &rows);
+    show::table(&["dataset", "entries", "small files", "batches", "large files", "took"], &rows);
     say!("");
-    print_tiers(store)
+    print_tiers(store)?;
+    Ok(datasets)
 }
 
 fn print_tiers(store: &Store) -> Result<()> {
@@ -208,10 +209,10 @@ fn print_tiers(store: &Store) -> Result<()> {
 
 /// Chapter 4: each page of a listing is moved as a whole: copied, synced, read back, committed. Only then
 /// does the copy on the hot tier go.
-fn make_cold(store: &Store, dataset: DatasetId) -> Result<()> {
+fn make_cold(store: &Store) -> Result<()> {
     show::heading(4, "Move everything to the archive");
     let begun = Instant::now();
-    let on_fast = Query { tier: Some(FAST), ..Query::dataset(dataset) };
+    let on_fast = Query::tier(FAST);
     let mut progress = Progress::new("moved", store.tier(FAST)?.objects);
     let (mut objects, mut bytes, mut after) = (0, 0, None);
     loop {
@@ -235,15 +236,15 @@ fn make_cold(store: &Store, dataset: DatasetId) -> Result<()> {
     print_tiers(store)
 }
 
-/// The objects of a page with their sizes: one with two keys is listed twice, and counts once.
+/// The objects of a page with their sizes.
 fn objects_of(page: &Page) -> BTreeMap<ObjectId, u64> {
     page.items.iter().map(|(_, object)| (object.id, object.size())).collect()
 }
 
 /// Chapter 5: copies come and go, but never the last one.
-fn recall_and_release(store: &Store, dataset: DatasetId) -> Result<Vec<ObjectId>> {
+fn recall_and_release(store: &Store) -> Result<Vec<ObjectId>> {
     show::heading(5, "Recall some, release some");
-    let on_archive = Query { tier: Some(ARCHIVE), size_min: Some(1), ..Query::dataset(dataset) };
+    let on_archive = Query { size_min: Some(1), ..Query::tier(ARCHIVE) };
     let page = store.page(&on_archive, None, PAGE_LEN)?;
     let ids: Vec<ObjectId> = objects_of(&page).into_keys().take(SOME).collect();
 
@@ -337,33 +338,37 @@ fn reopen(store: Store, path: &Path) -> Result<Store> {
 /// Chapter 9: out it comes, each byte checked on the way, and nothing outside the directory that was named.
 fn restore_and_compare(
     store: &Store,
-    dataset: DatasetId,
+    datasets: &[DatasetId],
     sources: &[Source],
-    target: &Path,
+    work: &Path,
 ) -> Result<usize> {
-    show::heading(9, "Restore into a new directory, and compare");
-    let keys = store.dataset_by_id(dataset)?.keys;
-    let begun = Instant::now();
-    let mut progress = Progress::new("restored", keys);
-    let restored = restore::restore(store, dataset, target, &mut progress)?;
-    drop(progress);
-    let rate = show::rate(restored.entries, restored.bytes, begun.elapsed());
-    say!("  {} entries in {rate}\n", restored.entries);
+    show::heading(9, "Restore into new directories, and compare");
+    let target = |source: &Source| work.join(format!("{} restored", source.name));
+    let mut entries = 0;
+    for (dataset, source) in datasets.iter().zip(sources) {
+        let begun = Instant::now();
+        let mut progress = Progress::new("restored", store.dataset_by_id(*dataset)?.keys);
+        let restored = restore::restore(store, *dataset, &target(source), &mut progress)?;
+        drop(progress);
+        let rate = show::rate(restored.entries, restored.bytes, begun.elapsed());
+        say!("  {}: {} entries in {rate}", source.name, restored.entries);
+        entries += restored.entries as usize;
+    }
+    say!("");
 
     let mut rows = Vec::new();
     let mut differ = 0;
     for source in sources {
         let entries = &source.found.entries;
         let mut progress = Progress::new("compared", entries.len() as u64);
-        let differences =
-            compare::compare(&source.root, &target.join(source.prefix), entries, &mut progress)?;
+        let differences = compare::compare(&source.root, &target(source), entries, &mut progress)?;
         drop(progress);
         for line in differences.iter().take(20) {
-            say!("  {}/{line}", source.prefix);
+            say!("  {}/{line}", source.name);
         }
         differ += differences.len();
         rows.push(vec![
-            format!("{}/", source.prefix),
+            source.name.to_owned(),
             entries.len().to_string(),
             show::size(source.found.bytes()),
             differences.len().to_string(),
@@ -372,5 +377,5 @@ fn restore_and_compare(
     show::table(&["compared", "entries", "size", "differences"], &rows);
     say!("  Compared: kinds, bytes, modes, times to the nanosecond, targets of links, hard links.");
     let expected: usize = sources.iter().map(|source| source.found.entries.len()).sum();
-    Ok(differ + expected.abs_diff(restored.entries as usize))
+    Ok(differ + expected.abs_diff(entries))
 }
