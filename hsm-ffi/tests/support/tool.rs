@@ -1,0 +1,44 @@
+//! Runs compilers, programs and tools, and says what they said when one fails.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How long one program may take before it counts as hung, in seconds.
+const TIME_S_MAX: &str = "900";
+
+/// The repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// The compiler for a language, as make would choose it.
+pub(crate) fn compiler(variable: &str, default: &str) -> Command {
+    let name = std::env::var(variable).ok().filter(|name| !name.is_empty());
+    Command::new(name.as_deref().unwrap_or(default))
+}
+
+/// A program, stopped when it hangs.
+pub(crate) fn program(path: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=10", TIME_S_MAX]).arg(path);
+    command
+}
+
+/// Whether a tool is there. In CI it has to be, so there the answer is yes, and the test fails for lack of it.
+pub(crate) fn is_there(tool: &str) -> bool {
+    std::env::var_os("CI").is_some() || Command::new(tool).arg("--version").output().is_ok()
+}
+
+/// What a command prints, or all that it said when it failed.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("cannot run {command:?}: {error}"))?;
+    let out = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        return Ok(out.into_owned());
+    }
+    let err = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?}\nended with {}\n{out}{err}", output.status))
+}
