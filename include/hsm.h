@@ -889,8 +889,8 @@ hsm_status hsm_store_open(const char *path,
                           hsm_error **error_out);
 
 /**
- * Closes a store: relaxed changes become durable, and what could not be removed before is. A second close
- * does nothing. Callable while other threads use the store: their calls end, or answer HSM_STATUS_CLOSED.
+ * Closes a store: relaxed changes become durable, and what could not be removed before is. Callable while
+ * other threads use the store: their calls end, or answer HSM_STATUS_CLOSED, as a second close does.
  *
  * @return what went wrong, if something did; the handle is closed all the same
  */
@@ -997,12 +997,6 @@ hsm_status hsm_store_reconcile(const hsm_store *store,
                                size_t found_size,
                                hsm_error **error_out);
 
-/**
- * Panics inside a call on `store`, as a bug would. Only in builds for tests.
- */
-hsm_status hsm_testing_panic(const hsm_store *store,
-                             hsm_error **error_out);
-
 
 /*
  * PROGRESS
@@ -1103,7 +1097,7 @@ typedef struct hsm_progress_callback {
    * from sizeof(hsm_progress). Returns 0 to go on.
    */
   int32_t (*call)(void *user_data,
-                  const struct hsm_progress *progress,
+                  const hsm_progress *progress,
                   size_t size);
   /**
    * Passed to each call.
@@ -1127,7 +1121,7 @@ typedef struct hsm_progress_callback {
  * @param watched_out  the second handle; NULL on failure. Free it with hsm_store_free()
  */
 hsm_status hsm_store_with_progress(const hsm_store *store,
-                                   struct hsm_progress_callback callback,
+                                   hsm_progress_callback callback,
                                    hsm_store **watched_out,
                                    hsm_error **error_out);
 
@@ -3210,8 +3204,8 @@ typedef struct hsm_event_info {
  *
  * @param info_size  sizeof(hsm_event_info)
  */
-hsm_status hsm_event_stat(const struct hsm_event *event,
-                          struct hsm_event_info *info_out,
+hsm_status hsm_event_stat(const hsm_event *event,
+                          hsm_event_info *info_out,
                           size_t info_size,
                           hsm_error **error_out);
 
@@ -3222,7 +3216,7 @@ hsm_status hsm_event_stat(const struct hsm_event *event,
  * @param copy_size  sizeof(hsm_copy_info)
  * @return HSM_STATUS_END behind the last
  */
-hsm_status hsm_event_copy_at(const struct hsm_event *event,
+hsm_status hsm_event_copy_at(const hsm_event *event,
                              size_t index,
                              hsm_copy_info *copy_out,
                              size_t copy_size,
@@ -3237,7 +3231,7 @@ hsm_status hsm_event_copy_at(const struct hsm_event *event,
  * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
  * @return HSM_STATUS_END behind the last
  */
-hsm_status hsm_event_digest_at(const struct hsm_event *event,
+hsm_status hsm_event_digest_at(const hsm_event *event,
                                size_t index,
                                char *buffer,
                                size_t buffer_size,
@@ -3247,7 +3241,7 @@ hsm_status hsm_event_digest_at(const struct hsm_event *event,
 /**
  * The attributes that an event sets and removes; none at all for kinds without. They live as long as the event.
  */
-hsm_status hsm_event_attributes(const struct hsm_event *event,
+hsm_status hsm_event_attributes(const hsm_event *event,
                                 const hsm_attributes **attributes_out,
                                 hsm_error **error_out);
 
@@ -3258,7 +3252,7 @@ hsm_status hsm_event_attributes(const struct hsm_event *event,
  * @param key_length_out  in bytes
  * @return HSM_STATUS_END where there is none
  */
-hsm_status hsm_event_key(const struct hsm_event *event,
+hsm_status hsm_event_key(const hsm_event *event,
                          const uint8_t **key_out,
                          size_t *key_length_out,
                          hsm_error **error_out);
@@ -3270,7 +3264,7 @@ hsm_status hsm_event_key(const struct hsm_event *event,
  * @param name_length_out  in bytes
  * @return HSM_STATUS_END where there is none
  */
-hsm_status hsm_event_name(const struct hsm_event *event,
+hsm_status hsm_event_name(const hsm_event *event,
                           const uint8_t **name_out,
                           size_t *name_length_out,
                           hsm_error **error_out);
@@ -3283,7 +3277,7 @@ hsm_status hsm_event_name(const struct hsm_event *event,
  * @param value_length_out  in bytes
  * @return HSM_STATUS_END where there is none
  */
-hsm_status hsm_event_value(const struct hsm_event *event,
+hsm_status hsm_event_value(const hsm_event *event,
                            const uint8_t **value_out,
                            size_t *value_length_out,
                            hsm_error **error_out);
@@ -3296,7 +3290,7 @@ hsm_status hsm_event_value(const struct hsm_event *event,
  * @param settings_out  gets the settings as a handle, free it with hsm_tier_settings_free(); may be NULL
  * @return HSM_STATUS_END for an event of another kind
  */
-hsm_status hsm_event_tier(const struct hsm_event *event,
+hsm_status hsm_event_tier(const hsm_event *event,
                           hsm_tier_info *info_out,
                           size_t info_size,
                           hsm_tier_settings **settings_out,
@@ -3338,7 +3332,7 @@ typedef struct hsm_feed hsm_feed;
  */
 hsm_status hsm_feed_open(const hsm_store *store,
                          const hsm_position *after,
-                         struct hsm_feed **feed_out,
+                         hsm_feed **feed_out,
                          hsm_error **error_out);
 
 /**
@@ -3350,21 +3344,21 @@ hsm_status hsm_feed_open(const hsm_store *store,
  *         HSM_STATUS_INVALID when the position it began at is none of this store, HSM_STATUS_CORRUPT when the
  *         journal is damaged there, HSM_STATUS_CLOSED after hsm_store_close()
  */
-hsm_status hsm_feed_next(struct hsm_feed *feed,
+hsm_status hsm_feed_next(hsm_feed *feed,
                          const hsm_event **event_out,
                          hsm_error **error_out);
 
 /**
  * The position of the last event that was handed out, or the one that the feed began behind.
  */
-hsm_status hsm_feed_position(const struct hsm_feed *feed,
+hsm_status hsm_feed_position(const hsm_feed *feed,
                              hsm_position *position_out,
                              hsm_error **error_out);
 
 /**
  * Frees a feed, and what it lent. NULL is fine.
  */
-void hsm_feed_free(struct hsm_feed *feed);
+void hsm_feed_free(hsm_feed *feed);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -69,10 +69,12 @@ fn declarations(module: &str) -> String {
         documentation_style: cbindgen::DocumentationStyle::Doxy,
         line_length: 100,
         usize_is_size_t: true,
-        export: cbindgen::ExportConfig { include: types(&source(module)),
+        export: cbindgen::ExportConfig {
+            include: types(&source(module)),
             // In builds for tests only.
             exclude: vec!["hsm_testing_panic".to_owned()],
-            ..Default::default() },
+            ..Default::default()
+        },
         function: cbindgen::FunctionConfig { args: cbindgen::Layout::Vertical, ..Default::default() },
         ..Default::default()
     };

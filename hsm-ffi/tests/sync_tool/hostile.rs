@@ -19,7 +19,8 @@ impl Hostile<'_> {
     /// Puts an entry with the attributes of a sound one, but for those given; an empty value leaves one out.
     fn put(&self, key: &[u8], kind: &str, attributes: &[(&str, &[u8])]) {
         let mut options = PutOptions::name(Name { dataset: self.dataset, key: key.to_vec() });
-        let sound = [("type", kind), ("mode", "4755"), ("mtime_ns", "1000000001"), ("uid", "0"), ("gid", "0")];
+        let sound =
+            [("type", kind), ("mode", "4755"), ("mtime_ns", "1000000001"), ("uid", "0"), ("gid", "0")];
         for (name, value) in sound {
             options.attributes.insert(name.to_owned(), value.into());
         }
@@ -97,7 +98,8 @@ fn keys_that_lead_outside_are_refused_and_the_rest_is_restored() {
         let deletes = options == ["--delete"];
         assert_eq!(restored.code, 3, "{}", restored.err);
         assert_same(&before, &snapshot(&scene.path("outside")));
-        let beside: Vec<_> = fs::read_dir(scene.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let beside: Vec<_> =
+            fs::read_dir(scene.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(beside.len(), 3, "the store, the target and the outside: {beside:?}");
         for key in ["sound", "..sound/...", "no directory has an entry here/sound", "file"] {
             assert_eq!(fs::read(scene.path("target").join(key)).unwrap(), b"evil", "{key}");
@@ -156,7 +158,8 @@ fn entries_that_make_no_sense_are_refused_and_the_rest_is_restored() {
         let refused = format!("{key}: refused: no entry of a tree, its attribute {name}");
         assert!(restored.err.contains(&refused), "{key}: {}", restored.err);
     }
-    let names: Vec<_> = fs::read_dir(scene.path("target")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(scene.path("target")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["sound"]);
     assert_eq!(snapshot(&scene.path("target"))[&b"sound"[..]].mtime, (-1, 999_999_999));
 

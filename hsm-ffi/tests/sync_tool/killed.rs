@@ -26,7 +26,11 @@ fn make(root: &Path, numbers: &mut Numbers) {
     for number in 0..600 {
         let directory = root.join(format!("{}/{}", numbers.below(7), numbers.below(5)));
         fs::create_dir_all(&directory).unwrap();
-        fs::write(directory.join(format!("file {number}")), vec![number as u8; numbers.below(30_000) as usize]).unwrap();
+        fs::write(
+            directory.join(format!("file {number}")),
+            vec![number as u8; numbers.below(30_000) as usize],
+        )
+        .unwrap();
     }
     for number in 0..4 {
         fs::write(root.join(format!("large {number}")), vec![number; 3_000_000]).unwrap();
@@ -37,7 +41,8 @@ fn make(root: &Path, numbers: &mut Numbers) {
 
 /// Changes, removes and replaces parts of it.
 fn change(root: &Path, numbers: &mut Numbers) {
-    let files: Vec<_> = snapshot(root).into_iter().filter(|(_, entry)| entry.kind == "file").map(|(path, _)| path).collect();
+    let files: Vec<_> =
+        snapshot(root).into_iter().filter(|(_, entry)| entry.kind == "file").map(|(path, _)| path).collect();
     for path in files {
         let path = hsm_examples::tree::join(root, &path);
         match numbers.below(8) {
@@ -65,10 +70,18 @@ fn time(run: impl FnOnce()) -> Duration {
 }
 
 /// Kills runs at moments of `whole`, the time that a run takes.
-fn kill_many(scene: &Scene, command: &str, tree: &str, options: &[&str], whole: Duration, numbers: &mut Numbers) -> u32 {
+fn kill_many(
+    scene: &Scene,
+    command: &str,
+    tree: &str,
+    options: &[&str],
+    whole: Duration,
+    numbers: &mut Numbers,
+) -> u32 {
     let mut killed = 0;
     for _ in 0..KILLS {
-        let mut child = scene.command(command, tree, options).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut child =
+            scene.command(command, tree, options).stdout(std::process::Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_nanos(numbers.below(whole.as_nanos() as u64)));
         child.kill().unwrap();
         killed += u32::from(child.wait().unwrap().code().is_none());

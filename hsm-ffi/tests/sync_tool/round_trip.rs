@@ -29,7 +29,11 @@ fn a_tree_with_every_odd_name_and_type_comes_back_as_it_was() {
 
     let archived = scene.run("archive", "tree", &[]).exited(3);
     assert_eq!(archived.count("passed_over"), left.count, "{}", archived.err);
-    assert!(archived.err.contains("special/socket: sockets and devices are not archived"), "{}", archived.err);
+    assert!(
+        archived.err.contains("special/socket: sockets and devices are not archived"),
+        "{}",
+        archived.err
+    );
     assert!(archived.err.contains("File name too long"), "{}", archived.err);
     assert_eq!(archived.count("entries"), before.len() as u64 - 1 + left.count - 2, "{}", archived.out);
     scene.check_store();
@@ -82,7 +86,17 @@ fn who_is_not_root_is_told_what_cannot_be_read_and_gets_the_rest() {
         }
     };
     give(&scene.path(""));
-    for entry in ["", "open", "closed", "sealed", "sealed/inside", "unlisted", "unlisted/inside", "read-only", "read-only/inside"] {
+    for entry in [
+        "",
+        "open",
+        "closed",
+        "sealed",
+        "sealed/inside",
+        "unlisted",
+        "unlisted/inside",
+        "read-only",
+        "read-only/inside",
+    ] {
         give(&scene.path("tree").join(entry));
     }
     let run = |command: &str, tree: &str, options: &[&str]| {
@@ -106,7 +120,11 @@ fn who_is_not_root_is_told_what_cannot_be_read_and_gets_the_rest() {
     let synced = run("sync", "tree", &["--compare"]).exited(3);
     assert_eq!(synced.count("removed"), 0, "{}", synced.err);
     assert_eq!(synced.count("passed_over"), 3, "{}", synced.err);
-    for name in ["closed: cannot read it: Permission denied", "sealed/: Permission denied", "unlisted/: Permission denied"] {
+    for name in [
+        "closed: cannot read it: Permission denied",
+        "sealed/: Permission denied",
+        "unlisted/: Permission denied",
+    ] {
         assert!(synced.err.contains(name), "{}", synced.err);
     }
 
@@ -119,7 +137,10 @@ fn who_is_not_root_is_told_what_cannot_be_read_and_gets_the_rest() {
     assert_eq!([mode("closed"), mode("sealed"), mode("unlisted"), mode("read-only")], [0, 0, 0o311, 0o555]);
     for name in ["sealed", "unlisted", "read-only"] {
         fs::set_permissions(scene.path("restored").join(name), fs::Permissions::from_mode(0o700)).unwrap();
-        assert_eq!(fs::read(scene.path("restored").join(name).join("inside")).unwrap(), format!("{name}/inside").as_bytes());
+        assert_eq!(
+            fs::read(scene.path("restored").join(name).join("inside")).unwrap(),
+            format!("{name}/inside").as_bytes()
+        );
     }
 }
 
@@ -161,7 +182,9 @@ fn large_mib() -> usize {
 #[test]
 fn of_many_small_files_only_the_hundredth_part_that_changed_is_sent_again() {
     let scene = Scene::new();
-    let path = |number: usize| scene.path("tree").join(format!("{}/{}", number % 97, number % 89)).join(number.to_string());
+    let path = |number: usize| {
+        scene.path("tree").join(format!("{}/{}", number % 97, number % 89)).join(number.to_string())
+    };
     for number in 0..files() {
         fs::create_dir_all(path(number).parent().unwrap()).unwrap();
         fs::write(path(number), format!("{number} ").repeat(number % 500)).unwrap();
@@ -196,7 +219,11 @@ fn ten_large_files_come_back_and_one_that_changed_is_sent_again() {
         fs::write(path(number), block.repeat(large_mib())).unwrap();
     }
     println!("archive {}", scene.run("archive", "tree", &[]).exited(0).out);
-    fs::OpenOptions::new().append(true).open(path(3)).and_then(|mut file| std::io::Write::write_all(&mut file, b"more")).unwrap();
+    fs::OpenOptions::new()
+        .append(true)
+        .open(path(3))
+        .and_then(|mut file| std::io::Write::write_all(&mut file, b"more"))
+        .unwrap();
     let synced = scene.run("sync", "tree", &[]).exited(0);
     assert_eq!((synced.count("files"), synced.count("bytes")), (1, (large_mib() as u64) << 20 | 4));
     println!("restore {}", scene.run("restore", "restored", &[]).exited(0).out);

@@ -38,7 +38,11 @@ pub(crate) fn program(name: &str) -> PathBuf {
             compiler.arg("-std=c99").args(WARNINGS).args(["-O2", "-g"]);
             compiler.arg("-I").arg(tool::repository().join("include"));
             compiler.arg("-o").arg(directory.join(name)).arg(source);
-            compiler.arg("-L").arg(&libraries).arg("-lhsm").arg(format!("-Wl,-rpath,{}", libraries.display()));
+            compiler
+                .arg("-L")
+                .arg(&libraries)
+                .arg("-lhsm")
+                .arg(format!("-Wl,-rpath,{}", libraries.display()));
             tool::output(&mut compiler).unwrap();
         }
         directory

@@ -43,7 +43,8 @@ impl Walk {
     /// Each directory is reached by its descriptor, so no path is long.
     fn directory(&mut self, directory: &File, path: &[u8]) {
         let here = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
-        let mut names: Vec<_> = fs::read_dir(&here).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(&here).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         for name in names {
             let below = if path.is_empty() { name.as_bytes().to_vec() } else { join(path, name.as_bytes()) };
@@ -73,8 +74,9 @@ impl Walk {
         } else {
             "special"
         };
-        let same_as = (kind == "file" && metadata.nlink() > 1)
-            .then(|| self.inodes.entry((metadata.dev(), metadata.ino())).or_insert_with(|| path.to_vec()).clone());
+        let same_as = (kind == "file" && metadata.nlink() > 1).then(|| {
+            self.inodes.entry((metadata.dev(), metadata.ino())).or_insert_with(|| path.to_vec()).clone()
+        });
         Entry {
             kind,
             mode: metadata.mode() & 0o7777,

@@ -44,7 +44,12 @@ fn what_is_removed_leaves_the_dataset_and_can_be_brought_back() {
     fs::remove_dir_all(scene.path("tree/a")).unwrap();
     fs::remove_file(scene.path("tree/z")).unwrap();
     let synced = scene.run("sync", "tree", &[]).exited(0);
-    assert_eq!(counts(&synced), [0, 0, 1, 0, 5], "the root's time is new, and five entries went: {}", synced.out);
+    assert_eq!(
+        counts(&synced),
+        [0, 0, 1, 0, 5],
+        "the root's time is new, and five entries went: {}",
+        synced.out
+    );
     assert_archived(&scene);
 
     let store = scene.store();
@@ -90,7 +95,11 @@ fn what_became_another_type_is_that_type_afterwards() {
     // A directory that is not empty is not removed for a file, unless that was asked for.
     let refused = scene.run("restore", "target", &[]).exited(3);
     assert_eq!(refused.count("passed_over"), 4, "{}", refused.err);
-    assert!(refused.err.contains("full to file: cannot put it in place: Directory not empty"), "{}", refused.err);
+    assert!(
+        refused.err.contains("full to file: cannot put it in place: Directory not empty"),
+        "{}",
+        refused.err
+    );
     scene.run("restore", "target", &["--delete"]).exited(0);
     assert_same(&without_owner(snapshot(&scene.path("tree"))), &snapshot(&scene.path("target")));
 }
@@ -171,12 +180,12 @@ fn names_of_files_come_apart_and_together() {
     scene.run("archive", "tree", &[]).exited(0);
     assert_archived(&scene);
     let steps: [&dyn Fn(); 9] = [
-        &|| copy("b", "c"),                            // One name becomes a file of its own, as large and old.
-        &|| copy("b", "b"),                            // The first name does.
-        &|| link("single", "m"),                       // A first name becomes another file's.
-        &|| link("n", "a"),                            // A name before the first.
-        &|| fs::remove_file(at("n")).unwrap(),         // The first name goes.
-        &|| link("b", "d/b"),                          // A file becomes a name of another.
+        &|| copy("b", "c"),      // One name becomes a file of its own, as large and old.
+        &|| copy("b", "b"),      // The first name does.
+        &|| link("single", "m"), // A first name becomes another file's.
+        &|| link("n", "a"),      // A name before the first.
+        &|| fs::remove_file(at("n")).unwrap(), // The first name goes.
+        &|| link("b", "d/b"),    // A file becomes a name of another.
         &|| fs::write(at("a"), "bytes of a").unwrap(), // All names show new bytes.
         &|| fs::rename(at("a"), at("zz")).unwrap(),
         &|| {

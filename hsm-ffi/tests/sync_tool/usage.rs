@@ -28,7 +28,11 @@ fn a_wrong_command_line_is_said_and_exits_with_2() {
     ];
     for arguments in cases {
         let said = run("sync_tool", arguments).exited(2);
-        assert!(said.err.starts_with("sync_tool: ") && said.err.ends_with("; see sync_tool --help\n"), "{}", said.err);
+        assert!(
+            said.err.starts_with("sync_tool: ") && said.err.ends_with("; see sync_tool --help\n"),
+            "{}",
+            said.err
+        );
         assert_eq!(said.out, "");
     }
     assert!(!scene.path("store").exists());
@@ -47,7 +51,10 @@ fn what_fails_is_said_and_exits_with_1() {
     assert!(!scene.path("store").exists(), "and no dry run does");
     fs::create_dir(scene.path("full")).unwrap();
     fs::write(scene.path("full/file"), "").unwrap();
-    let said = run("sync_tool", ["archive", "--store", scene.path("full").to_str().unwrap(), "--dataset", "d", "/tmp"]);
+    let said = run(
+        "sync_tool",
+        ["archive", "--store", scene.path("full").to_str().unwrap(), "--dataset", "d", "/tmp"],
+    );
     assert!(said.exited(1).err.contains("not an hsm store"));
 
     scene.run("archive", "tree", &[]).exited(0);
@@ -101,7 +108,14 @@ fn a_list_names_each_entry_and_no_name_reaches_the_terminal_as_it_is() {
         run("sync_tool", arguments.iter().chain(options)).exited(0)
     };
     let text = list(&[]).out;
-    for shown in [" plain\n", "\\x1b[2Jbell\\x07\\n\n", "\\xc2\\x9b31m\n", " ä\\\\\n", "\\xff\\xfe\n", " link -> to\\n\n"] {
+    for shown in [
+        " plain\n",
+        "\\x1b[2Jbell\\x07\\n\n",
+        "\\xc2\\x9b31m\n",
+        " ä\\\\\n",
+        "\\xff\\xfe\n",
+        " link -> to\\n\n",
+    ] {
         assert!(text.contains(shown), "{shown:?} in {text}");
     }
     let mut keys = Vec::new();
@@ -123,7 +137,12 @@ fn under_valgrind_nothing_is_wrong() {
     let run = |command: &str, tree: &str, options: &[&str], code: i32| {
         let tool = scene.command(command, tree, options);
         let mut valgrind = crate::tool::program("valgrind");
-        valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect"]);
+        valgrind.args([
+            "--quiet",
+            "--error-exitcode=99",
+            "--leak-check=full",
+            "--errors-for-leak-kinds=definite,indirect",
+        ]);
         valgrind.arg(program("sync_tool")).args(tool.get_args());
         crate::run::Said::of(&valgrind.output().unwrap()).exited(code)
     };
