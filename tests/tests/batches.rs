@@ -21,6 +21,9 @@ fn fill(batch: &mut Batch, mut add: impl FnMut(&mut Batch) -> Result<()>) -> (us
     panic!("10 000 changes of any size fit");
 }
 
+/// Adds something to a batch.
+type Add<'a> = dyn FnMut(&mut Batch) -> Result<()> + 'a;
+
 #[test]
 fn attributes_count_in_what_a_batch_holds() {
     let fixture = Fixture::new();
@@ -31,7 +34,7 @@ fn attributes_count_in_what_a_batch_holds() {
         id += 1;
         ObjectId([id; 16])
     };
-    let adds: [&mut dyn FnMut(&mut Batch) -> Result<()>; 3] = [
+    let adds: [&mut Add<'_>; 3] = [
         &mut |batch| batch.put_empty(&with_attributes),
         &mut |batch| batch.put(b"x", &with_attributes),
         &mut |batch| batch.set_attributes(next(), updates.clone()),

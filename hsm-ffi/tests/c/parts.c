@@ -105,7 +105,7 @@ int main(int argc, char **argv)
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        execl("/proc/self/exe", argv[0], "join", directory, token_path, receipt_path, (char *)NULL);
+        execl(argv[0], argv[0], "join", directory, token_path, receipt_path, (char *)NULL);
         _exit(127);
     }
     first_length = write_part(parts, 0, 'f', FIRST, first, sizeof first);

@@ -41,7 +41,7 @@ pub(crate) fn exports(library: &Path) -> Vec<String> {
 pub(crate) fn declared() -> Vec<String> {
     let header = std::fs::read_to_string(repository().join("include/hsm.h")).unwrap();
     let starts = header.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()));
-    let names = starts.filter_map(|line| line.split_once("(").map(|(before, _)| before));
+    let names = starts.filter_map(|line| line.split_once('(').map(|(before, _)| before));
     let names = names.map(|before| before.rsplit([' ', '*']).next().unwrap().to_owned());
     names.filter(|name| name.starts_with("hsm_")).collect()
 }

@@ -158,17 +158,17 @@ fn deep(root: &Path, left: &mut Left) {
         directory = make_below(&directory, &name);
         path = crate::snapshot::join(&path, name.as_bytes());
     }
-    let room = KEY_LENGTH_MAX - path.len() - 1;
-    for (letter, length) in [("f", room - 1), ("g", room), ("h", room + 1)] {
+    let longest_name = KEY_LENGTH_MAX - path.len() - 1;
+    for (letter, length) in [("f", longest_name - 1), ("g", longest_name), ("h", longest_name + 1)] {
         let name = letter.repeat(length);
         fs::write(below(&directory).join(&name), "at the bottom").unwrap();
-        if length > room {
+        if length > longest_name {
             left.count += 1;
             left.paths.push(crate::snapshot::join(&path, name.as_bytes()));
         }
     }
     // A directory whose path is too long is named once, whatever is in it.
-    let too_long = "i".repeat(room + 2);
+    let too_long = "i".repeat(longest_name + 2);
     let inner = make_below(&directory, &too_long);
     fs::write(below(&inner).join("unreachable"), "").unwrap();
     let path = crate::snapshot::join(&path, too_long.as_bytes());

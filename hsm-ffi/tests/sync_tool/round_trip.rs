@@ -215,7 +215,7 @@ fn ten_large_files_come_back_and_one_that_changed_is_sent_again() {
     fs::create_dir(scene.path("tree")).unwrap();
     let path = |number: usize| scene.path("tree").join(number.to_string());
     for number in 0..10 {
-        let block: Vec<u8> = (0..1 << 20).map(|at: usize| (at * (number + 3) >> 5) as u8).collect();
+        let block: Vec<u8> = (0..1 << 20).map(|at: usize| ((at * (number + 3)) >> 5) as u8).collect();
         fs::write(path(number), block.repeat(large_mib())).unwrap();
     }
     println!("archive {}", scene.run("archive", "tree", &[]).exited(0).out);

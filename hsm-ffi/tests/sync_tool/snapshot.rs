@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::fd::AsRawFd as _;
@@ -115,7 +116,7 @@ pub(crate) fn assert_same(expected: &Snapshot, found: &Snapshot) {
         let (before, after) = (expected.get(path), found.get(path));
         if before != after {
             let name = OsStr::from_bytes(path);
-            differ += &format!("{}:\n  {before:?}\n  {after:?}\n", name.display());
+            let _ = writeln!(differ, "{}:\n  {before:?}\n  {after:?}", name.display());
         }
     }
     assert!(differ.is_empty(), "{differ}");
