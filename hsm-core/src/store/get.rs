@@ -56,8 +56,8 @@ impl Store {
     pub fn get(&self, id: ObjectId) -> Result<Vec<u8>> {
         let mut reader = self.reader(id, &GetOptions::default())?;
         let mut bytes = vec![0; reader.size() as usize];
-        let read = reader.read_range(&mut bytes, 0)?;
-        if read == bytes.len() { Ok(bytes) } else { Err(reader.ends_early(read as u64)) }
+        reader.read_range(&mut bytes, 0)?;
+        Ok(bytes)
     }
 
     /// Reads into `buffer` from byte `offset` on; short only at the end of the object. Only the blocks that hold
@@ -198,12 +198,6 @@ impl Reader {
         Err(first)
     }
 
-    /// What the catalog says cannot be: the pieces of the copy do not make up its size.
-    fn ends_early(&self, offset: u64) -> Error {
-        let detail = format!("its pieces end there, and {} bytes were expected", self.size());
-        Error::Corrupt { id: self.object.id, tier: self.tier, offset, detail }
-    }
-
     /// Calls `take` with all bytes in order, in runs of bounded length. Returns the size.
     pub(super) fn each_run(&mut self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
         let size = self.size();
@@ -214,9 +208,6 @@ impl Reader {
         let mut offset = 0;
         while offset < size {
             let read = self.read_at(&mut buffer, offset)?;
-            if read == 0 {
-                return Err(self.ends_early(offset));
-            }
             take(&buffer[..read])?;
             offset += read as u64;
             watch.bytes(read as u64)?;

@@ -122,7 +122,8 @@ impl CopyReader {
         self.size
     }
 
-    /// Reads up to `buffer.len()` bytes at `offset`; short only at the end.
+    /// Reads up to `buffer.len()` bytes at `offset`; short only at the end of the content. So a loop that reads
+    /// until there comes to its end, also where the pieces of a copy do not make up its size: that is `Corrupt`.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -144,6 +145,15 @@ impl CopyReader {
             }
             filled += wanted;
         }
+        let end = offset + filled as u64;
+        if filled < buffer.len() && end < self.size {
+            return Err(Error::Corrupt {
+                id: self.id,
+                tier: self.tier,
+                offset: end,
+                detail: format!("its pieces end there, and {} bytes were expected", self.size),
+            });
+        }
         Ok(filled)
     }
 
@@ -153,14 +163,6 @@ impl CopyReader {
         let mut offset = 0;
         while offset < self.size {
             let read = self.read_at(&mut buffer, offset)?;
-            if read == 0 {
-                return Err(Error::Corrupt {
-                    id: self.id,
-                    tier: self.tier,
-                    offset,
-                    detail: format!("its pieces end there, and {} bytes were expected", self.size),
-                });
-            }
             offset += read as u64;
             watch.bytes(read as u64)?;
         }
@@ -186,4 +188,28 @@ fn read_packed(
     // The data lies at the end of what was read.
     buffer.drain(..buffer.len() - data_len);
     Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::object::Place;
+
+    #[test]
+    fn pieces_that_end_before_the_size_are_damage_and_no_end() {
+        let place = Place { tier: 3, instance: 1, serial: 1 };
+        let piece = Piece { start: 0, length: 50, place, offset: 0, packed: true };
+        let id = ObjectId([7; 16]);
+        let pieces = vec![(piece, PieceReader::Packed(vec![1; 50]))];
+        let reader = CopyReader { id, tier: 3, size: 100, pieces };
+        let mut buffer = [0; 100];
+        assert_eq!(reader.read_at(&mut buffer[..50], 0).unwrap(), 50);
+        for (from, len) in [(0, 100), (49, 2), (50, 1)] {
+            let error = reader.read_at(&mut buffer[..len], from).unwrap_err();
+            assert_eq!(error.kind(), Kind::Corrupt);
+            assert!(matches!(error, Error::Corrupt { tier: 3, offset: 50, .. }), "{error}");
+        }
+        assert_eq!(reader.read_at(&mut buffer, 100).unwrap(), 0);
+    }
 }
