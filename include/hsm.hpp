@@ -102,7 +102,8 @@ private:
 namespace detail {
 
 /// Throws unless a call answered OK, or an answer that is no error. Gives back what it answered.
-inline hsm_status check(hsm_status status, hsm_error *from)
+/// `from` is a reference: the call that sets it may stand beside it among the arguments, in either order.
+inline hsm_status check(hsm_status status, hsm_error *const &from)
 {
     if (status >= 16)
         throw error(status, from);
@@ -234,7 +235,7 @@ public:
     }
 
     /// Checks what the call answered that called back: what was thrown comes before that.
-    hsm_status check(hsm_status status, hsm_error *from)
+    hsm_status check(hsm_status status, hsm_error *const &from)
     {
         if (thrown_) {
             hsm_error_free(from);
