@@ -199,6 +199,27 @@ fn a_failed_sync_of_data_fails_the_put_and_the_next_goes_elsewhere() {
 }
 
 #[test]
+fn a_disk_that_is_full_when_a_pack_is_synced_fails_that_put_alone() {
+    for keep in [Keep::None, Keep::All] {
+        let mut fixture = SimFixture::new();
+        let before = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
+        let position = fixture.store.position().unwrap();
+        fixture
+            .disk
+            .fail_next(ErrorKind::StorageFull, |label| label.starts_with("sync ") && label.contains(".pack"));
+        // There is no room for another segment either: the group is taken back where it stands.
+        fixture.disk.fail_every(ErrorKind::StorageFull, |label| label.starts_with("create store/journal/"));
+        assert_eq!(kind(&fixture.store.put(&bytes(SMALL, 2), &PutOptions::default())), Some(Kind::Full));
+        assert_eq!(fixture.store.position().unwrap(), position);
+        let after = fixture.store.put(&bytes(SMALL, 3), &PutOptions::default()).unwrap().id;
+        fixture.lose_power(keep, true);
+        assert_eq!(fixture.store.get(before).unwrap(), bytes(SMALL, 1));
+        assert_eq!(fixture.store.get(after).unwrap(), bytes(SMALL, 3));
+        assert_eq!(count(&fixture.store), 2);
+    }
+}
+
+#[test]
 fn a_change_whose_data_never_arrived_is_cut_off_by_the_next_open_and_added_to_by_nobody() {
     for index_too in [false, true] {
         let mut fixture = SimFixture::new();

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -161,6 +162,15 @@ const VERBS: &[Verb] = &[
         },
     },
     Verb {
+        name: "put_descriptor",
+        leaves: Leaves::Nothing,
+        phases: &[Phase::Put],
+        run: |world, store| {
+            let source = fs::File::open(world.outside.path().join("source")).unwrap();
+            store.put_descriptor(source.as_fd(), 0, None, &PutOptions::default()).map(drop)
+        },
+    },
+    Verb {
         name: "put_at",
         leaves: Leaves::Nothing,
         phases: &[Phase::Put],
@@ -239,6 +249,18 @@ const VERBS: &[Verb] = &[
                 "files left beside the target"
             );
             got.map(drop)
+        },
+    },
+    Verb {
+        name: "get_descriptor",
+        leaves: Leaves::Nothing,
+        phases: &[Phase::Get],
+        run: |world, store| {
+            let path = world.outside.path().join("target");
+            let target = fs::File::create(&path).unwrap();
+            store.get_descriptor(world.huge, target.as_fd(), &GetOptions::default())?;
+            assert!(fs::read(path).unwrap() == bytes(HUGE, 1));
+            Ok(())
         },
     },
     Verb {
