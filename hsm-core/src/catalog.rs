@@ -187,6 +187,9 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn commit(&self, proposals: Vec<Proposal>, durability: Durability) -> Vec<Result<Committed>>;
     /// Makes every change so far durable.
     fn sync(&self) -> Result<Position>;
+    /// A directory of this handle's places on a tier could not be synced: where relaxed changes have bytes there
+    /// that are not durable, the handle fails, and an open finds out what is true.
+    fn distrust(&self, tier: TierIndex);
     /// How far it has come.
     fn progress(&self) -> Result<Progress>;
     /// An object, live or removed.

@@ -102,6 +102,17 @@ impl Engine {
         answers.pop().unwrap_or_else(|| Err(Error::Closed { reason: "the commit gave no answer".to_owned() }))
     }
 
+    /// Hands on how a sync of data on a tier went.
+    ///
+    /// The sync of a directory that failed was also that of the names that relaxed puts of this handle have in it: one
+    /// that succeeds later would prove nothing of them.
+    pub(crate) fn note_sync<T>(&self, tier: TierIndex, synced: Result<T>) -> Result<T> {
+        if let Err(Error::Io { action: "sync the directory", .. }) = &synced {
+            self.catalog.distrust(tier);
+        }
+        synced
+    }
+
     /// A live object.
     pub(crate) fn live(&self, id: ObjectId) -> Result<Object> {
         self.catalog.object(id)?.filter(|object| !object.is_removed()).ok_or(Error::ObjectNotFound { id })

@@ -24,7 +24,7 @@ mod verbs;
 mod world;
 
 pub use check::Expected;
-pub use failed_sync::failed_syncs;
+pub use failed_sync::{failed_data_syncs, failed_syncs};
 pub use index_file::index_files;
 pub use mutants::{Caught, mutants};
 pub use run::{Count, Failure, Runner, all_verbs};
@@ -61,6 +61,7 @@ pub fn everything(effort: Effort) -> Report {
     together(effort, &mut report);
     index_files(&mut report);
     failed_syncs(&mut report);
+    failed_data_syncs(&mut report);
     mutants(&mut report);
     report
 }

@@ -125,8 +125,9 @@ fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer, watch: &mut Watch<'_
     if object.content.as_ref() != Some(&content) || object.copy_on(wanted.target).is_some() {
         return Err(Error::Conflict { what: format!("object {id}") });
     }
-    let mut writer = CopyWriter::new(&engine.tiers, target, content.block_shift, content.size)?;
     watch.expect_size(content.size);
+    let (shift, size) = (content.block_shift, content.size);
+    let mut writer = CopyWriter::new(&engine.tiers, target, shift, size, Durability::Durable)?;
     let mut buffer = vec![0; RUN_LEN.min(content.size as usize)];
     let mut offset = 0;
     while offset < content.size {
@@ -174,8 +175,8 @@ fn finish(
     let mut good = Vec::with_capacity(ready.len());
     let mut window = None;
     for (index, copy) in ready {
-        let going_on = watch.check();
-        if let Err(error) = going_on.and_then(|()| copy.writer.sync(&copy.end, Durability::Durable)) {
+        let sync = || engine.note_sync(wanted.target, copy.writer.sync(&copy.end));
+        if let Err(error) = watch.check().and_then(|()| sync()) {
             answers.push((index, Err(error)));
         } else {
             good.push((index, copy));

@@ -28,8 +28,6 @@ use crate::integrity::checksum;
 use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments, Tail};
 use crate::object::Position;
 
-/// Its presence in the store's directory says that the index is to be rebuilt.
-pub(super) const DAMAGE_MARK: &str = "index.damaged";
 /// Groups applied in one transaction of a rebuild.
 const GROUPS_A_TRANSACTION: usize = 256;
 
@@ -265,16 +263,6 @@ impl Embedded {
         Ok(JournalEnd { tail, rolled_back: lost, durable, damage: None })
     }
 
-    pub(super) fn is_marked_damaged(&self) -> bool {
-        self.ground.disk.metadata(&self.damage_mark()).is_ok()
-    }
-
-    /// Whether a sync failed: what is in the cache need not be on the medium.
-    fn is_marked_for_sync(&self) -> bool {
-        let read = crate::file::read_whole(&*self.ground.disk, &self.damage_mark(), 64);
-        read.is_ok_and(|said| said == super::commit::FAILED_SYNC)
-    }
-
     /// Writes the journal between two points once more, and syncs it.
     fn write_all_again(&self, from: Tail, to: &Tail) -> Result<()> {
         let mut reader = GroupReader::new(&self.segments, from);
@@ -393,7 +381,7 @@ impl Embedded {
 
 /// The index, if it is there, whole as far as a look tells, and a past or present state of this journal.
 fn usable_index(ground: &Ground, segments: &Segments) -> Result<Option<Index>> {
-    let mark = ground.directory.join(DAMAGE_MARK);
+    let mark = ground.directory.join(super::trust::DAMAGE_MARK);
     if ground.disk.metadata(&mark).is_ok() {
         return Ok(None);
     }
