@@ -40,6 +40,8 @@ pub(crate) struct Engine {
     pub(crate) read_only: RwLock<Option<String>>,
     /// Whether that is because the store is older than its roots: reconciling mends this, and nothing else.
     pub(crate) restored: AtomicBool,
+    /// Whether it is because relaxed changes could not be compared with a tier that is out of reach.
+    pub(crate) undecided: bool,
     /// Places that became garbage since the last reclaim.
     pub(crate) garbage: AtomicU64,
     /// The change of tiers that this handle knows of.

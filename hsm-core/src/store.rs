@@ -20,6 +20,7 @@ mod maintain;
 mod member;
 mod open;
 mod options;
+mod orders;
 mod parts;
 mod patch;
 mod put;

@@ -347,6 +347,9 @@ impl Places for Tiers {
 
     fn is_whole(&self, id: ObjectId, generation: Generation, content: &Content, copy: &Copy) -> Result<bool> {
         let wanted = Wanted { id, generation, content };
+        if self.get(copy.tier).is_ok_and(|tier| tier.config.state == TierState::Lost) {
+            return Ok(false);
+        }
         match CopyReader::open(self, &wanted, copy, crate::backend::ReadFrom::Medium) {
             Ok(Some(reader)) => match reader.verify(&mut Watch::nobody()) {
                 Ok(()) => Ok(true),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 
 use super::member::{self, Member, Others};
+use super::orders::{self, What};
 use super::{Inner, Store, StoreOptions};
 use crate::catalog::Places as _;
 use crate::catalog::embedded::{Embedded, Found, Ground, IndexPlace};
@@ -244,7 +245,9 @@ impl Opening<'_> {
             });
         }
         let parts = self.parts(id, lock)?;
-        let (catalog, mut found) = Embedded::open(parts.ground.clone(), alone)?;
+        let ordered = orders::read(&*self.disk, &self.directory, &id)?;
+        let lost: Vec<_> = ordered.iter().filter(|order| order.what == What::Lose).map(|o| o.tier).collect();
+        let (catalog, mut found) = Embedded::open(parts.ground.clone(), alone, &lost)?;
         let member = Member::join(&*self.disk, clock, &self.directory, &id, parts.instance)?;
         if self.options.read_only {
             found.read_only.get_or_insert_with(|| "it was opened read-only".to_owned());
@@ -254,7 +257,9 @@ impl Opening<'_> {
         let engine = store.engine();
         engine.refresh_tiers()?;
         store.check_age()?;
-        if engine.read_only.read().is_none() {
+        let is_writable = engine.read_only.read().is_none();
+        if is_writable {
+            store.carry_out(&ordered)?;
             let Others { dead, live } = others;
             engine.sweep(dead, &live, store.inner.instance)?;
             engine.reclaim()?;
@@ -343,6 +348,7 @@ impl Opening<'_> {
             closed: AtomicBool::new(false),
             read_only: RwLock::new(read_only),
             restored: AtomicBool::new(false),
+            undecided: found.undecided,
             garbage: AtomicU64::new(0),
             tiers_known: AtomicU64::new(u64::MAX),
             commits: RwLock::new(()),
