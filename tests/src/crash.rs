@@ -29,7 +29,7 @@ pub use failed_sync::{failed_data_syncs, failed_syncs};
 pub use index_file::index_files;
 pub use lost_tier::lost_tiers;
 pub use mutants::{Caught, mutants};
-pub use run::{Count, Failure, Runner, all_verbs};
+pub use run::{Count, Failure, Runner, all_verbs, verbs_named};
 pub use together::together;
 pub use verbs::{Act, Run, Verb, verbs};
 pub use world::{Base, Cast, Shape, World};

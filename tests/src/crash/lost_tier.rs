@@ -72,7 +72,7 @@ fn stop_at(base: &Base, step: u64, expected: &Left, count: &mut Count) -> Verdic
     for keep in choices(&image.pending(), SEEDS) {
         count.power += 1;
         count.distinct += 1;
-        let mut lost = World::after(&world, image.power_loss(keep.clone()), None);
+        let mut lost = World::after(&world, image.power_loss(keep), None);
         check(&mut lost, expected).map_err(|wrong| format!("power loss, {keep:?}: {wrong}"))?;
     }
     Ok(())
@@ -98,6 +98,7 @@ fn wreck(base: &Base) -> Verdict<World> {
     Ok(World::after(&world, disk, None))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn text(error: hsm_core::Error) -> String {
     error.to_string()
 }
