@@ -59,6 +59,8 @@ pub(crate) enum Expect {
     Live(ObjectId),
     /// The object was removed and its grace window still runs. Fails with `ObjectNotFound`.
     Removed(ObjectId),
+    /// The object is removed as it was when it was looked for. Fails with `ObjectNotFound`.
+    RemovedSo(Expired),
     /// The object, live or removed, is at this generation (0: there is none). Fails with `Conflict`.
     Generation(ObjectId, Generation),
     /// The copy on this tier lies just there. Fails with `Conflict`.
@@ -106,6 +108,15 @@ pub struct TierUsage {
     pub objects: u64,
     /// How many bytes those copies hold.
     pub bytes: u64,
+}
+
+/// A removed object whose grace window is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expired {
+    pub(crate) id: ObjectId,
+    pub(crate) generation: Generation,
+    /// When that was. With the generation it tells this removal from a later one.
+    pub(crate) until_ns: TimeNs,
 }
 
 /// A place that no committed generation refers to any more.
@@ -211,7 +222,7 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// A number that is another one after a tier was added or its settings changed, by whatever handle.
     fn tiers_changed(&self) -> Result<u64>;
     /// Removed objects whose grace window was over before `now_ns`.
-    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>>;
+    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>>;
     /// Places that may be removed now, in order, behind `after`.
     fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>>;
     /// Strikes places off the garbage that are removed.

@@ -26,6 +26,7 @@ mod patch;
 mod put;
 mod put_file;
 mod remove;
+mod reserve;
 mod sweep;
 mod tiers;
 mod transfer;

@@ -34,7 +34,7 @@ pub(crate) use index::IndexPlace;
 pub(crate) use recover::Found;
 
 use super::{
-    Catalog, Committed, Cursor, Durability, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places,
+    Catalog, Committed, Cursor, Durability, Expired, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places,
     Progress, Proposal, Query, TierUsage,
 };
 use crate::backend::PlaceName;
@@ -173,7 +173,7 @@ impl Catalog for Embedded {
         self.ground.lock.tiers_changed()
     }
 
-    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>> {
+    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>> {
         self.read(|connection| lookup::expired(connection, now_ns, limit))
     }
 

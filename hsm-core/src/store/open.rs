@@ -9,13 +9,13 @@ use parking_lot::{Mutex, RwLock};
 
 use super::member::{self, Member, Others};
 use super::orders::{self, What};
-use super::{Inner, Store, StoreOptions};
+use super::{Inner, Store, StoreOptions, reserve};
 use crate::catalog::Places as _;
 use crate::catalog::embedded::{Embedded, Found, Ground, IndexPlace};
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
-use crate::file::{self, Disk, FileKind, MemoryDisk, Mode, OsDisk};
+use crate::file::{self, Disk, FileKind, MemoryDisk, OsDisk};
 use crate::journal::queue::LockFile;
 use crate::journal::{Change, EpochCause};
 use crate::object::{IdGenerator, Position, TierConfig};
@@ -25,7 +25,6 @@ use crate::wire::{self, Reader, Writer};
 const MARKER: &str = "HSM-STORE";
 const MAGIC: [u8; 8] = *b"hsmstore";
 const MARKER_LEN: usize = 64;
-const RESERVE_MAGIC: [u8; 8] = *b"hsmspare";
 /// Names that an interrupted creation leaves behind; no other name may be in a directory that becomes a store.
 const OWN_NAMES: [&str; 8] =
     ["lock", "reserve", "members", "journal", "index", "snapshots", "tiers", "HSM-STORE.new"];
@@ -305,24 +304,9 @@ impl Opening<'_> {
         Ok(IndexPlace::File(directory.join("index.db")))
     }
 
-    /// Makes the ballast if there is room. Where there is none, it is what the ballast was for.
     fn make_reserve(&self, id: &[u8; 16]) {
-        let path = self.directory.join("reserve");
-        let make = || -> io::Result<()> {
-            if self.options.reserve_bytes == 0 || self.disk.metadata(&path).is_ok() {
-                return Ok(());
-            }
-            if self.disk.space(&self.directory)?.available < self.options.reserve_bytes.saturating_mul(2) {
-                return Ok(());
-            }
-            let file = self.disk.open(&path, Mode::Create)?;
-            let mut bytes = Vec::new();
-            wire::write_head(&mut bytes, RESERVE_MAGIC, id);
-            file.write_at(&bytes, 0)?;
-            file.allocate(self.options.reserve_bytes)
-        };
-        if !self.options.read_only && make().is_err() {
-            let _ = self.disk.remove_file(&path);
+        if !self.options.read_only {
+            reserve::make(&*self.disk, &self.directory, id, self.options.reserve_bytes);
         }
     }
 

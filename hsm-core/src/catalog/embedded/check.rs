@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::apply::{self, Applier};
 use super::index::one;
 use super::lookup;
-use crate::catalog::Expect;
+use crate::catalog::{Expect, Expired};
 use crate::error::{Error, Result};
 use crate::object::{Object, ObjectId, TierConfig, TierState};
 
@@ -21,6 +21,14 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             Some(_) => Ok(()),
             None => Err(Error::ObjectNotFound { id: *id }),
         },
+        Expect::RemovedSo(Expired { id, generation, until_ns }) => {
+            let is_so =
+                |object: &Object| object.generation == *generation && object.removed_until_ns == *until_ns;
+            match apply::find(connection, *id)?.filter(is_so) {
+                Some(_) => Ok(()),
+                None => Err(Error::ObjectNotFound { id: *id }),
+            }
+        }
         Expect::Generation(id, generation) => {
             let found = apply::find(connection, *id)?.map_or(0, |object| object.generation);
             if found == *generation { Ok(()) } else { Err(changed(*id)) }
