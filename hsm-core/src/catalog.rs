@@ -63,7 +63,7 @@ pub(crate) enum Expect {
     RemovedSo(Expired),
     /// The object, live or removed, is at this generation (0: there is none). Fails with `Conflict`.
     Generation(ObjectId, Generation),
-    /// The copy on this tier lies just there. Fails with `Conflict`.
+    /// The copy on this tier, of a live object or a removed one, lies just there. Fails with `Conflict`.
     CopyAt(ObjectId, TierIndex, Vec<Piece>),
     /// There is no copy on this tier. Fails with `Conflict`.
     NoCopy(ObjectId, TierIndex),

@@ -50,6 +50,22 @@ pub(crate) struct Engine {
     pub(crate) commits: RwLock<()>,
 }
 
+/// Which objects a verb is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those that live.
+    Live,
+    /// Those that were removed and may be brought back, too.
+    Kept,
+}
+
+impl Scope {
+    /// What must hold of an object when a change of it is committed, beside its generation.
+    pub(crate) fn expect(self, id: ObjectId) -> Option<Expect> {
+        (self == Self::Live).then_some(Expect::Live(id))
+    }
+}
+
 impl Engine {
     /// Refuses where this handle may not be used any more, or not here.
     pub(crate) fn check(&self) -> Result<()> {
@@ -113,6 +129,14 @@ impl Engine {
             self.catalog.distrust(tier);
         }
         synced
+    }
+
+    /// An object that a verb of this scope is about.
+    pub(crate) fn look_up(&self, id: ObjectId, scope: Scope) -> Result<Object> {
+        match scope {
+            Scope::Live => self.live(id),
+            Scope::Kept => self.catalog.object(id)?.ok_or(Error::ObjectNotFound { id }),
+        }
     }
 
     /// A live object.
@@ -183,12 +207,13 @@ impl Engine {
     pub(crate) fn open_copy(
         &self,
         id: ObjectId,
+        scope: Scope,
         tier: Option<TierIndex>,
         from: ReadFrom,
     ) -> Result<(Object, CopyReader, TierIndex)> {
         let mut last_seen = None;
         loop {
-            let object = self.live(id)?;
+            let object = self.look_up(id, scope)?;
             let content = object.content.clone().ok_or(Error::NoData { id })?;
             if let Some(tier) = tier
                 && object.copy_on(tier).is_none()

@@ -155,6 +155,12 @@ impl Tiers {
             .ok_or(Error::TierNotFound { tier: index })
     }
 
+    /// A tier that was retired.
+    pub(crate) fn retired(&self, index: TierIndex) -> Option<Arc<Tier>> {
+        let found = self.by_index.read().get(&index).cloned();
+        found.filter(|tier| tier.config.state == TierState::Retired)
+    }
+
     /// Every tier that was not retired, the hottest first.
     pub(crate) fn all(&self) -> Vec<Arc<Tier>> {
         let tiers = self.by_index.read();
@@ -378,7 +384,7 @@ impl Places for Tiers {
     fn committed(&self, durable: &Position, segment: u64) {
         self.serials.packs_noted();
         let new_segment = self.told_segment.swap(segment, Ordering::AcqRel) != segment;
-        for tier in self.by_index.read().values() {
+        for tier in self.by_index.read().values().filter(|tier| tier.config.state.is_readable()) {
             // Once for the first commit of a handle, then with each segment: it is a hint that tells a
             // restored backup from its roots, and a root that cannot take it fails where data goes there.
             if new_segment && tier.written.swap(false, Ordering::AcqRel) && tier.mark_seen(*durable).is_err()

@@ -22,6 +22,8 @@ const FILE_LEN_MAX: u64 = (HEADER_LEN + 2 * 256 * ORDER_LEN + 8) as u64;
 pub(super) enum What {
     /// The tier is to be declared lost: its relaxed changes count as gone.
     Lose = 1,
+    /// Once the tier is retired, its root is to be cleared.
+    Clear = 2,
 }
 
 /// Something to be done to a tier.
@@ -58,6 +60,7 @@ pub(super) fn read(disk: &dyn Disk, store: &Path, store_id: &[u8; 16]) -> Result
             let incarnation = reader.array()?;
             let what = match what {
                 1 => What::Lose,
+                2 => What::Clear,
                 _ => return None,
             };
             orders.push(Order { what, tier, incarnation });
@@ -101,6 +104,15 @@ impl Store {
         write(disk, store, id, &orders)
     }
 
+    /// Takes an order back, or notes that it was carried out. Under the open lock.
+    pub(super) fn strike_order(&self, order: Order) -> Result<()> {
+        let engine = self.engine();
+        let (disk, store, id) = (&*engine.disk, &engine.directory, &self.inner.store_id);
+        let mut orders = read(disk, store, id)?;
+        orders.retain(|other| *other != order);
+        write(disk, store, id, &orders)
+    }
+
     /// Does what is ordered and was not done yet. Under the open lock, by a handle that may write.
     pub(super) fn carry_out(&self, orders: &[Order]) -> Result<()> {
         for order in orders {
@@ -110,10 +122,21 @@ impl Store {
             };
             match order.what {
                 What::Lose if config.state.is_readable() => self.commit_state(config, TierState::Lost)?,
-                What::Lose => {}
+                // Its handle died in between.
+                What::Clear if config.state == TierState::Retired => {
+                    let Some(tier) = self.engine().tiers.retired(order.tier) else { continue };
+                    if tier.backend.check_root().is_ok() {
+                        tier.backend.clear()?;
+                    }
+                }
+                What::Lose | What::Clear => {}
             }
         }
         let engine = self.engine();
+        let half_written = path(&engine.directory).with_extension("new");
+        if engine.disk.metadata(&half_written).is_ok() {
+            engine.disk.remove_file(&half_written).context("remove", &half_written)?;
+        }
         if orders.is_empty() {
             return Ok(());
         }

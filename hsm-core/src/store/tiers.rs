@@ -149,21 +149,42 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a tier that holds no copy out of use. Its index may then be given to another.
+    /// Takes a tier that holds no copy out of use. Its index may then be given to another. What is left of it on its
+    /// root is removed, marker and all, if the root is in reach; that of a tier that was lost is left as it is.
     ///
     /// # Errors
     ///
-    /// `Exists` while it holds copies, those of removed objects included: drain or lose it first, and wait for the
-    /// grace window or purge.
+    /// `Exists` while it holds copies, those of removed objects included: drain or lose it first.
     pub fn retire_tier(&self, index: TierIndex) -> Result<()> {
         let engine = self.engine();
         engine.check_writable()?;
+        let _ = engine.reclaim(); // What is left is removed with its root.
+        let _open = self.inner.lock.lock_open()?;
         let before = self.tier(index)?.config;
         let config = TierConfig { state: TierState::Retired, ..before.clone() };
+        let order = Order { what: What::Clear, tier: index, incarnation: before.incarnation };
+        let is_lost = before.state == TierState::Lost;
+        if !is_lost {
+            self.order(order)?;
+        }
         let expect = vec![Expect::TierIs(index, Some(before)), Expect::TierEmpty(index)];
-        engine.commit_one(expect, vec![Change::TierSet(config.clone())], Durability::Durable)?;
-        engine.tiers.configure(&[config]);
-        Ok(())
+        let done = engine.commit_one(expect, vec![Change::TierSet(config.clone())], Durability::Durable);
+        if is_lost {
+            done?;
+            engine.tiers.configure(&[config]);
+            return Ok(());
+        }
+        match done {
+            // It may have happened all the same: the next open sees.
+            Err(error @ Error::Closed { .. }) => return Err(error),
+            Err(error) => return self.strike_order(order).and(Err(error)),
+            Ok(_) => engine.tiers.configure(&[config]),
+        }
+        let Some(tier) = engine.tiers.retired(index) else { return Ok(()) };
+        if tier.backend.check_root().is_ok() && tier.backend.clear().is_err() {
+            return Ok(()); // It is retired. The next open tries to clear the root again.
+        }
+        self.strike_order(order)
     }
 
     /// Nothing can be committed while it is open what the journal holds: the next open hears of the loss first.
