@@ -109,6 +109,9 @@ pub trait Backend: Send + Sync + Debug {
     ) -> Result<()>;
     /// Removes what is left of an instance that will not write again: empty directories and the like.
     fn forget_instance(&self, instance: u64) -> Result<()>;
+    /// Removes all places, durably, and what makes the root one of ours: nothing is written here any more. The root
+    /// itself stays. Stopped by an error, it can be called again.
+    fn clear(&self) -> Result<()>;
     /// Room below the root; `None` where that cannot be told.
     fn space(&self) -> Result<Option<Space>>;
 }

@@ -59,9 +59,11 @@ pub(crate) enum Expect {
     Live(ObjectId),
     /// The object was removed and its grace window still runs. Fails with `ObjectNotFound`.
     Removed(ObjectId),
+    /// The object is removed as it was when it was looked for. Fails with `ObjectNotFound`.
+    RemovedSo(Expired),
     /// The object, live or removed, is at this generation (0: there is none). Fails with `Conflict`.
     Generation(ObjectId, Generation),
-    /// The copy on this tier lies just there. Fails with `Conflict`.
+    /// The copy on this tier, of a live object or a removed one, lies just there. Fails with `Conflict`.
     CopyAt(ObjectId, TierIndex, Vec<Piece>),
     /// There is no copy on this tier. Fails with `Conflict`.
     NoCopy(ObjectId, TierIndex),
@@ -106,6 +108,15 @@ pub struct TierUsage {
     pub objects: u64,
     /// How many bytes those copies hold.
     pub bytes: u64,
+}
+
+/// A removed object whose grace window is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expired {
+    pub(crate) id: ObjectId,
+    pub(crate) generation: Generation,
+    /// When that was. With the generation it tells this removal from a later one.
+    pub(crate) until_ns: TimeNs,
 }
 
 /// A place that no committed generation refers to any more.
@@ -187,6 +198,9 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn commit(&self, proposals: Vec<Proposal>, durability: Durability) -> Vec<Result<Committed>>;
     /// Makes every change so far durable.
     fn sync(&self) -> Result<Position>;
+    /// A directory of this handle's places on a tier could not be synced: where relaxed changes have bytes there
+    /// that are not durable, the handle fails, and an open finds out what is true.
+    fn distrust(&self, tier: TierIndex);
     /// How far it has come.
     fn progress(&self) -> Result<Progress>;
     /// An object, live or removed.
@@ -208,7 +222,7 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// A number that is another one after a tier was added or its settings changed, by whatever handle.
     fn tiers_changed(&self) -> Result<u64>;
     /// Removed objects whose grace window was over before `now_ns`.
-    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>>;
+    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>>;
     /// Places that may be removed now, in order, behind `after`.
     fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>>;
     /// Strikes places off the garbage that are removed.

@@ -40,12 +40,30 @@ pub(crate) struct Engine {
     pub(crate) read_only: RwLock<Option<String>>,
     /// Whether that is because the store is older than its roots: reconciling mends this, and nothing else.
     pub(crate) restored: AtomicBool,
+    /// Whether it is because relaxed changes could not be compared with a tier that is out of reach.
+    pub(crate) undecided: bool,
     /// Places that became garbage since the last reclaim.
     pub(crate) garbage: AtomicU64,
     /// The change of tiers that this handle knows of.
     pub(crate) tiers_known: AtomicU64,
     /// Held for reading by commits, for writing by the close: none is under way when a handle sweeps up.
     pub(crate) commits: RwLock<()>,
+}
+
+/// Which objects a verb is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those that live.
+    Live,
+    /// Those that were removed and may be brought back, too.
+    Kept,
+}
+
+impl Scope {
+    /// What must hold of an object when a change of it is committed, beside its generation.
+    pub(crate) fn expect(self, id: ObjectId) -> Option<Expect> {
+        (self == Self::Live).then_some(Expect::Live(id))
+    }
 }
 
 impl Engine {
@@ -100,6 +118,25 @@ impl Engine {
     pub(crate) fn commit_proposal(&self, proposal: Proposal, durability: Durability) -> Result<Committed> {
         let mut answers = self.commit(vec![proposal], durability)?;
         answers.pop().unwrap_or_else(|| Err(Error::Closed { reason: "the commit gave no answer".to_owned() }))
+    }
+
+    /// Hands on how a sync of data on a tier went.
+    ///
+    /// The sync of a directory that failed was also that of the names that relaxed puts of this handle have in it: one
+    /// that succeeds later would prove nothing of them.
+    pub(crate) fn note_sync<T>(&self, tier: TierIndex, synced: Result<T>) -> Result<T> {
+        if let Err(Error::Io { action: "sync the directory", .. }) = &synced {
+            self.catalog.distrust(tier);
+        }
+        synced
+    }
+
+    /// An object that a verb of this scope is about.
+    pub(crate) fn look_up(&self, id: ObjectId, scope: Scope) -> Result<Object> {
+        match scope {
+            Scope::Live => self.live(id),
+            Scope::Kept => self.catalog.object(id)?.ok_or(Error::ObjectNotFound { id }),
+        }
     }
 
     /// A live object.
@@ -170,12 +207,13 @@ impl Engine {
     pub(crate) fn open_copy(
         &self,
         id: ObjectId,
+        scope: Scope,
         tier: Option<TierIndex>,
         from: ReadFrom,
     ) -> Result<(Object, CopyReader, TierIndex)> {
         let mut last_seen = None;
         loop {
-            let object = self.live(id)?;
+            let object = self.look_up(id, scope)?;
             let content = object.content.clone().ok_or(Error::NoData { id })?;
             if let Some(tier) = tier
                 && object.copy_on(tier).is_none()

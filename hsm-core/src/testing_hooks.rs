@@ -33,6 +33,8 @@ pub enum Mutant {
     VerifyFromCache,
     /// A failed append is not cut off by a new segment.
     CutLeftOut,
+    /// Relaxed and durable puts share a pack.
+    PacksShared,
     /// Bytes of an overwritten generation are removed before the new one is durable.
     ReclaimBeforeDurable,
 }

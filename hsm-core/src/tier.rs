@@ -21,7 +21,7 @@ use crate::backend::memory::MemoryBackend;
 use crate::backend::pack::{PackIdentity, PackWriter};
 use crate::backend::posix::{PosixBackend, RootIdentity};
 use crate::backend::{Backend, PlaceName};
-use crate::catalog::{Garbage, Places, Settled};
+use crate::catalog::{Durability, Garbage, Places, Settled};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::file::Disk;
@@ -30,6 +30,7 @@ use crate::object::{
     BackendKind, Content, Copy, Generation, ObjectId, Piece, Place, Position, TierConfig, TierIndex,
     TierState,
 };
+use crate::testing_hooks::{Mutant, mutant};
 
 pub(crate) use read::{CopyReader, Wanted};
 pub(crate) use write::{CopyWriter, PackEnd, PlaceGuard, ScratchPlace, Written};
@@ -57,8 +58,8 @@ pub(crate) struct Tier {
     pub(crate) backend: Arc<dyn Backend>,
     posix: Option<Arc<PosixBackend>>,
     ground: TierGround,
-    /// The pack that small objects are appended to.
-    pack: Mutex<Option<Arc<PackWriter>>>,
+    /// The packs that small objects are appended to: of durable puts, and of relaxed ones.
+    packs: [Mutex<Option<Arc<PackWriter>>>; 2],
     /// Bytes that may be written before the file system is asked for its room again.
     room_credit: AtomicU64,
     /// Whether this handle wrote to the root since it last noted there how far the journal had come.
@@ -154,6 +155,12 @@ impl Tiers {
             .ok_or(Error::TierNotFound { tier: index })
     }
 
+    /// A tier that was retired.
+    pub(crate) fn retired(&self, index: TierIndex) -> Option<Arc<Tier>> {
+        let found = self.by_index.read().get(&index).cloned();
+        found.filter(|tier| tier.config.state == TierState::Retired)
+    }
+
     /// Every tier that was not retired, the hottest first.
     pub(crate) fn all(&self) -> Vec<Arc<Tier>> {
         let tiers = self.by_index.read();
@@ -176,7 +183,7 @@ impl Tiers {
     /// Gives up every pack: the next small object begins a new one.
     pub(crate) fn close_packs(&self) {
         for tier in self.by_index.read().values() {
-            drop(tier.pack.lock().take());
+            tier.packs.iter().for_each(|pack| drop(pack.lock().take()));
         }
     }
 
@@ -199,13 +206,14 @@ impl Tiers {
                 (posix.clone(), Some(posix))
             }
         };
-        let pack = before.filter(same_place).and_then(|tier| tier.pack.lock().take());
+        let pack =
+            |of: usize| Mutex::new(before.filter(same_place).and_then(|tier| tier.packs[of].lock().take()));
         Arc::new(Tier {
             config: config.clone(),
             backend,
             posix,
             ground: self.ground.clone(),
-            pack: Mutex::new(pack),
+            packs: [pack(0), pack(1)],
             room_credit: AtomicU64::new(0),
             written: AtomicBool::new(false),
         })
@@ -255,8 +263,12 @@ impl Tier {
     }
 
     /// The pack to append to: the open one, or a new one when that is full or failed.
-    pub(crate) fn pack(&self, serials: &Serials) -> Result<Arc<PackWriter>> {
-        let mut open = self.pack.lock();
+    ///
+    /// Relaxed puts have a pack of their own, which is synced only under the writer lock, for the group that makes
+    /// them durable: a sync that fails for a durable put has none of their bytes in it.
+    pub(crate) fn pack(&self, serials: &Serials, durability: Durability) -> Result<Arc<PackWriter>> {
+        let relaxed = durability == Durability::Relaxed && !mutant(Mutant::PacksShared);
+        let mut open = self.packs[usize::from(relaxed)].lock();
         if let Some(pack) = &*open {
             if pack.failed().is_none() && pack.len() < self.config.pack_size_bytes {
                 // An open file outlives the root it lies on: what is written there would not be found.
@@ -341,6 +353,9 @@ impl Places for Tiers {
 
     fn is_whole(&self, id: ObjectId, generation: Generation, content: &Content, copy: &Copy) -> Result<bool> {
         let wanted = Wanted { id, generation, content };
+        if self.get(copy.tier).is_ok_and(|tier| tier.config.state == TierState::Lost) {
+            return Ok(false);
+        }
         match CopyReader::open(self, &wanted, copy, crate::backend::ReadFrom::Medium) {
             Ok(Some(reader)) => match reader.verify(&mut Watch::nobody()) {
                 Ok(()) => Ok(true),
@@ -369,7 +384,7 @@ impl Places for Tiers {
     fn committed(&self, durable: &Position, segment: u64) {
         self.serials.packs_noted();
         let new_segment = self.told_segment.swap(segment, Ordering::AcqRel) != segment;
-        for tier in self.by_index.read().values() {
+        for tier in self.by_index.read().values().filter(|tier| tier.config.state.is_readable()) {
             // Once for the first commit of a handle, then with each segment: it is a hint that tells a
             // restored backup from its roots, and a root that cannot take it fails where data goes there.
             if new_segment && tier.written.swap(false, Ordering::AcqRel) && tier.mark_seen(*durable).is_err()

@@ -16,6 +16,7 @@
 mod check;
 mod failed_sync;
 mod index_file;
+mod lost_tier;
 mod mutants;
 mod run;
 mod states;
@@ -24,10 +25,11 @@ mod verbs;
 mod world;
 
 pub use check::Expected;
-pub use failed_sync::failed_syncs;
+pub use failed_sync::{failed_data_syncs, failed_syncs};
 pub use index_file::index_files;
+pub use lost_tier::lost_tiers;
 pub use mutants::{Caught, mutants};
-pub use run::{Count, Failure, Runner, all_verbs};
+pub use run::{Count, Failure, Runner, all_verbs, verbs_named};
 pub use together::together;
 pub use verbs::{Act, Run, Verb, verbs};
 pub use world::{Base, Cast, Shape, World};
@@ -54,13 +56,16 @@ pub struct Report {
     pub caught: Vec<Caught>,
 }
 
-/// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, and mutants.
+/// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, a lost tier, and
+/// mutants.
 pub fn everything(effort: Effort) -> Report {
     let mut report = Report::default();
     all_verbs(effort, &mut report);
     together(effort, &mut report);
     index_files(&mut report);
     failed_syncs(&mut report);
+    failed_data_syncs(&mut report);
+    lost_tiers(&mut report);
     mutants(&mut report);
     report
 }

@@ -271,6 +271,52 @@ fn an_acknowledged_put_that_is_damaged_later_is_shown_as_that_by_a_rebuilt_index
 }
 
 #[test]
+fn a_failed_sync_of_a_durable_put_takes_no_relaxed_put_along() {
+    for by_another in [false, true] {
+        let mut fixture = SimFixture::new();
+        let durable = fixture.store.put(&bytes(SMALL, 1), &PutOptions::default()).unwrap().id;
+        let serial = fixture.store.object(durable).unwrap().copies[0].pieces[0].place.serial;
+        let id = fixture.store.put(&bytes(SMALL, 2), &relaxed()).unwrap().id;
+        let other = fixture.another_process();
+        let pack = format!("{serial:016x}.pack");
+        fixture
+            .disk
+            .fail_next(ErrorKind::Other, move |label| label.starts_with("sync") && label.ends_with(&pack));
+        assert_eq!(kind(&fixture.store.put(&bytes(SMALL, 3), &PutOptions::default())), Some(Kind::Io));
+        let synced = if by_another { other.sync() } else { fixture.store.sync() };
+        synced.unwrap();
+        fixture.lose_power(Keep::None, true);
+        assert_eq!(fixture.store.get(durable).unwrap(), bytes(SMALL, 1));
+        assert_eq!(fixture.store.get(id).unwrap(), bytes(SMALL, 2), "it was synced");
+        assert_eq!(count(&fixture.store), 2);
+        drop(other);
+    }
+}
+
+#[test]
+fn a_failed_sync_of_a_directory_with_relaxed_puts_in_it_leaves_them_to_the_next_open() {
+    for size in [SMALL, LARGE] {
+        let mut fixture = SimFixture::new();
+        let id = fixture.store.put(&bytes(size, 1), &relaxed()).unwrap().id;
+        let other = fixture.another_process();
+        fixture
+            .disk
+            .fail_next(ErrorKind::Other, |label| label.starts_with("syncdir") && label.contains("/data/"));
+        let failed = fixture.store.put(&bytes(LARGE, 2), &PutOptions::default());
+        assert_eq!(kind(&failed), Some(Kind::Io));
+        for store in [&other, &fixture.store] {
+            assert_eq!(kind(&store.sync()), Some(Kind::Closed), "it would prove nothing");
+        }
+        let image = fixture.disk.crash();
+        fixture.continue_on(image.process_crash());
+        assert_eq!(fixture.store.get(id).unwrap(), bytes(size, 1), "it was in the cache");
+        fixture.lose_power(Keep::None, true);
+        assert_eq!(fixture.store.get(id).unwrap(), bytes(size, 1), "the open made it durable");
+        drop(other);
+    }
+}
+
+#[test]
 fn a_failed_sync_of_a_directory_fails_the_put() {
     let mut fixture = SimFixture::new();
     fixture
@@ -319,6 +365,32 @@ fn a_failed_sync_of_relaxed_changes_puts_the_handle_out_of_use_and_the_next_open
             Err(error) => assert_eq!(error.kind(), Kind::NotFound),
         }
         fixture.store.put(b"x", &PutOptions::default()).unwrap();
+    }
+}
+
+#[test]
+fn a_failed_sync_of_the_journal_stops_every_handle_while_relaxed_changes_wait() {
+    type Use = fn(&Store) -> Option<Kind>;
+    let uses: [Use; 4] = [
+        |store| kind(&store.sync()),
+        |store| kind(&store.put(b"x", &PutOptions::default())),
+        |store| kind(&store.put_empty(&relaxed())),
+        |store| kind(&store.snapshot()),
+    ];
+    for attempt in uses {
+        let mut fixture = SimFixture::new();
+        let other = fixture.another_process();
+        // Without data: no place has to be synced.
+        let id = fixture.store.put_empty(&relaxed()).unwrap().id;
+        fixture.disk.fail_next(ErrorKind::Other, is_journal_sync);
+        assert_eq!(kind(&fixture.store.sync()), Some(Kind::Closed));
+        assert_eq!(attempt(&other), Some(Kind::Closed), "what the other says durable may be gone");
+        let image = fixture.disk.crash();
+        fixture.continue_on(image.process_crash());
+        fixture.store.object(id).unwrap();
+        fixture.lose_power(Keep::None, true);
+        fixture.store.object(id).unwrap();
+        drop(other);
     }
 }
 

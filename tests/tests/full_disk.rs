@@ -114,6 +114,21 @@ fn each(test: impl Fn(&dyn Small)) {
 }
 
 #[test]
+fn the_reserve_is_made_again_by_maintenance_when_there_is_room() {
+    let small = Simulated::new();
+    let reserve = Path::new("/store/reserve");
+    let len = || small.disk.metadata(reserve).map(|found| found.len);
+    assert_eq!(len().unwrap(), RESERVE);
+    small.disk.remove_file(reserve).unwrap();
+    small.fill(RESERVE * 2 - 1);
+    small.store.maintain().unwrap();
+    assert!(len().is_err(), "it would take what little is left");
+    small.free();
+    small.store.maintain().unwrap();
+    assert_eq!(len().unwrap(), RESERVE);
+}
+
+#[test]
 fn a_put_that_would_eat_the_reserve_fails_and_changes_nothing() {
     each(|small| {
         let store = small.store();

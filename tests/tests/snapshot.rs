@@ -164,3 +164,20 @@ fn a_snapshot_alone_does_not_hold_up_a_store_that_was_copied_without_its_index()
     let store = Store::open(&copy, &StoreOptions::new()).unwrap();
     assert_eq!(Listing::of(&store), before);
 }
+
+#[test]
+fn what_an_interrupted_snapshot_left_beside_the_index_is_swept() {
+    let mut fixture = Fixture::new();
+    let left = ["snapshot-00000000000000ab.new", "snapshot-00000000000000ab.new-wal", "index.new"];
+    let kept = ["snapshot-ab.new", "notes.new"];
+    let index = fixture.path().join("index");
+    let there = |names: &[&str]| names.iter().filter(|name| index.join(name).exists()).count();
+    for name in left.iter().chain(&kept) {
+        fs::write(index.join(name), b"half of it").unwrap();
+    }
+    fixture.store = fixture.another_handle();
+    assert_eq!(there(&left), 3, "it may be another's that is alive");
+    fixture.reopen();
+    assert_eq!((there(&left), there(&kept)), (0, 2));
+    fixture.store.snapshot().unwrap();
+}

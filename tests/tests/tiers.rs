@@ -186,20 +186,28 @@ fn draining_moves_every_live_object_and_nothing_new_comes() {
 }
 
 #[test]
-fn removed_objects_hold_a_drained_tier_until_their_grace_window_is_over() {
-    let fixture = Fixture::new();
+fn removed_objects_are_drained_too_and_can_be_brought_back_from_where_they_went() {
+    let mut fixture = Fixture::new();
     let store = &fixture.store;
-    let put = store.put(&bytes(LARGE, 1), &on_tier(1)).unwrap();
-    store.remove(put.id).unwrap();
-    store.drain_tier(1, 4).unwrap();
-    assert_eq!(store.tier(1).unwrap().objects, 1);
+    let ids = [SMALL, LARGE, 0].map(|size| store.put(&bytes(size, 1), &on_tier(1)).unwrap().id);
+    // One has a copy on the target already, that was never verified.
+    store.copy(ids[1], None, 4).unwrap();
+    let over = PutOptions { id: Some(ids[0]), ..on_tier(1) };
+    store.put(&bytes(SMALL, 2), &over).unwrap();
+    for id in ids {
+        store.remove(id).unwrap();
+    }
     assert_eq!(kind(&store.retire_tier(1)), Some(Kind::Exists));
-    // It can still be brought back, and drained then.
-    store.undelete(put.id).unwrap();
-    assert_eq!(store.get(put.id).unwrap(), bytes(LARGE, 1));
-    assert_eq!(store.drain_tier(1, 4).unwrap(), 1);
+    assert_eq!(store.drain_tier(1, 4).unwrap(), 3);
+    assert_eq!(store.tier(1).unwrap().objects, 0);
+    assert_eq!(kind(&store.get(ids[0])), Some(Kind::NotFound), "it is still removed");
     store.retire_tier(1).unwrap();
-    assert_eq!(store.get(put.id).unwrap(), bytes(LARGE, 1));
+    fixture.reopen();
+    for (id, content) in ids.into_iter().zip([bytes(SMALL, 2), bytes(LARGE, 1), Vec::new()]) {
+        fixture.store.undelete(id).unwrap();
+        assert_eq!(tiers_of(&fixture.store, id), [4]);
+        assert_eq!(fixture.store.get(id).unwrap(), content);
+    }
 }
 
 #[test]
@@ -207,9 +215,48 @@ fn purging_what_was_removed_lets_a_drained_tier_retire() {
     let fixture = Fixture::new();
     let put = fixture.store.put(&bytes(LARGE, 1), &on_tier(1)).unwrap();
     fixture.store.remove(put.id).unwrap();
-    fixture.store.drain_tier(1, 4).unwrap();
+    fixture.store.set_tier_state(1, TierState::Draining).unwrap();
+    assert_eq!(kind(&fixture.store.retire_tier(1)), Some(Kind::Exists));
     fixture.store.purge(put.id).unwrap();
     fixture.store.retire_tier(1).unwrap();
+}
+
+#[test]
+fn nothing_of_a_retired_tier_is_left_on_its_root_and_the_root_can_be_used_again() {
+    let fixture = Fixture::with_outside_tiers(3, StoreOptions::new());
+    let root = fixture.outside("tier-1");
+    let stale = fixture.another_handle();
+    for store in [&fixture.store, &stale] {
+        store.put(&bytes(SMALL, 1), &on_tier(1)).unwrap();
+        store.put(&bytes(LARGE, 2), &on_tier(1)).unwrap();
+    }
+    fs::write(root.join("somebody's"), b"else").unwrap();
+    fixture.store.drain_tier(1, 2).unwrap();
+    assert!(!files_ending(&root, ".pack").is_empty(), "packs outlive what was in them");
+    fixture.store.retire_tier(1).unwrap();
+    let left: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["somebody's"]);
+    // The other handle has a pack open there.
+    assert_eq!(kind(&stale.put(&bytes(SMALL, 3), &on_tier(1))), Some(Kind::NotFound));
+    assert_eq!(kind(&stale.put(&bytes(LARGE, 3), &on_tier(1))), Some(Kind::NotFound));
+    fixture.store.add_tier(&TierConfig::posix(1, root.display().to_string())).unwrap();
+    let put = stale.put(&bytes(SMALL, 4), &on_tier(1)).unwrap();
+    assert_eq!(fixture.store.get(put.id).unwrap(), bytes(SMALL, 4));
+    stale.close().unwrap();
+    fixture.store.close().unwrap();
+}
+
+#[test]
+fn the_root_of_a_tier_that_was_lost_is_left_as_it_is() {
+    let mut fixture = Fixture::with_outside_tiers(2, StoreOptions::new());
+    fixture.store.put(&bytes(LARGE, 1), &on_tier(1)).unwrap();
+    let (root, aside) = (fixture.outside("tier-1"), fixture.outside("aside"));
+    fs::rename(&root, &aside).unwrap();
+    fixture.store.lose_tier(1).unwrap();
+    fixture.store.retire_tier(1).unwrap();
+    fixture.reopen_after(|_| fs::rename(&aside, &root).unwrap());
+    assert_eq!(files_ending(&root, ".obj").len(), 1, "whoever finds the disk may want what is on it");
+    assert!(root.join("HSM-TIER").exists());
 }
 
 #[test]

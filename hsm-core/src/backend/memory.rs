@@ -124,6 +124,11 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
+    fn clear(&self) -> Result<()> {
+        self.places.write().clear();
+        Ok(())
+    }
+
     fn space(&self) -> Result<Option<Space>> {
         Ok(None)
     }

@@ -288,6 +288,16 @@ impl Backend for PosixBackend {
         self.remove_dir_if_empty(&above)
     }
 
+    fn clear(&self) -> Result<()> {
+        self.check_root()?;
+        for instance in self.instances()? {
+            self.places(instance, 0, &mut |name, _| self.remove(name))?;
+            self.forget_instance(instance)?;
+        }
+        self.remove_dir_if_empty(&self.data())?;
+        root::remove(&*self.disk, &self.root)
+    }
+
     fn space(&self) -> Result<Option<Space>> {
         match self.disk.space(&self.root) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing(None),

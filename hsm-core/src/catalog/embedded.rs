@@ -19,6 +19,7 @@ mod recover;
 mod row;
 mod schema;
 mod snapshot;
+mod trust;
 mod upkeep;
 mod whole;
 
@@ -33,7 +34,7 @@ pub(crate) use index::IndexPlace;
 pub(crate) use recover::Found;
 
 use super::{
-    Catalog, Committed, Cursor, Durability, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places,
+    Catalog, Committed, Cursor, Durability, Expired, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places,
     Progress, Proposal, Query, TierUsage,
 };
 use crate::backend::PlaceName;
@@ -87,7 +88,7 @@ impl Embedded {
 
     /// The file whose presence says that the index is to be rebuilt.
     fn damage_mark(&self) -> PathBuf {
-        self.ground.directory.join(recover::DAMAGE_MARK)
+        self.ground.directory.join(trust::DAMAGE_MARK)
     }
 
     /// Refuses where the handle failed before.
@@ -106,8 +107,11 @@ impl Embedded {
 
     fn note_damage<T>(&self, answer: Result<T>) -> Result<T> {
         if let Err(Error::Index { damaged: true, .. }) = &answer {
-            // If the mark cannot be made, the next open meets the damage again and finds out by itself.
-            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"damaged\n");
+            // What a mark of a failed sync says must not be lost. If the mark cannot be made, the next open meets
+            // the damage again and finds out by itself.
+            if !self.is_marked_damaged() {
+                let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), b"damaged\n");
+            }
         }
         answer
     }
@@ -120,6 +124,10 @@ impl Catalog for Embedded {
 
     fn sync(&self) -> Result<Position> {
         self.sync_relaxed()
+    }
+
+    fn distrust(&self, tier: TierIndex) {
+        self.distrust_relaxed(tier);
     }
 
     fn progress(&self) -> Result<Progress> {
@@ -165,7 +173,7 @@ impl Catalog for Embedded {
         self.ground.lock.tiers_changed()
     }
 
-    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>> {
+    fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>> {
         self.read(|connection| lookup::expired(connection, now_ns, limit))
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct AppendFailed {
     /// Where the next group goes; `None` when that cannot be told: whether the group counts shows only at
     /// the next open.
     pub(crate) tail: Option<Tail>,
+    /// Whether the groups before it were synced with it: its data failed, and not its own sync.
+    pub(crate) synced: bool,
 }
 
 /// Appends a group, and syncs it if `sync` says so. A segment that has grown beyond `segment_bytes_max` is
@@ -37,14 +39,17 @@ pub(crate) fn append(
     if tail.offset >= segment_bytes_max {
         if unsynced {
             // What was not synced then never will be: the pages may be gone.
-            sync_segment(segments, tail.segment)
-                .map_err(|error| AppendFailed { error: Box::new(error), tail: None })?;
+            sync_segment(segments, tail.segment).map_err(|error| AppendFailed {
+                error: Box::new(error),
+                tail: None,
+                synced: false,
+            })?;
             unsynced = false;
         }
         let header = following(&tail, group);
         if let Err(error) = segments.create(&header) {
             segments.abandon_writing();
-            return Err(AppendFailed { error: Box::new(error), tail: Some(tail) });
+            return Err(AppendFailed { error: Box::new(error), tail: Some(tail), synced: false });
         }
         tail = Tail::at_start_of(&header);
     }
@@ -62,21 +67,21 @@ pub(crate) fn append(
             last: crate::object::Position { epoch: tail.last.epoch, number: group.last_number() },
         }),
         Err(error) if error.kind() == Kind::Full && take_back(segments, &tail, is_synced).is_ok() => {
-            Err(AppendFailed { error: Box::new(error), tail: Some(tail) })
+            Err(AppendFailed { error: Box::new(error), tail: Some(tail), synced: is_synced })
         }
         Err(error) => {
             // The bytes may be there, whole, without being durable: what later looks like a group must not
             // count. A new segment that begins with the same number cuts it off.
             segments.abandon_writing();
             if mutant(Mutant::CutLeftOut) {
-                return Err(AppendFailed { error: Box::new(error), tail: Some(tail) });
+                return Err(AppendFailed { error: Box::new(error), tail: Some(tail), synced: is_synced });
             }
             // A sync that failed was that of the groups before it, too.
             let is_durable =
                 !unsynced || is_synced || !is_written && sync_segment(segments, tail.segment).is_ok();
             let header = following(&tail, group);
             let cut = is_durable.then(|| segments.create(&header).map(|()| Tail::at_start_of(&header)));
-            Err(AppendFailed { error: Box::new(error), tail: cut.and_then(Result::ok) })
+            Err(AppendFailed { error: Box::new(error), tail: cut.and_then(Result::ok), synced: is_synced })
         }
     }
 }

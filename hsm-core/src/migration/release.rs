@@ -2,7 +2,7 @@
 
 use crate::backend::ReadFrom;
 use crate::catalog::{Committed, Durability, Expect};
-use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::engine::{ATTEMPTS_MAX, Engine, Scope, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, DropReason};
 use crate::monitor::{Phase, Watch};
@@ -13,6 +13,7 @@ use crate::object::{Copy, Object, ObjectId, TierIndex};
 pub(crate) fn release(
     engine: &Engine,
     id: ObjectId,
+    scope: Scope,
     tier: TierIndex,
     force: bool,
     watch: &mut Watch<'_>,
@@ -20,7 +21,7 @@ pub(crate) fn release(
     engine.refresh_tiers()?;
     engine.tier(tier)?;
     for attempt in 0.. {
-        match try_release(engine, id, tier, force, watch) {
+        match try_release(engine, id, scope, tier, force, watch) {
             Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
             done => return done,
         }
@@ -31,22 +32,21 @@ pub(crate) fn release(
 fn try_release(
     engine: &Engine,
     id: ObjectId,
+    scope: Scope,
     tier: TierIndex,
     force: bool,
     watch: &mut Watch<'_>,
 ) -> Result<Option<Committed>> {
-    let object = engine.live(id)?;
+    let object = engine.look_up(id, scope)?;
     let Some(copy) = object.copy_on(tier) else {
         return if object.content.is_some() { Ok(None) } else { Err(Error::NoData { id }) };
     };
     let generation = object.generation;
-    let mut expect = vec![
-        Expect::Live(id),
-        Expect::Generation(id, generation),
-        Expect::CopyAt(id, tier, copy.pieces.clone()),
-    ];
+    let mut expect = Vec::from_iter(scope.expect(id));
+    expect.push(Expect::Generation(id, generation));
+    expect.push(Expect::CopyAt(id, tier, copy.pieces.clone()));
     if !force {
-        let other = safe_copy(engine, &object, tier, watch)?;
+        let other = safe_copy(engine, &object, scope, tier, watch)?;
         expect.push(Expect::CopyAt(id, other.tier, other.pieces));
         expect.push(Expect::VerifiedElsewhere(id, tier));
     }
@@ -58,7 +58,13 @@ fn try_release(
 }
 
 /// A verified copy in reach other than the one on `tier`, that is still there; verifies one where none is yet.
-fn safe_copy(engine: &Engine, object: &Object, tier: TierIndex, watch: &mut Watch<'_>) -> Result<Copy> {
+fn safe_copy(
+    engine: &Engine,
+    object: &Object,
+    scope: Scope,
+    tier: TierIndex,
+    watch: &mut Watch<'_>,
+) -> Result<Copy> {
     let in_reach = |copy: &&Copy| {
         copy.tier != tier
             && engine
@@ -74,13 +80,13 @@ fn safe_copy(engine: &Engine, object: &Object, tier: TierIndex, watch: &mut Watc
         }
     }
     for copy in others {
-        match verify_copy(engine, object.id, copy.tier, watch) {
+        match verify_copy(engine, object.id, scope, copy.tier, watch) {
             Ok(_) => return Ok(copy.clone()),
             Err(stopped @ Error::Stopped { .. }) => return Err(stopped),
             Err(_) => {}
         }
     }
-    if engine.live(object.id)?.changed != object.changed {
+    if engine.look_up(object.id, Scope::Kept)?.changed != object.changed {
         return Err(Error::Conflict { what: format!("object {}", object.id) });
     }
     Err(Error::LastCopy { id: object.id, tier })
@@ -97,10 +103,11 @@ fn is_there(engine: &Engine, object: &Object, tier: TierIndex) -> bool {
 pub(crate) fn verify_copy(
     engine: &Engine,
     id: ObjectId,
+    scope: Scope,
     tier: TierIndex,
     watch: &mut Watch<'_>,
 ) -> Result<Committed> {
-    let object = engine.live(id)?;
+    let object = engine.look_up(id, scope)?;
     let generation = object.generation;
     let copy = object.copy_on(tier).ok_or(Error::CopyNotFound { id, tier })?;
     let outcome = read_whole(engine, &object, tier, watch);
@@ -112,11 +119,9 @@ pub(crate) fn verify_copy(
     if !whole && !copy.is_verified() {
         return outcome.and(Err(Error::CopyNotFound { id, tier })); // It never was known to be whole: nothing new.
     }
-    let expect = vec![
-        Expect::Live(id),
-        Expect::Generation(id, generation),
-        Expect::CopyAt(id, tier, copy.pieces.clone()),
-    ];
+    let mut expect = Vec::from_iter(scope.expect(id));
+    expect.push(Expect::Generation(id, generation));
+    expect.push(Expect::CopyAt(id, tier, copy.pieces.clone()));
     let change = Change::CopyVerified { object: id, generation, tier, whole };
     let committed = engine.commit_one(expect, vec![change], Durability::Durable)?;
     outcome.map(|()| committed)
@@ -132,7 +137,7 @@ fn read_whole(engine: &Engine, object: &Object, tier: TierIndex, watch: &mut Wat
     watch.check()?;
     match engine.try_copy(object, content, tier, from)? {
         Some(reader) => reader.verify(watch),
-        None if engine.live(object.id)?.changed != object.changed => {
+        None if engine.look_up(object.id, Scope::Kept)?.changed != object.changed => {
             Err(Error::Conflict { what: format!("object {}", object.id) })
         }
         None => Err(Error::Corrupt {

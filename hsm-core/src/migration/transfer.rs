@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::{PlaceReader, ReadFrom};
 use crate::catalog::{Committed, Durability, Expect, Proposal};
-use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::engine::{ATTEMPTS_MAX, Engine, Scope, is_race};
 use crate::error::{Error, Result};
 use crate::journal::{Change, DropReason};
 use crate::monitor::{Phase, Watch};
@@ -29,6 +29,8 @@ pub(crate) struct Transfer {
     pub(crate) target: TierIndex,
     /// Whether the copy on the source is dropped with it.
     pub(crate) release_source: bool,
+    /// Which objects are meant.
+    pub(crate) scope: Scope,
 }
 
 /// A copy that is written but not yet verified and committed.
@@ -109,7 +111,7 @@ fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer, watch: &mut Watch<'_
     if wanted.source == Some(wanted.target) {
         return Err(Error::invalid("target", "it is the source tier itself"));
     }
-    let object = engine.live(id)?;
+    let object = engine.look_up(id, wanted.scope)?;
     let content = object.content.clone().ok_or(Error::NoData { id })?;
     if let Some(source) = wanted.source
         && object.copy_on(source).is_none()
@@ -121,12 +123,13 @@ fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer, watch: &mut Watch<'_
     if let Some(there) = object.copy_on(wanted.target) {
         return keep_what_is_there(engine, &object, there, wanted, watch).map(|()| None);
     }
-    let (object, reader, source) = engine.open_copy(id, wanted.source, ReadFrom::Anywhere)?;
+    let (object, reader, source) = engine.open_copy(id, wanted.scope, wanted.source, ReadFrom::Anywhere)?;
     if object.content.as_ref() != Some(&content) || object.copy_on(wanted.target).is_some() {
         return Err(Error::Conflict { what: format!("object {id}") });
     }
-    let mut writer = CopyWriter::new(&engine.tiers, target, content.block_shift, content.size)?;
     watch.expect_size(content.size);
+    let (shift, size) = (content.block_shift, content.size);
+    let mut writer = CopyWriter::new(&engine.tiers, target, shift, size, Durability::Durable)?;
     let mut buffer = vec![0; RUN_LEN.min(content.size as usize)];
     let mut offset = 0;
     while offset < content.size {
@@ -152,11 +155,11 @@ fn keep_what_is_there(
     watch: &mut Watch<'_>,
 ) -> Result<()> {
     if !there.is_verified() {
-        super::release::verify_copy(engine, object.id, wanted.target, watch)?;
+        super::release::verify_copy(engine, object.id, wanted.scope, wanted.target, watch)?;
     }
     match wanted.source {
         Some(source) if wanted.release_source => {
-            super::release(engine, object.id, source, false, watch).map(drop)
+            super::release(engine, object.id, wanted.scope, source, false, watch).map(drop)
         }
         _ => Ok(()),
     }
@@ -174,8 +177,8 @@ fn finish(
     let mut good = Vec::with_capacity(ready.len());
     let mut window = None;
     for (index, copy) in ready {
-        let going_on = watch.check();
-        if let Err(error) = going_on.and_then(|()| copy.writer.sync(&copy.end, Durability::Durable)) {
+        let sync = || engine.note_sync(wanted.target, copy.writer.sync(&copy.end));
+        if let Err(error) = watch.check().and_then(|()| sync()) {
             answers.push((index, Err(error)));
         } else {
             good.push((index, copy));
@@ -221,13 +224,13 @@ fn proposal(copy: &Ready, wanted: Transfer) -> Proposal {
     let (object, target) = (&copy.object, copy.writer.tier());
     let (id, generation) = (object.id, object.generation);
     let source = object.copy_on(copy.source).map(|source| source.pieces.clone()).unwrap_or_default();
-    let mut expect = vec![
-        Expect::Live(id),
+    let mut expect = Vec::from_iter(wanted.scope.expect(id));
+    expect.extend([
         Expect::Generation(id, generation),
         Expect::NoCopy(id, wanted.target),
         Expect::TierWritable(wanted.target, target.config.incarnation),
         Expect::TierRoom(wanted.target, copy.written.size),
-    ];
+    ]);
     // The times are the group's; 1 says that it was verified.
     let new =
         Copy { tier: wanted.target, created_ns: 0, verified_ns: 1, pieces: copy.written.pieces.clone() };

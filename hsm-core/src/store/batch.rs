@@ -90,7 +90,8 @@ impl Batch {
         let small = bytes.len() as u64 <= tier.config.pack_threshold_bytes;
         let held = options_len(options) + if small { bytes.len() as u64 } else { 0 };
         self.check_room(held)?;
-        let mut copy = CopyWriter::new(&engine.tiers, tier, options.block_shift()?, bytes.len() as u64)?;
+        let (block_shift, length) = (options.block_shift()?, bytes.len() as u64);
+        let mut copy = CopyWriter::new(&engine.tiers, tier, block_shift, length, self.durability)?;
         copy.write(bytes)?;
         let mut set = options.digest_set();
         set.update(bytes);
@@ -242,7 +243,7 @@ impl Batch {
             answers.fill(Some(Err(error.clone())));
             return Ok(());
         }
-        self.sync_data(&mut prepared, answers);
+        self.sync_data(engine, &mut prepared, answers);
         if self.atomic && answers.iter().any(|answer| matches!(answer, Some(Err(_)))) {
             let error = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned());
             let error = error.unwrap_or_else(|| Error::invalid("batch", "it failed"));
@@ -304,14 +305,14 @@ impl Batch {
     }
 
     /// Syncs the bytes of all puts: each pack once, up to the last record of the batch.
-    fn sync_data(&self, prepared: &mut Vec<Prepared>, answers: &mut [Option<Result<Put>>]) {
+    fn sync_data(&self, engine: &Engine, prepared: &mut Vec<Prepared>, answers: &mut [Option<Result<Put>>]) {
         let mut failed = BTreeSet::new();
         // The last record of a pack first: that one sync is the sync of all before it.
         for ready in prepared.iter().rev() {
             let (Some((_, end)), Step::Put { copy, .. }) = (&ready.put, &self.steps[ready.index]) else {
                 continue;
             };
-            if let Err(error) = copy.sync(end, self.durability) {
+            if let Err(error) = engine.note_sync(copy.tier().index(), copy.sync(end)) {
                 answers[ready.index] = Some(Err(error));
                 failed.insert(ready.index);
             }

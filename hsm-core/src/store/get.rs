@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Store;
 use crate::backend::ReadFrom;
+use crate::engine::Scope;
 use crate::error::{Error, IoContext, Kind, Result};
 use crate::file::{self, Disk, Mode, OsDisk};
 use crate::monitor::Phase;
@@ -43,7 +44,7 @@ impl Store {
     pub fn reader(&self, id: ObjectId, options: &GetOptions) -> Result<Reader> {
         let engine = self.engine();
         engine.check()?;
-        let (object, copy, tier) = engine.open_copy(id, options.tier, ReadFrom::Anywhere)?;
+        let (object, copy, tier) = engine.open_copy(id, Scope::Live, options.tier, ReadFrom::Anywhere)?;
         Ok(Reader { store: self.clone(), object, copy, tier, fall_back: options.tier.is_none(), position: 0 })
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use super::{Store, member};
-use crate::catalog::{Durability, Expect, PackUsage, Proposal};
+use super::{Store, member, reserve};
+use crate::catalog::{Durability, Expect, Expired, PackUsage, Proposal};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, EpochCause};
@@ -42,7 +42,8 @@ pub struct Reconciled {
 
 impl Store {
     /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-    /// overwritten. Call it now and then; nothing else depends on it but room. Stopped, it can be called again.
+    /// overwritten. Makes the reserve again where it was given back and there is room. Call it now and then; nothing
+    /// else depends on it but room. Stopped, it can be called again.
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
         engine.check_writable()?;
@@ -51,6 +52,7 @@ impl Store {
         watch.stage(Phase::Reclaim);
         let files_removed = engine.reclaim_watched(&mut watch)?;
         let packs_removed = self.remove_empty_packs(engine, &mut watch)?;
+        self.make_reserve(engine)?;
         Ok(Maintained { purged, files_removed, packs_removed })
     }
 
@@ -96,6 +98,15 @@ impl Store {
 }
 
 impl Store {
+    fn make_reserve(&self, engine: &Engine) -> Result<()> {
+        let (disk, length) = (&*engine.disk, engine.tiers.ground().reserve_bytes);
+        if !reserve::is_there(disk, &engine.directory, length) {
+            let _open = self.inner.lock.lock_open()?;
+            reserve::make(disk, &engine.directory, &self.inner.store_id, length);
+        }
+        Ok(())
+    }
+
     /// Removes packs in which nothing lives, of this handle and of those that are gone, but for those it
     /// appends to.
     fn remove_empty_packs(&self, engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {
@@ -184,24 +195,72 @@ fn purge_expired(engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {
     loop {
         watch.check()?;
         let expired = engine.catalog.expired(engine.clock.now_ns(), PURGED_AT_ONCE)?;
-        let proposal = |id: &_| Proposal {
-            expect: vec![Expect::Removed(*id)],
-            changes: vec![Change::Purged { object: *id }],
-            data: Vec::new(),
-        };
-        let mut done = 0;
-        for answer in engine.commit(expired.iter().map(proposal).collect(), Durability::Durable)? {
-            match answer {
-                Ok(_) => done += 1,
-                // Brought back, or purged by another handle.
-                Err(error) if error.kind() == Kind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let done = purge(engine, &expired)?;
         purged += done;
         watch.done(done);
         if expired.len() < PURGED_AT_ONCE || done == 0 {
             return Ok(purged);
+        }
+    }
+}
+
+/// Purges what is still removed as it was when it was looked for: one that was put, or brought back, and removed
+/// again meanwhile has a grace window of its own.
+fn purge(engine: &Engine, expired: &[Expired]) -> Result<u64> {
+    let proposal = |expired: &Expired| Proposal {
+        expect: vec![Expect::RemovedSo(*expired)],
+        changes: vec![Change::Purged { object: expired.id }],
+        data: Vec::new(),
+    };
+    let mut done = 0;
+    for answer in engine.commit(expired.iter().map(proposal).collect(), Durability::Durable)? {
+        match answer {
+            Ok(_) => done += 1,
+            // Brought back, or purged by another handle.
+            Err(error) if error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::clock::ManualClock;
+    use crate::{PutOptions, StoreOptions};
+
+    const GRACE: Duration = Duration::from_secs(100);
+
+    #[test]
+    fn an_object_that_was_removed_again_meanwhile_keeps_its_own_grace_window() {
+        type Again = fn(&Store, crate::object::ObjectId);
+        let by_put: Again = |store, id| {
+            store.put(b"again", &PutOptions::id(id)).unwrap();
+        };
+        let by_undelete: Again = |store, id| {
+            store.undelete(id).unwrap();
+        };
+        for (again, later) in [(by_put, true), (by_undelete, false)] {
+            let clock = Arc::new(ManualClock::new(1_700_000_000_000_000_000, 1));
+            let store = Store::in_memory(&StoreOptions::new().clock(clock.clone()).grace(GRACE)).unwrap();
+            let id = store.put(b"first", &PutOptions::default()).unwrap().id;
+            store.remove(id).unwrap();
+            let engine = store.engine();
+            let expired = engine.catalog.expired(i64::MAX - 1, 10).unwrap();
+            assert_eq!(expired.len(), 1);
+            // Another thread comes between the look and the commit.
+            clock.advance(if later { GRACE * 2 } else { GRACE / 2 });
+            again(&store, id);
+            store.remove(id).unwrap();
+            assert_eq!(purge(engine, &expired).unwrap(), 0);
+            store.undelete(id).unwrap();
+            store.remove(id).unwrap();
+            clock.advance(GRACE * 2);
+            assert_eq!(store.maintain().unwrap().purged, 1);
         }
     }
 }

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 
 use super::member::{self, Member, Others};
-use super::{Inner, Store, StoreOptions};
+use super::orders::{self, What};
+use super::{Inner, Store, StoreOptions, reserve};
 use crate::catalog::Places as _;
 use crate::catalog::embedded::{Embedded, Found, Ground, IndexPlace};
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
-use crate::file::{self, Disk, FileKind, MemoryDisk, Mode, OsDisk};
+use crate::file::{self, Disk, FileKind, MemoryDisk, OsDisk};
 use crate::journal::queue::LockFile;
 use crate::journal::{Change, EpochCause};
 use crate::object::{IdGenerator, Position, TierConfig};
@@ -24,7 +25,6 @@ use crate::wire::{self, Reader, Writer};
 const MARKER: &str = "HSM-STORE";
 const MAGIC: [u8; 8] = *b"hsmstore";
 const MARKER_LEN: usize = 64;
-const RESERVE_MAGIC: [u8; 8] = *b"hsmspare";
 /// Names that an interrupted creation leaves behind; no other name may be in a directory that becomes a store.
 const OWN_NAMES: [&str; 8] =
     ["lock", "reserve", "members", "journal", "index", "snapshots", "tiers", "HSM-STORE.new"];
@@ -244,7 +244,9 @@ impl Opening<'_> {
             });
         }
         let parts = self.parts(id, lock)?;
-        let (catalog, mut found) = Embedded::open(parts.ground.clone(), alone)?;
+        let ordered = orders::read(&*self.disk, &self.directory, &id)?;
+        let lost: Vec<_> = ordered.iter().filter(|order| order.what == What::Lose).map(|o| o.tier).collect();
+        let (catalog, mut found) = Embedded::open(parts.ground.clone(), alone, &lost)?;
         let member = Member::join(&*self.disk, clock, &self.directory, &id, parts.instance)?;
         if self.options.read_only {
             found.read_only.get_or_insert_with(|| "it was opened read-only".to_owned());
@@ -254,7 +256,9 @@ impl Opening<'_> {
         let engine = store.engine();
         engine.refresh_tiers()?;
         store.check_age()?;
-        if engine.read_only.read().is_none() {
+        let is_writable = engine.read_only.read().is_none();
+        if is_writable {
+            store.carry_out(&ordered)?;
             let Others { dead, live } = others;
             engine.sweep(dead, &live, store.inner.instance)?;
             engine.reclaim()?;
@@ -300,24 +304,9 @@ impl Opening<'_> {
         Ok(IndexPlace::File(directory.join("index.db")))
     }
 
-    /// Makes the ballast if there is room. Where there is none, it is what the ballast was for.
     fn make_reserve(&self, id: &[u8; 16]) {
-        let path = self.directory.join("reserve");
-        let make = || -> io::Result<()> {
-            if self.options.reserve_bytes == 0 || self.disk.metadata(&path).is_ok() {
-                return Ok(());
-            }
-            if self.disk.space(&self.directory)?.available < self.options.reserve_bytes.saturating_mul(2) {
-                return Ok(());
-            }
-            let file = self.disk.open(&path, Mode::Create)?;
-            let mut bytes = Vec::new();
-            wire::write_head(&mut bytes, RESERVE_MAGIC, id);
-            file.write_at(&bytes, 0)?;
-            file.allocate(self.options.reserve_bytes)
-        };
-        if !self.options.read_only && make().is_err() {
-            let _ = self.disk.remove_file(&path);
+        if !self.options.read_only {
+            reserve::make(&*self.disk, &self.directory, id, self.options.reserve_bytes);
         }
     }
 
@@ -343,6 +332,7 @@ impl Opening<'_> {
             closed: AtomicBool::new(false),
             read_only: RwLock::new(read_only),
             restored: AtomicBool::new(false),
+            undecided: found.undecided,
             garbage: AtomicU64::new(0),
             tiers_known: AtomicU64::new(u64::MAX),
             commits: RwLock::new(()),

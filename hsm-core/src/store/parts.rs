@@ -204,7 +204,7 @@ impl Parts {
                 None => table = Some(write_end(&*self.place, &tail, &[], self.digests(&parts))?),
             }
             if self.options.durability == Durability::Durable {
-                self.place.sync()?;
+                engine.note_sync(self.tier, self.place.sync())?;
             }
             match self.try_commit(&engine, &resolved, size, root, &recorded) {
                 Ok(put) => {

@@ -148,7 +148,7 @@ impl Store {
         }
         writer.finish(&tail, &map)?;
         if durability == Durability::Durable {
-            writer.sync()?;
+            engine.note_sync(tier.index(), writer.sync())?;
         }
         let expect = vec![
             Expect::Live(object.id),

@@ -279,7 +279,8 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         let tier = engine.target(options.tier)?;
-        let copy = CopyWriter::new(&engine.tiers, tier, options.block_shift()?, options.size_hint)?;
+        let (block_shift, durability) = (options.block_shift()?, options.durability);
+        let copy = CopyWriter::new(&engine.tiers, tier, block_shift, options.size_hint, durability)?;
         Ok(Writer {
             store: self.clone(),
             fresh: self.new_id(),
@@ -397,16 +398,17 @@ impl Writer {
 
     fn try_commit(&mut self, engine: &Engine, resolved: &Resolved, digests: &[Digest]) -> Result<Committed> {
         let (written, end) = self.copy.finish(resolved.id, resolved.generation)?;
+        let tier = self.copy.tier().index();
         let data = if mutant(Mutant::CommitBeforeData) {
             Vec::new()
         } else {
-            self.copy.sync_or_defer(&end, self.options.durability)?
+            engine.note_sync(tier, self.copy.sync_or_defer(&end))?
         };
         let (expect, change) = self.proposal(resolved, written, digests)?;
         let proposal = Proposal { expect, changes: vec![change], data };
         let committed = engine.commit_proposal(proposal, self.options.durability)?;
         if mutant(Mutant::CommitBeforeData) {
-            self.copy.sync(&end, self.options.durability)?;
+            engine.note_sync(tier, self.copy.sync(&end))?;
         }
         Ok(committed)
     }

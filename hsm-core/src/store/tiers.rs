@@ -1,6 +1,7 @@
 //! Administration of tiers, while the store is in use.
 
 use super::Store;
+use super::orders::{Order, What};
 use crate::catalog::{Durability, Expect, Places as _, Proposal, Query, TierUsage};
 use crate::clock;
 use crate::engine::Engine;
@@ -108,6 +109,11 @@ impl Store {
     /// Declares a tier's bytes gone for good: its copies are struck off. Returns the objects whose last copy
     /// that was. Stopped by an error, it can be called again;
     /// what was struck off before is not told again.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` where the store is read-only because changes cannot be compared with this tier: that it is
+    /// lost is noted, and the next open that finds no other handle goes on without it. Call this once more then.
     pub fn lose_tier(&self, index: TierIndex) -> Result<Vec<ObjectId>> {
         let mut lost = Vec::new();
         self.lose_tier_each(index, |id| {
@@ -126,13 +132,16 @@ impl Store {
         mut lost: impl FnMut(ObjectId) -> Result<()>,
     ) -> Result<()> {
         let engine = self.engine();
+        engine.check()?;
+        if engine.undecided {
+            return self.lose_before_the_next_open(index);
+        }
         engine.check_writable()?;
         let TierUsage { config: before, objects, .. } = self.tier(index)?;
         let mut watch = self.watch(Phase::StrikeOff, objects, 0);
         watch.check()?;
         if before.state != TierState::Lost {
-            let config = TierConfig { state: TierState::Lost, ..before.clone() };
-            commit_tier(engine, Some(before), config)?;
+            self.commit_state(before, TierState::Lost)?;
         }
         for removed in [false, true] {
             strike_off(engine, &Query { removed, ..Query::tier(index) }, index, &mut lost, &mut watch)?;
@@ -140,25 +149,66 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a tier that holds no copy out of use. Its index may then be given to another.
+    /// Takes a tier that holds no copy out of use. Its index may then be given to another. What is left of it on its
+    /// root is removed, marker and all, if the root is in reach; that of a tier that was lost is left as it is.
     ///
     /// # Errors
     ///
-    /// `Exists` while it holds copies, those of removed objects included: drain or lose it first, and wait for the
-    /// grace window or purge.
+    /// `Exists` while it holds copies, those of removed objects included: drain or lose it first.
     pub fn retire_tier(&self, index: TierIndex) -> Result<()> {
         let engine = self.engine();
         engine.check_writable()?;
+        let _ = engine.reclaim(); // What is left is removed with its root.
+        let _open = self.inner.lock.lock_open()?;
         let before = self.tier(index)?.config;
         let config = TierConfig { state: TierState::Retired, ..before.clone() };
+        let order = Order { what: What::Clear, tier: index, incarnation: before.incarnation };
+        let is_lost = before.state == TierState::Lost;
+        if !is_lost {
+            self.order(order)?;
+        }
         let expect = vec![Expect::TierIs(index, Some(before)), Expect::TierEmpty(index)];
-        engine.commit_one(expect, vec![Change::TierSet(config.clone())], Durability::Durable)?;
-        engine.tiers.configure(&[config]);
-        Ok(())
+        let done = engine.commit_one(expect, vec![Change::TierSet(config.clone())], Durability::Durable);
+        if is_lost {
+            done?;
+            engine.tiers.configure(&[config]);
+            return Ok(());
+        }
+        match done {
+            // It may have happened all the same: the next open sees.
+            Err(error @ Error::Closed { .. }) => return Err(error),
+            Err(error) => return self.strike_order(order).and(Err(error)),
+            Ok(_) => engine.tiers.configure(&[config]),
+        }
+        let Some(tier) = engine.tiers.retired(index) else { return Ok(()) };
+        if tier.backend.check_root().is_ok() && tier.backend.clear().is_err() {
+            return Ok(()); // It is retired. The next open tries to clear the root again.
+        }
+        self.strike_order(order)
+    }
+
+    /// Nothing can be committed while it is open what the journal holds: the next open hears of the loss first.
+    fn lose_before_the_next_open(&self, index: TierIndex) -> Result<()> {
+        let engine = self.engine();
+        let _open = self.inner.lock.lock_open()?;
+        let config = self.tier(index)?.config;
+        if engine.tier(index)?.backend.check_root().is_ok() {
+            // It is not what the store waits for.
+            engine.check_writable()?;
+        }
+        self.order(Order { what: What::Lose, tier: index, incarnation: config.incarnation })?;
+        let reason =
+            format!("tier {index} is noted as lost; close every handle and open the store again without it");
+        Err(Error::Closed { reason })
+    }
+
+    pub(super) fn commit_state(&self, before: TierConfig, state: TierState) -> Result<()> {
+        let config = TierConfig { state, ..before.clone() };
+        commit_tier(self.engine(), Some(before), config)
     }
 
     /// A tier's settings, retired ones included.
-    fn config(&self, index: TierIndex) -> Result<Option<TierConfig>> {
+    pub(super) fn config(&self, index: TierIndex) -> Result<Option<TierConfig>> {
         let all = self.engine().catalog.tiers()?;
         Ok(all.into_iter().map(|usage| usage.config).find(|config| config.index == index))
     }

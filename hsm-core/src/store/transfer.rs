@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::catalog::Query;
-use crate::engine::Engine;
+use crate::engine::{Engine, Scope};
 use crate::error::Result;
 use crate::migration::{self, Transfer};
 use crate::monitor::{Phase, Watch};
@@ -28,7 +28,7 @@ impl Store {
         source: Option<TierIndex>,
         target: TierIndex,
     ) -> Result<Option<Position>> {
-        self.transfer_one(id, Transfer { source, target, release_source: false })
+        self.transfer_one(id, Transfer { source, target, release_source: false, scope: Scope::Live })
     }
 
     /// Copies, then drops the copy on `source`, in one change. Nothing is dropped before the new copy was read
@@ -43,7 +43,10 @@ impl Store {
         source: TierIndex,
         target: TierIndex,
     ) -> Result<Option<Position>> {
-        self.transfer_one(id, Transfer { source: Some(source), target, release_source: true })
+        self.transfer_one(
+            id,
+            Transfer { source: Some(source), target, release_source: true, scope: Scope::Live },
+        )
     }
 
     /// Copies many objects; small ones share packs, syncs and commits. One answer each, in order; an object that
@@ -55,7 +58,7 @@ impl Store {
         source: Option<TierIndex>,
         target: TierIndex,
     ) -> Result<Vec<Result<Option<Position>>>> {
-        self.transfer_all(ids, Transfer { source, target, release_source: false })
+        self.transfer_all(ids, Transfer { source, target, release_source: false, scope: Scope::Live })
     }
 
     /// Moves many objects, as [`copy_many`](Self::copy_many) copies them.
@@ -65,7 +68,10 @@ impl Store {
         source: TierIndex,
         target: TierIndex,
     ) -> Result<Vec<Result<Option<Position>>>> {
-        self.transfer_all(ids, Transfer { source: Some(source), target, release_source: true })
+        self.transfer_all(
+            ids,
+            Transfer { source: Some(source), target, release_source: true, scope: Scope::Live },
+        )
     }
 
     /// Drops the copy on `tier`. `None` where there was none.
@@ -79,7 +85,7 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         let mut watch = self.watch(Phase::Verify, 1, 0);
-        let done = migration::release(engine, id, tier, force, &mut watch)?;
+        let done = migration::release(engine, id, Scope::Live, tier, force, &mut watch)?;
         watch.done(1);
         Ok(done.map(|done| done.position))
     }
@@ -99,7 +105,7 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         let mut watch = self.watch(Phase::Verify, 1, 0);
-        let done = migration::verify(engine, id, tier, &mut watch)?;
+        let done = migration::verify(engine, id, Scope::Live, tier, &mut watch)?;
         watch.done(1);
         Ok(done.position)
     }
@@ -119,23 +125,44 @@ impl Store {
 }
 
 impl Engine {
-    /// Moves everything off a tier, page by page. The first error stops it; what was moved stays moved.
+    /// Moves everything off a tier, page by page, and what was removed and can be brought back with it. The first error
+    /// stops it; what was moved stays moved.
     pub(super) fn drain_tier(
         &self,
         source: TierIndex,
         target: TierIndex,
         watch: &mut Watch<'_>,
     ) -> Result<u64> {
-        let query = Query::tier(source);
+        let mut moved = 0;
+        loop {
+            let before = moved;
+            for removed in [false, true] {
+                let query = Query { removed, ..Query::tier(source) };
+                moved += self.drain(&query, source, target, watch)?;
+            }
+            // Once more, since an object that was removed or brought back between the two looks is in neither.
+            if moved == before {
+                return Ok(moved);
+            }
+        }
+    }
+
+    fn drain(
+        &self,
+        query: &Query,
+        source: TierIndex,
+        target: TierIndex,
+        watch: &mut Watch<'_>,
+    ) -> Result<u64> {
         let (mut after, mut moved) = (None, 0);
         loop {
-            let page = self.catalog.page(&query, after.as_ref(), PAGE_LEN)?;
+            let page = self.catalog.page(query, after.as_ref(), PAGE_LEN)?;
             let ids: Vec<ObjectId> = page.items.iter().map(|(_, object)| object.id).collect();
-            let wanted = Transfer { source: Some(source), target, release_source: true };
+            let wanted = Transfer { source: Some(source), target, release_source: true, scope: Scope::Kept };
             for answer in migration::transfer(self, &ids, wanted, watch) {
                 match answer {
                     Ok(_) => moved += 1,
-                    // Someone else removed or moved it.
+                    // Someone else purged or moved it.
                     Err(error) if error.kind() == crate::Kind::NotFound => {}
                     Err(error) => return Err(error),
                 }

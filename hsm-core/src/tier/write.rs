@@ -94,6 +94,7 @@ pub(crate) struct CopyWriter {
     tiers: Arc<Tiers>,
     tier: Arc<Tier>,
     block_shift: u8,
+    durability: Durability,
     /// Bytes that may yet go into a pack.
     small: Vec<u8>,
     pack_max: u64,
@@ -112,13 +113,20 @@ pub(crate) struct Written {
 
 impl CopyWriter {
     /// Begins a copy of about `size_hint` bytes, if that is known.
-    pub(crate) fn new(tiers: &Arc<Tiers>, tier: Arc<Tier>, block_shift: u8, size_hint: u64) -> Result<Self> {
+    pub(crate) fn new(
+        tiers: &Arc<Tiers>,
+        tier: Arc<Tier>,
+        block_shift: u8,
+        size_hint: u64,
+        durability: Durability,
+    ) -> Result<Self> {
         tier.check_writable(size_hint)?;
         let pack_max = tier.config.pack_threshold_bytes.min(1 << block_shift);
         Ok(Self {
             tiers: tiers.clone(),
             tier,
             block_shift,
+            durability,
             small: Vec::new(),
             pack_max,
             file: None,
@@ -162,7 +170,7 @@ impl CopyWriter {
     /// Goes on to another tier, or to another root of the same, with all that came: what was written before
     /// is given up.
     pub(crate) fn move_to(&mut self, tier: Arc<Tier>) -> Result<()> {
-        let mut anew = Self::new(&self.tiers, tier, self.block_shift, self.len())?;
+        let mut anew = Self::new(&self.tiers, tier, self.block_shift, self.len(), self.durability)?;
         match &mut self.file {
             None => anew.write(&self.small)?,
             Some((guard, writer)) => {
@@ -218,16 +226,16 @@ impl CopyWriter {
         if size == 0 {
             return Ok((Written { size, root, pieces: Vec::new() }, PackEnd::Nothing));
         }
-        let pack = self.tier.pack(self.tiers.serials())?;
+        let pack = self.tier.pack(self.tiers.serials(), self.durability)?;
         let appended = pack.append(id, generation, created_ns, &digest, &self.small)?;
         let place = pack.identity().place;
         let piece = Piece { start: 0, length: size, place, offset: appended.offset, packed: true };
         Ok((Written { size, root, pieces: vec![piece] }, PackEnd::Pack(pack, appended.end)))
     }
 
-    /// Makes what was finished durable, or at least visible to every process.
-    pub(crate) fn sync(&self, end: &PackEnd, durability: Durability) -> Result<()> {
-        let durable = durability == Durability::Durable && !mutant(Mutant::DataSyncLeftOut);
+    /// Makes what was finished durable, or, of a relaxed put, at least visible to every process.
+    pub(crate) fn sync(&self, end: &PackEnd) -> Result<()> {
+        let durable = self.durability == Durability::Durable && !mutant(Mutant::DataSyncLeftOut);
         match (end, &self.file) {
             (PackEnd::Pack(pack, end), _) if durable => pack.sync_to(*end),
             (PackEnd::Pack(pack, end), _) => pack.write_to(*end),
@@ -238,13 +246,13 @@ impl CopyWriter {
 
     /// The same, but leaves to the commit what it can make durable for many callers at once: packs on a medium,
     /// where recovery finds out what arrived.
-    pub(crate) fn sync_or_defer(&self, end: &PackEnd, durability: Durability) -> Result<Vec<Unsynced>> {
-        let durable = durability == Durability::Durable && !mutant(Mutant::DataSyncLeftOut);
+    pub(crate) fn sync_or_defer(&self, end: &PackEnd) -> Result<Vec<Unsynced>> {
+        let durable = self.durability == Durability::Durable && !mutant(Mutant::DataSyncLeftOut);
         match end {
             PackEnd::Pack(pack, end) if durable && self.tier.posix.is_some() => {
                 Ok(vec![Unsynced { pack: pack.clone(), end: *end }])
             }
-            _ => self.sync(end, durability).map(|()| Vec::new()),
+            _ => self.sync(end).map(|()| Vec::new()),
         }
     }
 

@@ -110,6 +110,12 @@ impl Model {
         entities
     }
 
+    /// The roots of tiers that were retired.
+    pub fn retired_roots(&self) -> impl Iterator<Item = &str> {
+        let retired = self.tiers.values().filter(|config| config.state == TierState::Retired);
+        retired.map(|config| config.root.as_str())
+    }
+
     fn names_of(&self, id: ObjectId) -> Vec<Name> {
         self.names.iter().filter(|(_, named)| **named == id).map(|(name, _)| name.clone()).collect()
     }

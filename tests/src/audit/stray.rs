@@ -57,6 +57,14 @@ pub fn stray(
     if let Some(half) = all.iter().find(|file| file.extension().is_some_and(|suffix| suffix == "new")) {
         return Err(format!("{} was left behind", half.display()));
     }
+    if let Some(orders) = all.iter().find(|file| file.ends_with("orders")) {
+        return Err(format!("{} was not carried out", orders.display()));
+    }
+    for root in model.retired_roots() {
+        if let Some(left) = files(disk, &store.join(root))?.first() {
+            return Err(format!("{} was left on the root of a retired tier", left.display()));
+        }
+    }
     let members = all.iter().filter(|file| file.starts_with(store.join("members"))).count();
     if members == 1 { Ok(()) } else { Err(format!("{members} member files, one handle")) }
 }

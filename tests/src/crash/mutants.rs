@@ -3,7 +3,7 @@
 use hsm_core::testing::{Mutant, set_mutant};
 
 use super::Report;
-use super::failed_sync::failed_syncs_with;
+use super::failed_sync::{failed_data_syncs_with, failed_syncs_with};
 use super::run::{Failure, Runner};
 use super::verbs::verbs;
 use super::world::{Base, Shape, World, bytes};
@@ -45,6 +45,8 @@ pub fn mutants(report: &mut Report) {
     }
     let by = failed_syncs_with(Shape::Roomy, Some(Mutant::CutLeftOut)).1;
     report.caught.push(Caught { mutant: Mutant::CutLeftOut, by });
+    let by = failed_data_syncs_with(Shape::Roomy, Some(Mutant::PacksShared)).1;
+    report.caught.push(Caught { mutant: Mutant::PacksShared, by });
     // Without the mistake the damage must be seen, with it the bytes are lost.
     report.failures.extend(silent_damage(None));
     let mutant = Mutant::VerifyFromCache;

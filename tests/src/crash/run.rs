@@ -289,8 +289,14 @@ fn states_behind(world: &World, number: u64) -> Verdict<Vec<BTreeMap<String, Str
 
 /// Runs every verb on stores of both shapes.
 pub fn all_verbs(effort: Effort, report: &mut Report) {
+    verbs_named(effort, "", report);
+}
+
+/// Runs the verbs that have `part` in their name.
+pub fn verbs_named(effort: Effort, part: &str, report: &mut Report) {
+    let wanted = || verbs().into_iter().filter(|verb| verb.name.contains(part));
     let jobs: Vec<(Shape, Verb)> =
-        Shape::ALL.into_iter().flat_map(|shape| verbs().into_iter().map(move |verb| (shape, verb))).collect();
+        Shape::ALL.into_iter().flat_map(|shape| wanted().map(move |verb| (shape, verb))).collect();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

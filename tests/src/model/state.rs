@@ -133,6 +133,8 @@ pub struct State {
     pub datasets: BTreeMap<DatasetId, DatasetEntry>,
     /// By index, retired ones included.
     pub tiers: BTreeMap<TierIndex, TierConfig>,
+    /// Whether a verb is about removed objects, too: a drain is.
+    pub looks_at_removed: bool,
 }
 
 impl State {
@@ -152,7 +154,8 @@ impl State {
 
     /// A live object.
     pub fn live(&self, id: ObjectId) -> Answer<&Entry> {
-        self.objects.get(&id).filter(|entry| entry.removed_until_ns == 0).ok_or(Kind::NotFound)
+        let is_meant = |entry: &&Entry| entry.removed_until_ns == 0 || self.looks_at_removed;
+        self.objects.get(&id).filter(is_meant).ok_or(Kind::NotFound)
     }
 
     pub(super) fn change(&mut self, id: ObjectId, durability: Durability) -> &mut Entry {

@@ -153,17 +153,22 @@ impl State {
             return Err(Kind::Invalid);
         }
         self.change_tier(index, |config| config.state = TierState::Draining)?;
-        let there = self
-            .objects
-            .iter()
-            .filter(|(_, entry)| entry.removed_until_ns == 0 && entry.copies.contains_key(&index));
-        let ids: Vec<ObjectId> = there.map(|(id, _)| *id).collect();
-        let wanted = Transfer { source: Some(index), target, release_source: true };
-        let answers = self.transfer(&ids, wanted);
-        match answers.iter().find_map(|answer| answer.as_ref().err()) {
-            Some(kind) => Err(*kind),
-            None => Ok(answers.len() as u64),
+        let mut moved = 0;
+        for removed in [false, true] {
+            let there = self.objects.iter().filter(|(_, entry)| {
+                (entry.removed_until_ns != 0) == removed && entry.copies.contains_key(&index)
+            });
+            let ids: Vec<ObjectId> = there.map(|(id, _)| *id).collect();
+            let wanted = Transfer { source: Some(index), target, release_source: true };
+            self.looks_at_removed = true;
+            let answers = self.transfer(&ids, wanted);
+            self.looks_at_removed = false;
+            if let Some(kind) = answers.iter().find_map(|answer| answer.as_ref().err()) {
+                return Err(*kind);
+            }
+            moved += answers.len() as u64;
         }
+        Ok(moved)
     }
 
     /// Strikes off a tier's copies. Answers the objects whose last copy that was.

@@ -131,6 +131,20 @@ pub(super) fn create(
     }
 }
 
+/// Makes a root that nothing lies in any more a directory like any other. The marker goes last: until then it is
+/// known whose root this was.
+pub(super) fn remove(disk: &dyn Disk, root: &Path) -> Result<()> {
+    for name in [SEEN, MARKER] {
+        let path = root.join(name);
+        match disk.remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.context("remove", &path)?,
+        }
+        disk.sync_dir(root).context("sync", root)?;
+    }
+    Ok(())
+}
+
 fn read_slot(slot: &[u8], path: &Path, identity: &RootIdentity) -> Result<Option<Position>> {
     let Some(slot) = slot.get(..SLOT_USED).filter(|slot| is_sealed(slot)) else { return Ok(None) };
     match check_head(slot, SEEN_MAGIC, Some(&identity.store_id), path) {

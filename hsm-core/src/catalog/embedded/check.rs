@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::apply::{self, Applier};
 use super::index::one;
 use super::lookup;
-use crate::catalog::Expect;
+use crate::catalog::{Expect, Expired};
 use crate::error::{Error, Result};
 use crate::object::{Object, ObjectId, TierConfig, TierState};
 
@@ -21,23 +21,31 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             Some(_) => Ok(()),
             None => Err(Error::ObjectNotFound { id: *id }),
         },
+        Expect::RemovedSo(Expired { id, generation, until_ns }) => {
+            let is_so =
+                |object: &Object| object.generation == *generation && object.removed_until_ns == *until_ns;
+            match apply::find(connection, *id)?.filter(is_so) {
+                Some(_) => Ok(()),
+                None => Err(Error::ObjectNotFound { id: *id }),
+            }
+        }
         Expect::Generation(id, generation) => {
             let found = apply::find(connection, *id)?.map_or(0, |object| object.generation);
             if found == *generation { Ok(()) } else { Err(changed(*id)) }
         }
         Expect::CopyAt(id, tier, pieces) => {
-            let object = must_live(connection, *id)?;
+            let object = must_be(connection, *id)?;
             match object.copy_on(*tier) {
                 Some(copy) if copy.pieces == *pieces => Ok(()),
                 _ => Err(changed(*id)),
             }
         }
-        Expect::NoCopy(id, tier) => match must_live(connection, *id)?.copy_on(*tier) {
+        Expect::NoCopy(id, tier) => match must_be(connection, *id)?.copy_on(*tier) {
             Some(_) => Err(changed(*id)),
             None => Ok(()),
         },
         Expect::VerifiedElsewhere(id, tier) => {
-            let object = must_live(connection, *id)?;
+            let object = must_be(connection, *id)?;
             for copy in object.copies.iter().filter(|copy| copy.tier != *tier && copy.is_verified()) {
                 if applier.tier_config(copy.tier)?.is_some_and(|config| config.state.is_readable()) {
                     return Ok(());
@@ -118,6 +126,11 @@ fn room(config: &TierConfig, used: u64, bytes: u64) -> Result<()> {
 
 fn live(connection: &Connection, id: ObjectId) -> Result<Option<Object>> {
     Ok(apply::find(connection, id)?.filter(|object| !object.is_removed()))
+}
+
+/// An object, live or removed.
+fn must_be(connection: &Connection, id: ObjectId) -> Result<Object> {
+    apply::find(connection, id)?.ok_or(Error::ObjectNotFound { id })
 }
 
 fn must_live(connection: &Connection, id: ObjectId) -> Result<Object> {

@@ -34,9 +34,6 @@ use queue::Request;
 /// A group's records beyond this go into the next one, in bytes.
 const GROUP_BYTES_SOFT: usize = 4 << 20;
 
-/// What the mark of damage says when it was a sync that failed.
-pub(super) const FAILED_SYNC: &[u8] = b"failed sync\n";
-
 /// Proposals on their way through a group, with the answers so far.
 struct Round<'a> {
     /// Each with whether it may be relaxed.
@@ -146,8 +143,7 @@ impl Embedded {
             Err(Failed { error, tail }) => {
                 rollback(&connection)?;
                 if let Some(continued) = tail {
-                    let (state, tail) = *continued;
-                    self.continue_at(&connection, state, tail, &error)?;
+                    self.continue_at(&connection, *continued, &error)?;
                 }
                 self.note_damage(Err(*error))
             }
@@ -230,7 +226,10 @@ impl Embedded {
         let (unsynced, max) = (state.durable != state.tail, self.ground.segment_bytes_max);
         match journal::append(&self.segments, state.tail, &group, sync, unsynced, max, || data.sync()) {
             Ok(tail) => Ok(Some((state, tail, durable, (done, time_ns)))),
-            Err(append) => Err(Failed { error: append.error, tail: Some(Box::new((state, append.tail))) }),
+            Err(append) => {
+                let continued = Continued { state, tail: append.tail, synced: append.synced };
+                Err(Failed { error: append.error, tail: Some(Box::new(continued)) })
+            }
         }
     }
 
@@ -255,18 +254,13 @@ impl Embedded {
     }
 
     /// Continues behind a failed append: at the cut, or not at all.
-    fn continue_at(
-        &self,
-        connection: &Connection,
-        state: State,
-        tail: Option<journal::Tail>,
-        error: &Error,
-    ) -> Result<()> {
-        let unsynced = state.durable.last != state.tail.last;
+    fn continue_at(&self, connection: &Connection, continued: Continued, error: &Error) -> Result<()> {
+        let Continued { state, tail, synced } = continued;
+        let unsynced = !synced && state.durable.last != state.tail.last;
         if unsynced && (tail.is_none() || error.kind() != Kind::Full) {
             // The sync that failed was also that of relaxed groups, whose pages may be gone: what is true is
             // found out by an open that reads the medium.
-            self.mark_failed_sync(&state);
+            self.mark_failed_sync();
             return Err(
                 self.fail(format!("relaxed changes could not be synced ({error}); open the store again"))
             );
@@ -277,18 +271,14 @@ impl Embedded {
         if tail == state.tail {
             return Ok(());
         }
-        let durable = if state.durable == state.tail { tail } else { state.durable };
+        let durable = if synced || state.durable == state.tail { tail } else { state.durable };
         begin(connection)?;
+        if synced {
+            // The places of relaxed changes were synced before the group was written.
+            run(connection, "apply a change", "DELETE FROM unsynced", [])?;
+        }
         lookup::set_state(connection, &State { tail, durable, ..state })?;
         commit(connection)
-    }
-
-    /// Says to the next open that relaxed groups may be in the cache only, if there are any.
-    fn mark_failed_sync(&self, state: &State) {
-        if state.durable.last != state.tail.last {
-            // If the mark cannot be made, a power loss may roll them back; that they may be was said.
-            let _ = crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), FAILED_SYNC);
-        }
     }
 
     /// Puts this handle out of use, and says why.
@@ -300,6 +290,7 @@ impl Embedded {
     /// Applies groups that someone else wrote and could not apply: it died in between. In a transaction.
     pub(super) fn catch_up(&self, connection: &Connection) -> Result<State, Failed> {
         let mut state = lookup::must_state(connection)?;
+        self.check_trusted(&state)?;
         if self.segments.is_end(&state.tail)? {
             return Ok(state);
         }
@@ -331,6 +322,7 @@ impl Embedded {
             }
             state.tail = reader.tail();
         }
+        self.check_trusted(&state)?;
         lookup::set_state(connection, &state)?;
         Ok(state)
     }
@@ -382,10 +374,21 @@ impl Embedded {
     }
 }
 
-/// A group that failed; `tail` when its append did: the state before, and where the journal continues.
+/// A group that failed; `tail` when its append did.
 pub(super) struct Failed {
     pub(super) error: Box<Error>,
-    tail: Option<Box<(State, Option<journal::Tail>)>>,
+    tail: Option<Box<Continued>>,
+}
+
+/// What is left of the journal by an append that failed.
+#[derive(Clone, Copy)]
+struct Continued {
+    /// The state before.
+    state: State,
+    /// Where the journal continues, if that can be told.
+    tail: Option<journal::Tail>,
+    /// Whether all before the group is durable.
+    synced: bool,
 }
 
 impl From<Error> for Failed {

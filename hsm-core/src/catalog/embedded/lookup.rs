@@ -7,7 +7,7 @@ use super::index::{all, damaged, failed, one};
 use super::row;
 use crate::backend::PlaceName;
 use crate::catalog::query::After;
-use crate::catalog::{Cursor, Garbage, NamesPage, PackUsage, Page, Query, TierUsage};
+use crate::catalog::{Cursor, Expired, Garbage, NamesPage, PackUsage, Page, Query, TierUsage};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::journal::{self, EpochCause};
@@ -99,10 +99,11 @@ fn read_tier(row: &Row<'_>) -> rusqlite::Result<TierUsage> {
     })
 }
 
-pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> Result<Vec<ObjectId>> {
-    let sql = "SELECT id FROM object WHERE removed IS NOT NULL AND removed <= ?1 ORDER BY removed LIMIT ?2";
+pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>> {
+    let sql = "SELECT id, generation, removed FROM object WHERE removed IS NOT NULL AND removed <= ?1 ORDER BY removed LIMIT ?2";
     all(connection, "list removed objects", sql, params![now_ns, limit as i64], |row| {
-        row.get(0).map(ObjectId)
+        let generation = row.get::<_, i64>(1)? as u64;
+        Ok(Expired { id: ObjectId(row.get(0)?), generation, until_ns: row.get(2)? })
     })
 }
 

@@ -11,8 +11,12 @@
 //! 4. what lies behind the end of the journal is cut off.
 //!
 //! A rebuild and a cut each begin a new epoch.
+//!
+//! Where groups cannot be compared, since the root of a tier is out of reach, nothing is decided and nothing
+//! cut: the store is read-only until the root is back or the tier is declared lost.
 
-use std::collections::BTreeSet;
+mod journal_end;
+
 use std::io;
 
 use parking_lot::Mutex;
@@ -22,14 +26,13 @@ use super::commit::{begin, commit};
 use super::index::{self, Index, IndexPlace, damaged};
 use super::lookup::{self, State};
 use super::{Embedded, Ground};
-use crate::error::{Error, IoContext, Kind, Result};
-use crate::file::{Disk, OsDisk};
+use crate::error::{Error, IoContext, Result};
+use crate::file::{self, Disk, OsDisk};
 use crate::integrity::checksum;
 use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments, Tail};
-use crate::object::Position;
+use crate::object::{Position, TierIndex};
+use journal_end::JournalEnd;
 
-/// Its presence in the store's directory says that the index is to be rebuilt.
-pub(super) const DAMAGE_MARK: &str = "index.damaged";
 /// Groups applied in one transaction of a rebuild.
 const GROUPS_A_TRANSACTION: usize = 256;
 
@@ -40,18 +43,8 @@ pub(crate) struct Found {
     pub(crate) new_epoch: Option<EpochCause>,
     /// Why the store must not be written to, if it must not.
     pub(crate) read_only: Option<String>,
-}
-
-/// Where the journal turned out to end.
-struct JournalEnd {
-    /// The last point up to which every change holds.
-    tail: Tail,
-    /// Relaxed groups were cut off behind it.
-    rolled_back: bool,
-    /// The last point up to which every change survives a power loss.
-    durable: Tail,
-    /// Why the journal cannot be read further, though it goes on.
-    damage: Option<Error>,
+    /// Whether that is because changes could not be compared with the medium: declaring a tier lost mends this.
+    pub(crate) undecided: bool,
 }
 
 impl Embedded {
@@ -80,13 +73,17 @@ impl Embedded {
         Ok(embedded)
     }
 
-    /// Opens the catalog of a store. `alone`: no other handle is live; the caller holds the open lock.
-    pub(crate) fn open(ground: Ground, alone: bool) -> Result<(Self, Found)> {
+    /// Opens the catalog of a store. `alone`: no other handle is live; the caller holds the open lock. `lost`: tiers
+    /// that were declared lost before their relaxed changes could be compared.
+    pub(crate) fn open(ground: Ground, alone: bool, lost: &[TierIndex]) -> Result<(Self, Found)> {
         let directory = Self::journal_directory(&ground.directory);
         let segments = Segments::new(ground.disk.clone(), directory, ground.store_id);
         if !alone {
             let index = Index::open(&ground.index, false)?;
-            return Ok((Self::assemble(ground, segments, index), Found::default()));
+            let embedded = Self::assemble(ground, segments, index);
+            let mut found = Found::default();
+            embedded.find_waiting(&mut found)?;
+            return Ok((embedded, found));
         }
         mend_last_segment(&segments)?;
         super::snapshot::remove_interrupted(&ground)?;
@@ -108,16 +105,22 @@ impl Embedded {
             None => Self::restore_index(&ground, &segments)?,
         };
         let mut embedded = Self::assemble(ground, segments, index);
-        match embedded.make_good(rebuild, &mut found) {
+        match embedded.make_good(rebuild, lost, &mut found) {
             Err(Error::Index { damaged: true, .. }) if !rebuild => {
                 rebuild = true;
                 embedded = embedded.rebuilt_from_journal()?;
-                embedded.make_good(true, &mut found)?;
+                embedded.make_good(true, lost, &mut found)?;
             }
             done => done?,
         }
-        if rebuild {
-            let mark = embedded.damage_mark();
+        let mark = embedded.damage_mark();
+        if found.undecided {
+            if rebuild && !embedded.is_marked_damaged() {
+                // The open that decides has to begin the new epoch, and has to know it.
+                let kept = file::write_whole(&*embedded.ground.disk, &mark, b"undecided\n");
+                kept.context("write", &mark)?;
+            }
+        } else if rebuild {
             match embedded.ground.disk.remove_file(&mark) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::io("remove", &mark, &error));
@@ -144,26 +147,25 @@ impl Embedded {
     }
 
     /// Steps 2 to 4, on an index that is a past state of the journal or empty.
-    fn make_good(&self, mut rebuild: bool, found: &mut Found) -> Result<()> {
+    fn make_good(&self, mut rebuild: bool, lost: &[TierIndex], found: &mut Found) -> Result<()> {
         let state = lookup::must_state(&self.index.writer())?;
         let tiers = lookup::tiers(&self.index.writer())?;
         self.ground.places.configure(&tiers.into_iter().map(|usage| usage.config).collect::<Vec<_>>());
         let mut state = state;
-        let end = self.find_end(&state)?;
+        let end = self.find_end(&state, lost)?;
         if let Some(damage) = end.damage {
             // What lies before the damage is shown; nothing is cut, nothing is added.
-            found.read_only = Some(if damage.kind() == Kind::Offline {
-                format!(
-                    "the last change cannot be compared with the medium: {damage}; bring it back and open again"
-                )
-            } else {
-                format!("{damage}; restore the journal from a backup")
-            });
+            found.read_only = Some(format!("{damage}; restore the journal from a backup"));
             return self.replay_to(&mut state, &JournalEnd { damage: None, ..end });
         }
         if end.tail.last.number < state.tail.last.number {
             // The index has applied changes that are no longer true.
             return Err(damaged("open", "it is ahead of the journal"));
+        }
+        if let Some(away) = &end.undecided {
+            found.undecided = true;
+            found.read_only = Some(away.clone());
+            return self.replay_to(&mut state, &end);
         }
         self.replay_to(&mut state, &end)?;
         if end.rolled_back {
@@ -190,91 +192,6 @@ impl Embedded {
         self.ground.disk.sync_dir(directory).context("sync", directory)
     }
 
-    /// Reads the journal from the index's last durable point to its end, and decides what of the relaxed
-    /// groups behind the last durable one holds.
-    fn find_end(&self, state: &State) -> Result<JournalEnd> {
-        let mut durable = state.durable;
-        let mut reader = GroupReader::new(&self.segments, state.durable);
-        let mut any_relaxed = false;
-        let mut arriving = None;
-        loop {
-            let before = reader.tail();
-            let (group, changes) = match reader.next() {
-                Ok(Some(read)) => read,
-                Ok(None) => break,
-                Err(damage @ Error::StoreDamaged { .. }) => {
-                    let tail = reader.tail();
-                    return Ok(JournalEnd { tail, rolled_back: false, durable, damage: Some(damage) });
-                }
-                Err(error) => return Err(error),
-            };
-            self.note_tiers(&changes);
-            arriving = None; // Nothing follows a group before its data arrived.
-            if group.header.relaxed {
-                any_relaxed = true;
-                continue;
-            }
-            (durable, any_relaxed) = (reader.tail(), false);
-            if group.header.with_data {
-                arriving = Some((reader.start_of_last(before), group, changes));
-            }
-        }
-        let read_to = reader.tail();
-        if let Some((before, group, changes)) = arriving
-            && before.segment == read_to.segment
-        {
-            let lost = before.last.number < state.tail.last.number;
-            let ends_before = JournalEnd { tail: before, rolled_back: lost, durable: before, damage: None };
-            match self.has_its_data(&group, &changes) {
-                Ok(true) => {}
-                // Like one that is torn: nobody was told of it.
-                Ok(false) => return Ok(ends_before),
-                // It can be neither kept nor cut off.
-                Err(away) if away.kind() == Kind::Offline => {
-                    return Ok(JournalEnd { damage: Some(away), ..ends_before });
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if !any_relaxed {
-            let lost = read_to.last.number < state.tail.last.number;
-            return Ok(JournalEnd { tail: read_to, rolled_back: lost, durable: read_to, damage: None });
-        }
-        let mut reader = GroupReader::new(&self.segments, durable);
-        let mut tail = durable;
-        let mut another_boot = false;
-        let mut damaged = BTreeSet::new();
-        while let Some((group, changes)) = reader.next()? {
-            another_boot |= group.header.boot != self.boot || self.is_marked_damaged();
-            if another_boot {
-                self.note_damaged(&changes, false, &mut damaged)?;
-            }
-            if damaged.is_empty() {
-                tail = reader.tail();
-            }
-        }
-        if damaged.is_empty() {
-            // The reader may have gone on to a segment in which nothing is yet.
-            tail = reader.tail();
-        }
-        let lost = tail != reader.tail() || tail.last.number < state.tail.last.number;
-        if another_boot {
-            self.settle_relaxed(durable, tail)?;
-        }
-        let durable = if another_boot { tail } else { durable };
-        Ok(JournalEnd { tail, rolled_back: lost, durable, damage: None })
-    }
-
-    pub(super) fn is_marked_damaged(&self) -> bool {
-        self.ground.disk.metadata(&self.damage_mark()).is_ok()
-    }
-
-    /// Whether a sync failed: what is in the cache need not be on the medium.
-    fn is_marked_for_sync(&self) -> bool {
-        let read = crate::file::read_whole(&*self.ground.disk, &self.damage_mark(), 64);
-        read.is_ok_and(|said| said == super::commit::FAILED_SYNC)
-    }
-
     /// Writes the journal between two points once more, and syncs it.
     fn write_all_again(&self, from: Tail, to: &Tail) -> Result<()> {
         let mut reader = GroupReader::new(&self.segments, from);
@@ -284,31 +201,6 @@ impl Embedded {
             journal::write_again_unsynced(&self.segments, &reader.start_of_last(before), &group)?;
         }
         journal::sync(&self.segments, from.segment, to.segment)
-    }
-
-    fn note_tiers(&self, changes: &[Change]) {
-        let configs: Vec<_> = changes
-            .iter()
-            .filter_map(
-                |change| if let Change::TierSet(config) = change { Some(config.clone()) } else { None },
-            )
-            .collect();
-        if !configs.is_empty() {
-            self.ground.places.configure(&configs);
-        }
-    }
-
-    /// Makes relaxed groups durable that were found whole: behind a mark, in the same boot, they may be in the
-    /// cache only.
-    fn settle_relaxed(&self, from: Tail, to: Tail) -> Result<()> {
-        let mut reader = GroupReader::new(&self.segments, from);
-        while reader.tail().last.number < to.last.number {
-            let before = reader.tail();
-            let Some((group, changes)) = reader.next()? else { break };
-            self.sync_copies(&changes)?;
-            journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
-        }
-        Ok(())
     }
 
     /// Applies what the index lacks, up to the end. The last group is written and synced once more: whoever
@@ -393,7 +285,7 @@ impl Embedded {
 
 /// The index, if it is there, whole as far as a look tells, and a past or present state of this journal.
 fn usable_index(ground: &Ground, segments: &Segments) -> Result<Option<Index>> {
-    let mark = ground.directory.join(DAMAGE_MARK);
+    let mark = ground.directory.join(super::trust::DAMAGE_MARK);
     if ground.disk.metadata(&mark).is_ok() {
         return Ok(None);
     }

@@ -9,6 +9,8 @@ use crate::file::{self, Disk, Mode, OsDisk};
 use crate::journal::Segments;
 use crate::object::Position;
 
+/// What SQLite keeps beside a database, and the database itself.
+const BESIDE_SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 /// Bytes copied at once.
 const COPY_LEN: usize = 1 << 20;
 
@@ -40,6 +42,27 @@ pub(super) fn remove_interrupted(ground: &Ground) -> Result<()> {
     for (name, _) in names.iter().filter(|(name, _)| name.strip_suffix(".new").is_some()) {
         let path = directory.join(name);
         ground.disk.remove_file(&path).context("remove", &path)?;
+    }
+    remove_beside_index(ground)
+}
+
+/// The same beside the index, where a snapshot begins and where a restored one arrives.
+fn remove_beside_index(ground: &Ground) -> Result<()> {
+    let IndexPlace::File(path) = &ground.index else { return Ok(()) };
+    let Some(directory) = path.parent() else { return Ok(()) };
+    let names = match OsDisk::new().read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        names => names.context("list", directory)?,
+    };
+    for (name, _) in names {
+        let stem = BESIDE_SUFFIXES.iter().filter_map(|suffix| name.strip_suffix(suffix));
+        let is_ours = |stem: &str| {
+            let instance = stem.strip_prefix("snapshot-").and_then(|rest| rest.strip_suffix(".new"));
+            instance.is_some_and(|hex| hex.len() == 16 && u64::from_str_radix(hex, 16).is_ok())
+        };
+        if name == "index.new" || stem.into_iter().any(is_ours) {
+            remove_if_there(&directory.join(&name))?;
+        }
     }
     Ok(())
 }
@@ -87,7 +110,7 @@ impl Embedded {
         let name = directory.join(format!("{:016x}-{:016x}.db", position.epoch, position.number));
         let target = name.with_extension(format!("{:016x}.new", self.ground.instance));
         let copied = copy(&OsDisk::new(), &beside, &*self.ground.disk, &target);
-        for suffix in ["", "-wal", "-shm"] {
+        for suffix in BESIDE_SUFFIXES {
             let mut left = beside.clone().into_os_string();
             left.push(suffix);
             remove_if_there(left.as_ref())?;

@@ -34,8 +34,7 @@ impl Embedded {
         if state.durable != state.tail
             && let Err(error) = journal::sync(&self.segments, state.durable.segment, state.tail.segment)
         {
-            let _ =
-                crate::file::write_whole(&*self.ground.disk, &self.damage_mark(), super::commit::FAILED_SYNC);
+            self.mark_failed_sync();
             return Err(
                 self.fail(format!("relaxed changes could not be synced ({error}); open the store again"))
             );
@@ -51,12 +50,6 @@ impl Embedded {
         let mut places = lookup::unsynced(connection, None, PLACES_AT_ONCE)?;
         if places.is_empty() {
             return Ok(());
-        }
-        if self.is_marked_damaged() {
-            // Another handle may have met a sync that failed: one that succeeds here would prove nothing.
-            return Err(
-                self.fail("relaxed changes may be lost; close every handle and open again".to_owned())
-            );
         }
         // They may lie on a tier that another handle added.
         let tiers: Vec<_> = lookup::tiers(connection)?.into_iter().map(|usage| usage.config).collect();
@@ -74,11 +67,7 @@ impl Embedded {
                     // A second try, on another descriptor, could succeed though the pages are gone: what is true is
                     // found out by an open that reads the medium.
                     Err(error @ Error::Io { action: "sync" | "sync the directory", .. }) => {
-                        let _ = crate::file::write_whole(
-                            &*self.ground.disk,
-                            &self.damage_mark(),
-                            super::commit::FAILED_SYNC,
-                        );
+                        self.mark_failed_sync();
                         return Err(self.fail(format!(
                             "the bytes of relaxed puts could not be synced ({error}); open the store again"
                         )));
@@ -104,6 +93,7 @@ impl Embedded {
 
     fn new_epoch_in_transaction(&self, connection: &Connection, cause: EpochCause) -> Result<Position> {
         let state = lookup::must_state(connection)?;
+        self.check_trusted(&state)?;
         // The epoch is durable, so everything before it has to be: relaxed changes that a crash of the process
         // left may not have been synced yet.
         self.sync_places(connection)?;

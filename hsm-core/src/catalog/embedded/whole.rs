@@ -1,68 +1,134 @@
 //! Whether the data of changes is on the medium, whole: for recovery, of groups that the journal may hold without it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::Embedded;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, Group};
 use crate::object::{Content, Copy, ObjectId, Position, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
+
+/// What is missing of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It is not whole.
+    Damaged,
+    /// Its tier is out of reach.
+    OutOfReach,
+}
+
+/// Copies that changes brought, compared with the medium.
+#[derive(Debug)]
+pub(super) struct Compared<'a> {
+    /// Tiers that were declared lost: nothing on them is whole.
+    lost: &'a [TierIndex],
+    /// What is missing of the copies that stand after the changes.
+    pub(super) missing: BTreeMap<(ObjectId, TierIndex), Missing>,
+    /// Tiers that were out of reach, and why.
+    pub(super) away: BTreeMap<TierIndex, Error>,
+}
+
+impl<'a> Compared<'a> {
+    pub(super) fn new(lost: &'a [TierIndex]) -> Self {
+        Self { lost, missing: BTreeMap::new(), away: BTreeMap::new() }
+    }
+
+    fn note(&mut self, id: ObjectId, tier: TierIndex, is_whole: impl FnOnce() -> Result<bool>) -> Result<()> {
+        let missing = if self.lost.contains(&tier) {
+            Missing::Damaged
+        } else {
+            match is_whole() {
+                Ok(true) => return Ok(()),
+                Ok(false) => Missing::Damaged,
+                Err(away) if away.kind() == Kind::Offline => {
+                    self.away.entry(tier).or_insert(away);
+                    Missing::OutOfReach
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        self.missing.insert((id, tier), missing);
+        Ok(())
+    }
+
+    pub(super) fn is_any_damaged(&self) -> bool {
+        self.missing.values().any(|missing| *missing == Missing::Damaged)
+    }
+
+    fn forget(&mut self, object: ObjectId) {
+        self.missing.retain(|(id, _), _| *id != object);
+    }
+}
 
 impl Embedded {
     /// Whether the records that a group brought into packs are durable and whole: for the last group of the journal,
     /// whose writer may have died before it had synced them. Read from the medium, since a sync can succeed
     /// after one that failed.
-    pub(super) fn has_its_data(&self, group: &Group, changes: &[Change]) -> Result<bool> {
-        let last = Position { number: group.last_number(), ..group.header.first };
+    ///
+    /// Those on a tier that was declared lost say nothing: the group may have been acknowledged, and the others must
+    /// not be lost with them.
+    ///
+    /// # Errors
+    ///
+    /// `Offline` where it cannot be told, since a tier is out of reach.
+    pub(super) fn has_its_data(&self, group: &Group, changes: &[Change], lost: &[TierIndex]) -> Result<bool> {
+        let position = Position { number: group.last_number(), ..group.header.first };
         // Once it was acknowledged, data that is no longer whole is damaged, and is shown as that.
-        if mutant(Mutant::DataNotVerified) || self.ground.places.has_seen(&last) {
+        if mutant(Mutant::DataNotVerified) || self.ground.places.has_seen(&position) {
             return Ok(true);
         }
-        self.sync_copies(changes)?;
-        let mut damaged = BTreeSet::new();
-        self.note_damaged(changes, true, &mut damaged)?;
-        Ok(damaged.is_empty())
+        let mut compared = Compared::new(lost);
+        self.sync_copies(changes, &compared)?;
+        self.compare(changes, true, &mut compared)?;
+        let mut missing = compared.missing.iter().filter(|((_, tier), _)| !lost.contains(tier));
+        if missing.clone().any(|(_, missing)| *missing == Missing::Damaged) {
+            return Ok(false);
+        }
+        let away = missing.find_map(|((_, tier), _)| compared.away.get(tier));
+        away.map_or(Ok(true), |away| Err(away.clone()))
     }
 
-    /// Keeps in `damaged` the copies that stand after these changes and are not whole on the medium. One that
-    /// a later change replaced or dropped does not count: if that was synced, its bytes are long reclaimed.
-    /// `records`: only what puts brought into packs.
-    pub(super) fn note_damaged(
+    /// Compares the copies that stand after these changes with the medium. One that a later change replaced or
+    /// dropped does not count: if that was synced, its bytes are long reclaimed. `records`: only what puts brought
+    /// into packs.
+    pub(super) fn compare(
         &self,
         changes: &[Change],
         records: bool,
-        damaged: &mut BTreeSet<(ObjectId, TierIndex)>,
+        compared: &mut Compared<'_>,
     ) -> Result<()> {
         for change in changes {
             match change {
                 Change::Put { object, generation, content, copies, .. } => {
-                    damaged.retain(|(id, _)| id != object);
+                    compared.forget(*object);
                     let Some(content) = content else { continue };
                     let is_meant = |copy: &&Copy| !records || copy.pieces.iter().all(|piece| piece.packed);
                     for copy in copies.iter().filter(is_meant) {
-                        if !self.ground.places.is_whole(*object, *generation, content, copy)? {
-                            damaged.insert((*object, copy.tier));
-                        }
+                        compared.note(*object, copy.tier, || {
+                            self.ground.places.is_whole(*object, *generation, content, copy)
+                        })?;
                     }
                 }
                 Change::CopyAdded { object, generation, copy } => {
-                    damaged.remove(&(*object, copy.tier));
-                    if !records && !self.copy_is_whole(*object, *generation, copy)? {
-                        damaged.insert((*object, copy.tier));
+                    compared.missing.remove(&(*object, copy.tier));
+                    if !records {
+                        compared
+                            .note(*object, copy.tier, || self.copy_is_whole(*object, *generation, copy))?;
                     }
                 }
                 Change::CopyDropped { object, tier, .. } => {
-                    damaged.remove(&(*object, *tier));
+                    compared.missing.remove(&(*object, *tier));
                 }
-                Change::Purged { object } => damaged.retain(|(id, _)| id != object),
+                Change::Purged { object } => compared.forget(*object),
                 _ => {}
             }
         }
         Ok(())
     }
 
-    /// Syncs the places that these changes brought.
-    pub(super) fn sync_copies(&self, changes: &[Change]) -> Result<()> {
+    /// Syncs the places that these changes brought. One on a tier that is out of reach, or was declared lost, is passed
+    /// over where `compared` knows of that: what stands was found whole.
+    pub(super) fn sync_copies(&self, changes: &[Change], compared: &Compared<'_>) -> Result<()> {
         let copies = changes.iter().flat_map(|change| match change {
             Change::Put { copies, .. } => copies.as_slice(),
             Change::CopyAdded { copy, .. } => std::slice::from_ref(copy),
@@ -70,7 +136,12 @@ impl Embedded {
         });
         for piece in copies.flat_map(|copy| &copy.pieces) {
             let name = crate::tier::place_name(piece);
-            self.ground.places.sync(&crate::catalog::Garbage { tier: piece.place.tier, name })?;
+            let tier = piece.place.tier;
+            let is_unseen = compared.lost.contains(&tier) || compared.away.contains_key(&tier);
+            match self.ground.places.sync(&crate::catalog::Garbage { tier, name }) {
+                Err(error) if error.kind() == Kind::Offline && is_unseen => {}
+                synced => synced?,
+            }
         }
         Ok(())
     }

@@ -16,10 +16,14 @@ pub(super) fn verbs() -> Vec<Verb> {
         verb("lose tier", super::READY, [each(|world| world.store().lose_tier(1).map(drop))]),
         simple("retire tier", |world| world.store().retire_tier(3)),
         verb(
+            "retire tier that was drained",
+            |world| world.store().drain_tier(0, 2).map(drop),
+            [whole(|world| world.store().retire_tier(0))],
+        ),
+        verb(
             "retire tier, then add another",
             |world| world.store().drain_tier(0, 2).map(drop),
             [
-                whole(|world| world.store().purge(world.cast().removed).map(drop)),
                 whole(|world| world.store().retire_tier(0)),
                 whole(|world| {
                     let config = TierConfig { root: "tiers/other".into(), ..world.shape.tier(0) };

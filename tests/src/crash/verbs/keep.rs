@@ -1,5 +1,6 @@
 //! Verbs that remove and bring back, and those that open, close and tidy.
 
+use hsm_core::file::Disk as _;
 use hsm_core::testing::disk::Keep;
 use hsm_core::{Durability, Result};
 
@@ -83,6 +84,14 @@ pub(super) fn verbs() -> Vec<Verb> {
         simple("purge removed", |world| world.store().purge(world.cast().removed).map(drop)),
         verb("maintain: reclaim", LITTER, [each(|world| world.store().maintain().map(drop))]),
         verb("maintain: purge expired", OLD_LITTER, [each(|world| world.store().maintain().map(drop))]),
+        verb(
+            "maintain: make the reserve again",
+            |world| {
+                let reserve = world.disk.remove_file("/store/reserve".as_ref());
+                reserve.map_err(|error| hsm_core::Error::Cancelled { reason: error.to_string() })
+            },
+            [whole(|world| world.store().maintain().map(drop))],
+        ),
         simple("close", |world| world.store().close()),
         verb("close with garbage", LITTER, [whole(|world| world.store().close())]),
         verb(

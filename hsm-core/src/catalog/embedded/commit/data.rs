@@ -75,7 +75,7 @@ impl Embedded {
         // It may lie on a tier that another handle added.
         let tiers = lookup::tiers(connection)?;
         self.ground.places.configure(&tiers.into_iter().map(|usage| usage.config).collect::<Vec<_>>());
-        if self.has_its_data(group, changes)? {
+        if self.has_its_data(group, changes, &[])? {
             return Ok(());
         }
         Err(self
