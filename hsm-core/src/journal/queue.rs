@@ -4,12 +4,13 @@
 //! an earlier one. The kernel drops the locks of whoever dies, so no one waits for the dead, and nothing
 //! has to be cleaned up after a crash. `docs/format.md`, section 4.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 
 use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, File, Mode};
@@ -34,6 +35,8 @@ pub(crate) struct LockFile {
     path: PathBuf,
     /// Threads of this handle share one open file, and so its locks: among them this lock decides.
     mine: Mutex<()>,
+    /// The same of the lock for opening; how often the thread that has it took it.
+    opening: ReentrantMutex<Cell<u32>>,
     patience: Duration,
 }
 
@@ -58,13 +61,19 @@ impl LockFile {
                 return Err(newer);
             }
         }
-        Ok(Self { file, path: path.to_owned(), mine: Mutex::new(()), patience })
+        let opening = ReentrantMutex::new(Cell::new(0));
+        Ok(Self { file, path: path.to_owned(), mine: Mutex::new(()), opening, patience })
     }
 
-    /// Takes the lock under which handles open, recover and close.
-    pub(crate) fn lock_open(&self) -> Result<Held<'_>> {
-        self.wait(OPEN..OPEN + 1, true, "the lock for opening the store")?;
-        Ok(Held { lock: self, range: OPEN..OPEN + 1, _mine: None })
+    /// Takes the lock under which handles open, recover, change tiers' roots and close. A thread that has it may take
+    /// it again: a handle that fails while it is opened closes under it.
+    pub(crate) fn lock_open(&self) -> Result<HeldOpen<'_>> {
+        let times = self.opening.lock();
+        if times.get() == 0 {
+            self.wait(OPEN..OPEN + 1, true, "the lock for opening the store")?;
+        }
+        times.set(times.get() + 1);
+        Ok(HeldOpen { lock: self, times })
     }
 
     /// Takes the lock that every open handle shares, and an exclusive one has alone. `false`: others are in.
@@ -128,6 +137,22 @@ impl LockFile {
     }
 }
 
+/// The lock for opening, held; dropped as often as it was taken, it is released.
+#[derive(Debug)]
+pub(crate) struct HeldOpen<'a> {
+    lock: &'a LockFile,
+    times: ReentrantMutexGuard<'a, Cell<u32>>,
+}
+
+impl Drop for HeldOpen<'_> {
+    fn drop(&mut self) {
+        self.times.set(self.times.get() - 1);
+        if self.times.get() == 0 {
+            let _ = self.lock.file.unlock(OPEN..OPEN + 1); // Closing the file does it too.
+        }
+    }
+}
+
 /// A lock held; dropped, it is released.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
@@ -140,5 +165,36 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         // Fails only on a descriptor that is closed, and closing released the lock already.
         let _ = self.lock.file.unlock(self.range.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::error::Kind;
+    use crate::file::MemoryDisk;
+
+    #[test]
+    fn the_lock_for_opening_is_one_threads_until_it_gave_it_back_as_often_as_it_took_it() {
+        let disk = MemoryDisk::default();
+        let open = |patience| LockFile::open(&disk, Path::new("/lock"), &[0; 16], patience).unwrap();
+        let (ours, others) = (open(Duration::from_secs(60)), open(Duration::ZERO));
+        let given_back = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let outer = ours.lock_open().unwrap();
+            drop(ours.lock_open().unwrap());
+            assert_eq!(others.lock_open().unwrap_err().kind(), Kind::Busy);
+            let waiting = scope.spawn(|| {
+                let _held = ours.lock_open().unwrap();
+                assert!(given_back.load(Ordering::Acquire), "two threads have it");
+            });
+            thread::sleep(Duration::from_millis(20));
+            given_back.store(true, Ordering::Release);
+            drop(outer);
+            waiting.join().unwrap();
+        });
+        drop(others.lock_open().unwrap());
     }
 }

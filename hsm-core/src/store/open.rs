@@ -86,10 +86,7 @@ impl Opening<'_> {
         let patience = self.options.patience;
         let lock = Arc::new(LockFile::open(&*self.disk, &lock_path, &[0; 16], patience)?);
         let open_lock = lock.lock_open()?;
-        if !lock.enter(self.options.exclusive)? {
-            let what = format!("the store in {} (one of you exclusively)", self.directory.display());
-            return Err(Error::Busy { what, waited_s: 0 });
-        }
+        self.enter(&lock)?;
         let id = self.read_marker()?;
         let store = match id {
             Some(_) if self.options.must_create => {
@@ -98,8 +95,7 @@ impl Opening<'_> {
             Some(id) => match self.open_existing(id, lock.clone()) {
                 // Damage that shows only when the sweep reads the index. It is noted: the index is rebuilt now.
                 Err(Error::Index { damaged: true, .. }) => {
-                    // The handle that failed has closed, and with it given up the lock they share.
-                    let _open_lock = lock.lock_open()?;
+                    self.enter(&lock)?; // The handle that failed has closed.
                     self.open_existing(id, lock.clone())
                 }
                 opened => opened,
@@ -109,6 +105,14 @@ impl Opening<'_> {
         }?;
         drop(open_lock);
         Ok(store)
+    }
+
+    fn enter(&self, lock: &LockFile) -> Result<()> {
+        if lock.enter(self.options.exclusive)? {
+            return Ok(());
+        }
+        let what = format!("the store in {} (one of you exclusively)", self.directory.display());
+        Err(Error::Busy { what, waited_s: 0 })
     }
 
     fn not_a_store(&self, detail: &str) -> Error {
