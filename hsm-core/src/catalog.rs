@@ -230,8 +230,10 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// Strikes off those of `places` in which a copy lies, of an object live or removed. Looks at every object: ask
     /// for many places at once.
     fn strike_known(&self, places: &mut BTreeMap<(TierIndex, PlaceName), u64>) -> Result<()>;
-    /// The packs of an instance, or of all.
-    fn packs(&self, instance: Option<u64>) -> Result<Vec<PackUsage>>;
+    /// The packs of an instance, by tier and name.
+    fn packs(&self, instance: u64) -> Result<Vec<PackUsage>>;
+    /// Packs in which nothing lives, by tier and name, from the first behind `after`.
+    fn empty_packs(&self, after: Option<(TierIndex, PlaceName)>, limit: usize) -> Result<Vec<PackUsage>>;
     /// Strikes off packs that are removed.
     fn forget_packs(&self, removed: &[PackUsage]) -> Result<()>;
     /// Serials of `instance` up to this are known to be committed or given up.

@@ -430,3 +430,24 @@ fn packs_in_which_nothing_lives_go_also_when_their_writer_is_gone() {
     let left = Attributes::from([("kept".to_owned(), vec![1])]);
     assert_eq!(fixture.store.object(ids[0]).unwrap().attributes, left);
 }
+
+#[test]
+fn maintaining_removes_every_empty_pack_page_by_page_and_no_other() {
+    let mut fixture = Fixture::new();
+    let before = fixture.store.tier(0).unwrap().config;
+    fixture.store.change_tier(&TierConfig { pack_size_bytes: 4096, ..before }).unwrap();
+    // Each fills a pack of its own.
+    let ids: Vec<_> =
+        (0..25).map(|seed| fixture.store.put(&bytes(5000, seed), &on_tier(0)).unwrap().id).collect();
+    let (kept, gone): (Vec<_>, Vec<_>) = ids.iter().enumerate().partition(|(at, _)| at % 4 == 0);
+    for (_, id) in &gone {
+        fixture.store.remove(**id).unwrap();
+        fixture.store.purge(**id).unwrap();
+    }
+    assert_eq!(fixture.store.maintain().unwrap().packs_removed, gone.len() as u64);
+    assert_eq!(files_ending(&fixture.path(), ".pack").len(), kept.len());
+    fixture.reopen();
+    for (at, id) in kept {
+        assert_eq!(fixture.store.get(*id).unwrap(), bytes(5000, at as u64));
+    }
+}

@@ -199,8 +199,12 @@ impl Catalog for Embedded {
         Ok(())
     }
 
-    fn packs(&self, instance: Option<u64>) -> Result<Vec<PackUsage>> {
+    fn packs(&self, instance: u64) -> Result<Vec<PackUsage>> {
         self.read(|connection| lookup::packs(connection, instance))
+    }
+
+    fn empty_packs(&self, after: Option<(TierIndex, PlaceName)>, limit: usize) -> Result<Vec<PackUsage>> {
+        self.read(|connection| lookup::empty_packs(connection, after, limit))
     }
 
     fn forget_packs(&self, removed: &[PackUsage]) -> Result<()> {

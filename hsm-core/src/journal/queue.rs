@@ -180,7 +180,7 @@ mod tests {
     fn the_lock_for_opening_is_one_threads_until_it_gave_it_back_as_often_as_it_took_it() {
         let disk = MemoryDisk::default();
         let open = |patience| LockFile::open(&disk, Path::new("/lock"), &[0; 16], patience).unwrap();
-        let (ours, others) = (open(Duration::from_secs(60)), open(Duration::ZERO));
+        let (ours, others) = (open(Duration::from_mins(1)), open(Duration::ZERO));
         let given_back = AtomicBool::new(false);
         thread::scope(|scope| {
             let outer = ours.lock_open().unwrap();

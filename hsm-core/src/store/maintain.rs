@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use super::sweep::is_among;
 use super::{Store, member, reserve};
+use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, Expired, PackUsage, Proposal};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, EpochCause};
 use crate::monitor::{Phase, Watch};
-use crate::object::Position;
+use crate::object::{Position, TierIndex};
 
 /// Objects purged together.
 const PURGED_AT_ONCE: usize = 1000;
+
+/// Empty packs removed together.
+const PACKS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1000 };
 
 /// Places that the catalog is asked about together: some 40 MiB of them. Few in tests, so that it is asked more
 /// than once.
@@ -110,11 +115,25 @@ impl Store {
     /// Removes packs in which nothing lives, of this handle and of those that are gone, but for those it
     /// appends to.
     fn remove_empty_packs(&self, engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {
-        let mut candidates = engine.catalog.packs(None)?;
-        candidates.retain(|pack| pack.live_objects == 0);
-        if candidates.is_empty() {
-            return Ok(0);
+        let (mut after, mut removed) = (None, 0);
+        loop {
+            let mut page = engine.catalog.empty_packs(after, PACKS_AT_ONCE)?;
+            let Some(last) = page.last().map(|pack| (pack.tier, pack.name)) else { return Ok(removed) };
+            page.sort_unstable_by_key(|pack| (pack.tier, pack.name));
+            removed += self.remove_page_of_packs(engine, after, &page, watch)?;
+            after = Some(last);
         }
+    }
+
+    /// Removes those of a page of packs, in order, that are still empty, and says how many. The page lies behind
+    /// `after`.
+    fn remove_page_of_packs(
+        &self,
+        engine: &Engine,
+        after: Option<(TierIndex, PlaceName)>,
+        page: &[PackUsage],
+        watch: &mut Watch<'_>,
+    ) -> Result<u64> {
         // The living look after their own packs, and the dead are swept.
         let others: Vec<u64> = {
             let _open = self.inner.lock.lock_open()?;
@@ -128,9 +147,7 @@ impl Store {
         let open = engine.tiers.open_packs();
         let is_done = |pack: &PackUsage| {
             let writer = pack.name.instance;
-            let place = |pack: &PackUsage| (pack.tier, pack.name);
-            pack.live_objects == 0
-                && candidates.iter().any(|before| place(before) == place(pack))
+            is_among(page, pack.tier, pack.name)
                 && (writer == own || !others.contains(&writer))
                 && !open.contains(&(pack.tier, pack.name))
         };
@@ -139,7 +156,7 @@ impl Store {
         // appends to it. What was not may be empty by a relaxed change behind the sync, or be the pack of a
         // handle that came after we looked who is here.
         let mut going_on = Ok(());
-        for pack in engine.catalog.packs(None)?.into_iter().filter(is_done) {
+        for pack in engine.catalog.empty_packs(after, PACKS_AT_ONCE)?.into_iter().filter(is_done) {
             going_on = watch.check();
             if going_on.is_err() {
                 break; // What is removed is noted first.

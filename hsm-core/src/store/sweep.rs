@@ -9,6 +9,7 @@ use crate::backend::PlaceName;
 use crate::catalog::PackUsage;
 use crate::engine::Engine;
 use crate::error::{Kind, Result};
+use crate::object::TierIndex;
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::Tier;
 
@@ -62,13 +63,14 @@ impl Engine {
     /// a relaxed change of someone else, which may yet be rolled back.
     fn packs_of(&self, instance: u64) -> Result<(Vec<PackUsage>, Vec<PackUsage>)> {
         let is_empty = |pack: &PackUsage| pack.live_objects == 0;
-        let mut before = self.catalog.packs(Some(instance))?;
+        let mut before = self.catalog.packs(instance)?;
         before.retain(is_empty);
         if !before.is_empty() {
             self.catalog.sync()?;
         }
-        let packs = self.catalog.packs(Some(instance))?;
-        let empty = packs.iter().filter(|pack| is_empty(pack) && before.contains(pack)).copied().collect();
+        let packs = self.catalog.packs(instance)?;
+        let empty = packs.iter().filter(|pack| is_empty(pack) && is_among(&before, pack.tier, pack.name));
+        let empty = empty.copied().collect();
         Ok((packs, empty))
     }
 
@@ -85,7 +87,7 @@ impl Engine {
         let mut stray: Vec<PlaceName> = Vec::new();
         let from = if by_age { 0 } else { resolved + 1 };
         tier.backend.places(instance, from, &mut |name, _| {
-            let is_pack_known = packs.iter().any(|pack| pack.tier == tier.index() && pack.name == name);
+            let is_pack_known = is_among(packs, tier.index(), name);
             if by_age || !is_pack_known && (name.packed || !self.catalog.is_recent(instance, name.serial)?) {
                 tier.backend.remove(name)?;
                 stray.push(name);
@@ -93,7 +95,7 @@ impl Engine {
             Ok(())
         })?;
         for pack in packs.iter().filter(|pack| pack.tier == tier.index()) {
-            if empty.contains(pack) {
+            if is_among(empty, pack.tier, pack.name) {
                 tier.backend.remove(pack.name)?;
                 stray.push(pack.name);
             } else {
@@ -103,6 +105,11 @@ impl Engine {
         tier.backend.sync_removals(&stray)?;
         tier.backend.forget_instance(instance)
     }
+}
+
+/// Whether a pack is among these, which are in order.
+pub(super) fn is_among(packs: &[PackUsage], tier: TierIndex, name: PlaceName) -> bool {
+    packs.binary_search_by_key(&(tier, name), |pack| (pack.tier, pack.name)).is_ok()
 }
 
 /// Cuts a pack behind its last committed record.

@@ -157,15 +157,31 @@ pub(super) fn copies(
     Ok(last.map(|last| (last, found)))
 }
 
-pub(super) fn packs(connection: &Connection, instance: Option<u64>) -> Result<Vec<PackUsage>> {
-    let sql = "SELECT tier, instance, serial, used, live_objects FROM pack WHERE ?1 IS NULL OR instance = ?1";
-    all(connection, "list packs", sql, params![instance.map(|instance| instance as i64)], |row| {
-        Ok(PackUsage {
-            tier: row.get(0)?,
-            name: read_place_name(row, 1, true)?,
-            used: row.get::<_, i64>(3)? as u64,
-            live_objects: row.get::<_, i64>(4)?.max(0) as u64,
-        })
+pub(super) fn packs(connection: &Connection, instance: u64) -> Result<Vec<PackUsage>> {
+    let sql = "SELECT tier, instance, serial, used, live_objects FROM pack WHERE instance = ?1 ORDER BY tier, serial";
+    all(connection, "list packs", sql, params![instance as i64], read_pack)
+}
+
+pub(super) fn empty_packs(
+    connection: &Connection,
+    after: Option<(TierIndex, PlaceName)>,
+    limit: usize,
+) -> Result<Vec<PackUsage>> {
+    let sql = "SELECT tier, instance, serial, used, live_objects FROM pack
+        WHERE live_objects <= 0 AND (tier, instance, serial) > (?1, ?2, ?3) ORDER BY tier, instance, serial LIMIT ?4";
+    let (tier, instance, serial) = match after {
+        Some((tier, name)) => (i64::from(tier), name.instance as i64, name.serial as i64),
+        None => (-1, 0, 0),
+    };
+    all(connection, "list packs", sql, params![tier, instance, serial, limit as i64], read_pack)
+}
+
+fn read_pack(row: &Row<'_>) -> rusqlite::Result<PackUsage> {
+    Ok(PackUsage {
+        tier: row.get(0)?,
+        name: read_place_name(row, 1, true)?,
+        used: row.get::<_, i64>(3)? as u64,
+        live_objects: row.get::<_, i64>(4)?.max(0) as u64,
     })
 }
 
