@@ -101,7 +101,13 @@ fn fail_each_of_data(shape: Shape, count: &mut Count) -> std::result::Result<(),
     let base = Base::with_cast(shape).map_err(|error| (String::new(), error.to_string()))?;
     let small: Change = |world| world.store().put(&bytes(93, 400), &blocks()).map(drop);
     let sync: Change = |world| world.store().sync().map(drop);
-    let changes = CHANGES.into_iter().chain([("put small", small), ("sync", sync)]);
+    // Its pack is synced before the commit.
+    let batch: Change = |world| {
+        let mut batch = world.store().batch(true, Durability::Durable);
+        batch.put(&bytes(97, 350), &blocks())?;
+        batch.commit().map(drop)
+    };
+    let changes = CHANGES.into_iter().chain([("put small", small), ("batch", batch), ("sync", sync)]);
     for (what, change) in changes {
         for nth in 0.. {
             let failed = |message| (format!("{what}, sync {nth} of data"), message);
