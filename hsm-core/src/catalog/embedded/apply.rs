@@ -413,7 +413,7 @@ pub(super) fn find(connection: &Connection, id: ObjectId) -> Result<Option<Objec
     use std::sync::LazyLock;
     static SQL: LazyLock<String> =
         LazyLock::new(|| format!("SELECT {} FROM object o WHERE o.id = ?1", row::OBJECT_COLUMNS));
-    one(connection, "look up an object", &SQL, params![id.0], row::object)
+    one(connection, "look up an object", &SQL, params![id.0], |row| row::Objects::of(connection).read(row))
 }
 
 pub(super) fn dataset_number(connection: &Connection, id: DatasetId) -> Result<Option<i64>> {

@@ -19,6 +19,8 @@ use crate::wire::Reader;
 const ROWS_A_PAGE_MAX: usize = 10_000;
 /// A page ends where its attributes and keys have grown beyond so many bytes: one object alone may have 256 KiB.
 const BYTES_A_PAGE_MAX: usize = 4 << 20;
+/// Objects that a page makes room for before it knows how many there are.
+const PAGE_ROOM_MAX: usize = 1000;
 const DATASET_COLUMNS: &str = "id, name, created, attributes, keys";
 
 pub(super) fn resolve(connection: &Connection, name: &Name) -> Result<Option<ObjectId>> {
@@ -263,11 +265,12 @@ pub(super) fn page(
     );
     let mut statement = connection.prepare_cached(&sql).map_err(failed("list objects"))?;
     let mut rows = statement.query(params_from_iter(values)).map_err(failed("list objects"))?;
-    let mut page = Page::default();
+    let mut objects = row::Objects::of(connection);
+    let mut page = Page { items: Vec::with_capacity(limit.min(PAGE_ROOM_MAX)), next: None };
     let (mut looked_at, mut bytes) = (0, 0);
     while let Some(found) = rows.next().map_err(failed("list objects"))? {
         looked_at += 1;
-        let object = row::object(found).map_err(failed("list objects"))?;
+        let object = objects.read(found).map_err(failed("list objects"))?;
         let key: Option<Vec<u8>> = found.get(13).map_err(failed("list objects"))?;
         let cursor = match &key {
             Some(key) => After::Key(key.clone()),

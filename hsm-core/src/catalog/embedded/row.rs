@@ -1,6 +1,8 @@
 //! Rows of the index to and from the engine's data. Narrow: numbers shrink, times are differences.
 
-use rusqlite::Row;
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row};
 
 use crate::clock::TimeNs;
 use crate::integrity::{Algorithm, Digest};
@@ -9,13 +11,42 @@ use crate::wire::{Reader, Writer};
 
 const PACKED: u8 = 1;
 
-/// The columns that [`object`] reads, of table `object` as `o`.
+/// The columns that [`Objects`] reads, of table `object` as `o`.
 pub(super) const OBJECT_COLUMNS: &str = "o.id, o.generation, o.size, o.created, o.modified, o.accessed, o.changed, \
-     o.removed, o.content, o.copies, o.attributes, \
-     (SELECT d.id FROM dataset d WHERE d.number = o.dataset), o.key";
+     o.removed, o.content, o.copies, o.attributes, o.dataset, o.key";
 
-/// Reads an object. `Err(FromSqlConversionFailure)` where a blob is not what we write.
-pub(super) fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
+/// Reads objects, and asks once for each dataset that they are named in: a join would look it up for every row.
+pub(super) struct Objects<'c> {
+    connection: &'c Connection,
+    datasets: BTreeMap<i64, DatasetId>,
+}
+
+impl<'c> Objects<'c> {
+    pub(super) fn of(connection: &'c Connection) -> Self {
+        Self { connection, datasets: BTreeMap::new() }
+    }
+
+    /// Reads an object. `Err(FromSqlConversionFailure)` where a blob is not what we write.
+    pub(super) fn read(&mut self, row: &Row<'_>) -> rusqlite::Result<Object> {
+        let dataset = match row.get(11)? {
+            Some(number) => Some(self.dataset(number)?),
+            None => None,
+        };
+        object(row, dataset)
+    }
+
+    fn dataset(&mut self, number: i64) -> rusqlite::Result<DatasetId> {
+        if let Some(id) = self.datasets.get(&number) {
+            return Ok(*id);
+        }
+        let mut statement = self.connection.prepare_cached("SELECT id FROM dataset WHERE number = ?1")?;
+        let id = statement.query_row([number], |row| row.get(0).map(DatasetId))?;
+        self.datasets.insert(number, id);
+        Ok(id)
+    }
+}
+
+fn object(row: &Row<'_>, dataset: Option<DatasetId>) -> rusqlite::Result<Object> {
     let modified_ns: TimeNs = row.get(4)?;
     let size: i64 = row.get(2)?;
     let content = match row.get_ref(8)?.as_blob_or_null()? {
@@ -27,9 +58,9 @@ pub(super) fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
         Some(bytes) => read_attributes(bytes).ok_or_else(|| broken(10))?,
         None => Attributes::new(),
     };
-    let name = match (row.get::<_, Option<[u8; 16]>>(11)?, row.get::<_, Option<Vec<u8>>>(12)?) {
-        (Some(dataset), Some(key)) => Some(Name { dataset: DatasetId(dataset), key }),
-        _ => None,
+    let name = match dataset {
+        Some(dataset) => Some(Name { dataset, key: row.get(12)? }),
+        None => None,
     };
     Ok(Object {
         id: ObjectId(row.get(0)?),
