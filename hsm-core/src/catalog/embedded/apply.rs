@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, params};
 
 use super::index::{damaged, one, run};
-use super::row;
+use super::row::{self, Body};
 use crate::backend::pack;
 use crate::clock::TimeNs;
 use crate::error::Result;
@@ -166,10 +166,7 @@ impl<'a> Applier<'a> {
     fn put(&mut self, number: u64, time_ns: TimeNs, id: ObjectId, new: bool, change: &Change) -> Result<()> {
         let Change::Put { generation, content, copies, attributes, name, .. } = change else { return Ok(()) };
         if new && self.insert(number, time_ns, id, change)? {
-            return match name {
-                Some(name) => self.name(number, id, name),
-                None => Ok(()),
-            };
+            return Ok(());
         }
         let before = self.find(id)?;
         let before_copies = before.as_ref().map(|found| found.copies.clone()).unwrap_or_default();
@@ -196,7 +193,7 @@ impl<'a> Applier<'a> {
         object.copies = copies.iter().map(|copy| dated(copy.clone(), time_ns)).collect();
         update(&mut object.attributes, attributes);
         self.account(number, &before_copies, &object.copies)?;
-        self.write_object(&object)?;
+        self.write_object(object)?;
         if new {
             // The row may be that of a removed object of the same id, which kept its name for an undelete.
             self.run(
@@ -212,29 +209,33 @@ impl<'a> Applier<'a> {
 
     /// The usual case of a put: an object that has no row yet. `false`: it has one.
     fn insert(&mut self, number: u64, time_ns: TimeNs, id: ObjectId, change: &Change) -> Result<bool> {
-        let Change::Put { generation, content, copies, attributes, .. } = change else { return Ok(false) };
+        let Change::Put { generation, content, copies, attributes, name, .. } = change else {
+            return Ok(false);
+        };
         let mut all = Attributes::new();
         update(&mut all, attributes);
-        let copies: Vec<Copy> = copies.iter().map(|copy| dated(copy.clone(), time_ns)).collect();
-        let sql = "INSERT OR IGNORE INTO object(id, generation, size, created, modified, changed, content, copies, attributes)
-             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8)";
-        let inserted = self.run(
-            sql,
-            params![
-                id.0,
-                *generation as i64,
-                content.as_ref().map_or(0, |content| content.size) as i64,
-                time_ns,
-                number as i64,
-                content.as_ref().map(row::write_content),
-                row::write_copies(&copies, time_ns),
-                row::write_attributes(&all),
-            ],
-        )?;
-        if inserted == 1 {
-            self.account(number, &[], &copies)?;
+        let body = Body {
+            generation: *generation,
+            created_ns: time_ns,
+            modified_ns: time_ns,
+            accessed_ns: 0,
+            content: content.clone(),
+            copies: copies.iter().map(|copy| dated(copy.clone(), time_ns)).collect(),
+            attributes: all,
+        };
+        let dataset = name.as_ref().map(|name| self.dataset_number(name.dataset)).transpose()?;
+        let key = name.as_ref().map(|name| &name.key);
+        let sql = "INSERT OR IGNORE INTO object(id, changed, dataset, key, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+        if self.run(sql, params![id.0, number as i64, dataset, key, body.write()])? == 0 {
+            return Ok(false);
         }
-        Ok(inserted == 1)
+        self.account(number, &[], &body.copies)?;
+        if let (Some(dataset), Some(key)) = (dataset, key)
+            && !self.enter(dataset, key, id)?
+        {
+            self.run("UPDATE object SET dataset = NULL, key = NULL WHERE id = ?1", params![id.0])?;
+        }
+        Ok(true)
     }
 
     /// Reads an object, lets `change` alter it, and writes it back. One that is not there is passed over:
@@ -248,33 +249,16 @@ impl<'a> Applier<'a> {
         let Some(mut found) = self.find(id)? else { return Ok(()) };
         change(self, &mut found)?;
         found.changed = number;
-        self.write_object(&found)
+        self.write_object(found)
     }
 
-    fn write_object(&self, object: &Object) -> Result<()> {
+    fn write_object(&self, object: Object) -> Result<()> {
         // The name's columns are left alone: `name` and `unname` keep them.
-        let sql = "INSERT INTO object(id, generation, size, created, modified, accessed, changed, removed, content, copies, attributes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT(id) DO UPDATE SET
-             generation = ?2, size = ?3, created = ?4, modified = ?5, accessed = ?6, changed = ?7, removed = ?8, content = ?9,
-             copies = ?10, attributes = ?11";
-        let none_if_zero = |value: i64| (value != 0).then_some(value);
-        self.run(
-            sql,
-            params![
-                object.id.0,
-                object.generation as i64,
-                object.size() as i64,
-                object.created_ns,
-                object.modified_ns,
-                none_if_zero(object.accessed_ns),
-                object.changed as i64,
-                none_if_zero(object.removed_until_ns),
-                object.content.as_ref().map(row::write_content),
-                row::write_copies(&object.copies, object.modified_ns),
-                row::write_attributes(&object.attributes),
-            ],
-        )
-        .map(drop)
+        let sql = "INSERT INTO object(id, changed, removed, body) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT(id) DO UPDATE SET changed = ?2, removed = ?3, body = ?4";
+        let (id, changed) = (object.id.0, object.changed as i64);
+        let removed = (object.removed_until_ns != 0).then_some(object.removed_until_ns);
+        self.run(sql, params![id, changed, removed, Body::of(object).write()]).map(drop)
     }
 
     /// Counts what copies came and went; what no copy refers to any more becomes garbage.
@@ -319,11 +303,9 @@ impl<'a> Applier<'a> {
 
     fn name(&mut self, number: u64, id: ObjectId, name: &Name) -> Result<()> {
         let dataset = self.dataset_number(name.dataset)?;
-        let sql = "INSERT OR IGNORE INTO entry(dataset, key, id) VALUES (?1, ?2, ?3)";
-        if self.run(sql, params![dataset, name.key, id.0])? == 0 {
+        if !self.enter(dataset, &name.key, id)? {
             return Ok(()); // The object has this name already: a put to an existing key.
         }
-        *self.sums.keys.entry(dataset).or_default() += 1;
         let sql = "UPDATE object SET dataset = ?2, key = ?3, changed = ?4 WHERE id = ?1 AND key IS NULL";
         if self.run(sql, params![id.0, dataset, name.key, number as i64])? == 0 {
             self.run(
@@ -333,6 +315,14 @@ impl<'a> Applier<'a> {
             self.run("UPDATE object SET changed = ?2 WHERE id = ?1", params![id.0, number as i64])?;
         }
         Ok(())
+    }
+
+    /// Enters a key in a dataset. `false`: it is there already.
+    fn enter(&mut self, dataset: i64, key: &[u8], id: ObjectId) -> Result<bool> {
+        let sql = "INSERT OR IGNORE INTO entry(dataset, key, id) VALUES (?1, ?2, ?3)";
+        let is_new = self.run(sql, params![dataset, key, id.0])? == 1;
+        *self.sums.keys.entry(dataset).or_default() += i64::from(is_new);
+        Ok(is_new)
     }
 
     fn unname(&mut self, number: u64, id: ObjectId, name: &Name) -> Result<()> {

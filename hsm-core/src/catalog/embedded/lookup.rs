@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::index::{all, damaged, failed, one};
-use super::row;
+use super::row::{self, Body};
 use crate::backend::PlaceName;
 use crate::catalog::query::After;
 use crate::catalog::{Cursor, Expired, Garbage, NamesPage, PackUsage, Page, Query, TierUsage};
@@ -102,10 +102,10 @@ fn read_tier(row: &Row<'_>) -> rusqlite::Result<TierUsage> {
 }
 
 pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>> {
-    let sql = "SELECT id, generation, removed FROM object WHERE removed IS NOT NULL AND removed <= ?1 ORDER BY removed LIMIT ?2";
+    let sql = "SELECT id, body, removed FROM object WHERE removed IS NOT NULL AND removed <= ?1 ORDER BY removed LIMIT ?2";
     all(connection, "list removed objects", sql, params![now_ns, limit as i64], |row| {
-        let generation = row.get::<_, i64>(1)? as u64;
-        Ok(Expired { id: ObjectId(row.get(0)?), generation, until_ns: row.get(2)? })
+        let body = Body::read(row.get_ref(1)?.as_blob()?).ok_or_else(|| row::broken(1))?;
+        Ok(Expired { id: ObjectId(row.get(0)?), generation: body.generation, until_ns: row.get(2)? })
     })
 }
 
@@ -146,15 +146,19 @@ pub(super) fn copies(
     connection: &Connection,
     after: Option<ObjectId>,
 ) -> Result<Option<(ObjectId, Vec<Copy>)>> {
-    let sql = "SELECT id, copies, modified FROM object WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let sql = "SELECT id, body FROM object WHERE id > ?1 ORDER BY id LIMIT ?2";
     let mut statement = connection.prepare_cached(sql).map_err(failed("list copies"))?;
     let after = after.map(|id| id.0.to_vec()).unwrap_or_default();
     let mut rows = statement.query(params![after, ROWS_A_PAGE_MAX as i64]).map_err(failed("list copies"))?;
     let (mut last, mut found) = (None, Vec::new());
     while let Some(row) = rows.next().map_err(failed("list copies"))? {
-        let (id, copies) = row::id_and_copies(row).map_err(failed("list copies"))?;
+        let read = || -> rusqlite::Result<(ObjectId, Body)> {
+            let body = Body::read(row.get_ref(1)?.as_blob()?).ok_or_else(|| row::broken(1))?;
+            Ok((ObjectId(row.get(0)?), body))
+        };
+        let (id, body) = read().map_err(failed("list copies"))?;
         last = Some(id);
-        found.extend(copies);
+        found.extend(body.copies);
     }
     Ok(last.map(|last| (last, found)))
 }
@@ -171,10 +175,7 @@ pub(super) fn empty_packs(
 ) -> Result<Vec<PackUsage>> {
     let sql = "SELECT tier, instance, serial, used, live_objects FROM pack
         WHERE live_objects <= 0 AND (tier, instance, serial) > (?1, ?2, ?3) ORDER BY tier, instance, serial LIMIT ?4";
-    let (tier, instance, serial) = match after {
-        Some((tier, name)) => (i64::from(tier), name.instance as i64, name.serial as i64),
-        None => (-1, 0, 0),
-    };
+    let (tier, instance, serial) = behind(after.map(|(tier, name)| Garbage { tier, name }));
     all(connection, "list packs", sql, params![tier, instance, serial, limit as i64], read_pack)
 }
 
@@ -271,7 +272,7 @@ pub(super) fn page(
     while let Some(found) = rows.next().map_err(failed("list objects"))? {
         looked_at += 1;
         let object = objects.read(found).map_err(failed("list objects"))?;
-        let key: Option<Vec<u8>> = found.get(13).map_err(failed("list objects"))?;
+        let key: Option<Vec<u8>> = found.get(row::OBJECT_COLUMNS_LEN).map_err(failed("list objects"))?;
         let cursor = match &key {
             Some(key) => After::Key(key.clone()),
             None => After::Id(object.id),

@@ -1,24 +1,30 @@
-//! Rows of the index to and from the engine's data. Narrow: numbers shrink, times are differences.
+//! Rows of the index to and from the engine's data. Narrow: numbers shrink, times are differences, and what no
+//! statement of SQL asks for is one blob, the *body*, since each column costs time in every row that is read.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::clock::TimeNs;
 use crate::integrity::{Algorithm, Digest};
-use crate::object::{Attributes, Content, Copy, DatasetId, Name, Object, ObjectId, Piece, Place};
+use crate::object::{Attributes, Content, Copy, DatasetId, Generation, Name, Object, ObjectId, Piece, Place};
 use crate::wire::{Reader, Writer};
 
 const PACKED: u8 = 1;
+/// Flags of a body.
+const HAS_CONTENT: u8 = 1;
+const WAS_ACCESSED: u8 = 2;
 
 /// The columns that [`Objects`] reads, of table `object` as `o`.
-pub(super) const OBJECT_COLUMNS: &str = "o.id, o.generation, o.size, o.created, o.modified, o.accessed, o.changed, \
-     o.removed, o.content, o.copies, o.attributes, o.dataset, o.key";
+pub(super) const OBJECT_COLUMNS: &str = "o.id, o.changed, o.removed, o.dataset, o.key, o.body";
+/// How many these are.
+pub(super) const OBJECT_COLUMNS_LEN: usize = 6;
 
 /// Reads objects, and asks once for each dataset that they are named in: a join would look it up for every row.
 pub(super) struct Objects<'c> {
     connection: &'c Connection,
-    datasets: BTreeMap<i64, DatasetId>,
+    /// `None`: one that is gone; a removed object may still have a name there.
+    datasets: BTreeMap<i64, Option<DatasetId>>,
 }
 
 impl<'c> Objects<'c> {
@@ -28,59 +34,39 @@ impl<'c> Objects<'c> {
 
     /// Reads an object. `Err(FromSqlConversionFailure)` where a blob is not what we write.
     pub(super) fn read(&mut self, row: &Row<'_>) -> rusqlite::Result<Object> {
-        let dataset = match row.get(11)? {
-            Some(number) => Some(self.dataset(number)?),
+        let body = Body::read(row.get_ref(5)?.as_blob()?).ok_or_else(|| broken(5))?;
+        let dataset = match row.get(3)? {
+            Some(number) => self.dataset(number)?,
             None => None,
         };
-        object(row, dataset)
+        let name = match dataset {
+            Some(dataset) => Some(Name { dataset, key: row.get(4)? }),
+            None => None,
+        };
+        Ok(Object {
+            id: ObjectId(row.get(0)?),
+            generation: body.generation,
+            created_ns: body.created_ns,
+            modified_ns: body.modified_ns,
+            accessed_ns: body.accessed_ns,
+            changed: row.get::<_, i64>(1)? as u64,
+            removed_until_ns: row.get::<_, Option<i64>>(2)?.unwrap_or(0),
+            content: body.content,
+            copies: body.copies,
+            attributes: body.attributes,
+            name,
+        })
     }
 
-    fn dataset(&mut self, number: i64) -> rusqlite::Result<DatasetId> {
+    fn dataset(&mut self, number: i64) -> rusqlite::Result<Option<DatasetId>> {
         if let Some(id) = self.datasets.get(&number) {
             return Ok(*id);
         }
         let mut statement = self.connection.prepare_cached("SELECT id FROM dataset WHERE number = ?1")?;
-        let id = statement.query_row([number], |row| row.get(0).map(DatasetId))?;
+        let id = statement.query_row([number], |row| row.get(0).map(DatasetId)).optional()?;
         self.datasets.insert(number, id);
         Ok(id)
     }
-}
-
-fn object(row: &Row<'_>, dataset: Option<DatasetId>) -> rusqlite::Result<Object> {
-    let modified_ns: TimeNs = row.get(4)?;
-    let size: i64 = row.get(2)?;
-    let content = match row.get_ref(8)?.as_blob_or_null()? {
-        Some(bytes) => Some(read_content(bytes, size as u64).ok_or_else(|| broken(8))?),
-        None => None,
-    };
-    let copies = read_copies(row.get_ref(9)?.as_blob()?, modified_ns).ok_or_else(|| broken(9))?;
-    let attributes = match row.get_ref(10)?.as_blob_or_null()? {
-        Some(bytes) => read_attributes(bytes).ok_or_else(|| broken(10))?,
-        None => Attributes::new(),
-    };
-    let name = match dataset {
-        Some(dataset) => Some(Name { dataset, key: row.get(12)? }),
-        None => None,
-    };
-    Ok(Object {
-        id: ObjectId(row.get(0)?),
-        generation: row.get::<_, i64>(1)? as u64,
-        created_ns: row.get(3)?,
-        modified_ns,
-        accessed_ns: row.get::<_, Option<i64>>(5)?.unwrap_or(0),
-        changed: row.get::<_, i64>(6)? as u64,
-        removed_until_ns: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
-        content,
-        copies,
-        attributes,
-        name,
-    })
-}
-
-/// Reads an object's id and its copies, of columns `id, copies, modified`.
-pub(super) fn id_and_copies(row: &Row<'_>) -> rusqlite::Result<(ObjectId, Vec<Copy>)> {
-    let copies = read_copies(row.get_ref(1)?.as_blob()?, row.get(2)?).ok_or_else(|| broken(1))?;
-    Ok((ObjectId(row.get(0)?), copies))
 }
 
 /// A blob that is not what we write: the index is damaged.
@@ -88,25 +74,94 @@ pub(super) fn broken(column: usize) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, "unreadable blob".into())
 }
 
-pub(super) fn write_content(content: &Content) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut out = Writer(&mut bytes);
+/// What is in the blob of an object's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Body {
+    pub(super) generation: Generation,
+    pub(super) created_ns: TimeNs,
+    pub(super) modified_ns: TimeNs,
+    /// 0: unknown.
+    pub(super) accessed_ns: TimeNs,
+    pub(super) content: Option<Content>,
+    pub(super) copies: Vec<Copy>,
+    pub(super) attributes: Attributes,
+}
+
+impl Body {
+    /// What of an object goes into the blob.
+    pub(super) fn of(object: Object) -> Self {
+        let Object { generation, created_ns, modified_ns, accessed_ns, content, copies, attributes, .. } =
+            object;
+        Self { generation, created_ns, modified_ns, accessed_ns, content, copies, attributes }
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(128);
+        let mut out = Writer(&mut bytes);
+        let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+        out.u8(flag(self.content.is_some(), HAS_CONTENT) | flag(self.accessed_ns != 0, WAS_ACCESSED));
+        out.varint(self.generation);
+        out.i64(self.created_ns);
+        out.varint(zigzag(self.modified_ns.wrapping_sub(self.created_ns)));
+        if self.accessed_ns != 0 {
+            out.varint(zigzag(self.accessed_ns.wrapping_sub(self.modified_ns)));
+        }
+        if let Some(content) = &self.content {
+            write_content(&mut out, content);
+        }
+        out.varint(self.copies.len() as u64);
+        for copy in &self.copies {
+            write_copy(&mut out, copy, self.modified_ns);
+        }
+        for (name, value) in &self.attributes {
+            out.b16(name.as_bytes());
+            out.b32(value);
+        }
+        bytes
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let flags = reader.u8()?;
+        let (generation, created_ns) = (reader.varint()?, reader.i64()?);
+        let modified_ns = unzigzag(reader.varint()?).wrapping_add(created_ns);
+        let accessed_ns = match flags & WAS_ACCESSED {
+            0 => 0,
+            _ => unzigzag(reader.varint()?).wrapping_add(modified_ns),
+        };
+        let content = match flags & HAS_CONTENT {
+            0 => None,
+            _ => Some(read_content(&mut reader)?),
+        };
+        let count = reader.varint()?;
+        // Each takes more than one byte, so a wrong count asks for no room that is not there.
+        let mut copies = Vec::with_capacity(count.min(reader.0.len() as u64) as usize);
+        for _ in 0..count {
+            copies.push(read_copy(&mut reader, modified_ns)?);
+        }
+        let attributes = read_attributes(reader.0)?;
+        Some(Self { generation, created_ns, modified_ns, accessed_ns, content, copies, attributes })
+    }
+}
+
+fn write_content(out: &mut Writer<'_>, content: &Content) {
+    out.varint(content.size);
     out.u8(content.block_shift);
     out.bytes(&content.root);
+    out.varint(content.digests.len() as u64);
     for digest in &content.digests {
         out.u8(digest.algorithm() as u8);
         out.u8(digest.value().len() as u8);
         out.bytes(digest.value());
     }
-    bytes
 }
 
-fn read_content(bytes: &[u8], size: u64) -> Option<Content> {
-    let mut reader = Reader(bytes);
+fn read_content(reader: &mut Reader<'_>) -> Option<Content> {
+    let size = reader.varint()?;
     let block_shift = reader.u8().filter(|shift| *shift < 64)?;
     let root = reader.array()?;
     let mut digests = Vec::new();
-    while !reader.0.is_empty() {
+    for _ in 0..reader.varint()? {
         let algorithm = Algorithm::from_number(reader.u8()?)?;
         let len = reader.u8()?;
         digests.push(Digest::new(algorithm, reader.bytes(usize::from(len))?).ok()?);
@@ -123,48 +178,39 @@ fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-pub(super) fn write_copies(copies: &[Copy], modified_ns: TimeNs) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut out = Writer(&mut bytes);
-    for copy in copies {
-        out.u8(copy.tier);
-        out.varint(zigzag(copy.created_ns.wrapping_sub(modified_ns)));
-        out.u8(u8::from(copy.is_verified()));
-        if copy.is_verified() {
-            out.varint(zigzag(copy.verified_ns.wrapping_sub(modified_ns)));
-        }
-        out.varint(copy.pieces.len() as u64);
-        for piece in &copy.pieces {
-            out.varint(piece.start);
-            out.varint(piece.length);
-            out.u64(piece.place.instance);
-            out.varint(piece.place.serial);
-            out.varint(piece.offset);
-            out.u8(if piece.packed { PACKED } else { 0 });
-        }
+fn write_copy(out: &mut Writer<'_>, copy: &Copy, modified_ns: TimeNs) {
+    out.u8(copy.tier);
+    out.varint(zigzag(copy.created_ns.wrapping_sub(modified_ns)));
+    out.u8(u8::from(copy.is_verified()));
+    if copy.is_verified() {
+        out.varint(zigzag(copy.verified_ns.wrapping_sub(modified_ns)));
     }
-    bytes
+    out.varint(copy.pieces.len() as u64);
+    for piece in &copy.pieces {
+        out.varint(piece.start);
+        out.varint(piece.length);
+        out.u64(piece.place.instance);
+        out.varint(piece.place.serial);
+        out.varint(piece.offset);
+        out.u8(if piece.packed { PACKED } else { 0 });
+    }
 }
 
-fn read_copies(bytes: &[u8], modified_ns: TimeNs) -> Option<Vec<Copy>> {
-    let mut reader = Reader(bytes);
-    let mut copies = Vec::new();
-    while !reader.0.is_empty() {
-        let tier = reader.u8()?;
-        let created_ns = unzigzag(reader.varint()?).wrapping_add(modified_ns);
-        let verified_ns =
-            if reader.u8()? == 0 { 0 } else { unzigzag(reader.varint()?).wrapping_add(modified_ns) };
-        let mut pieces = Vec::new();
-        for _ in 0..reader.varint()? {
-            let (start, length) = (reader.varint()?, reader.varint()?);
-            let place = Place { tier, instance: reader.u64()?, serial: reader.varint()? };
-            let offset = reader.varint()?;
-            let packed = reader.u8()? & PACKED != 0;
-            pieces.push(Piece { start, length, place, offset, packed });
-        }
-        copies.push(Copy { tier, created_ns, verified_ns, pieces });
+fn read_copy(reader: &mut Reader<'_>, modified_ns: TimeNs) -> Option<Copy> {
+    let tier = reader.u8()?;
+    let created_ns = unzigzag(reader.varint()?).wrapping_add(modified_ns);
+    let verified_ns =
+        if reader.u8()? == 0 { 0 } else { unzigzag(reader.varint()?).wrapping_add(modified_ns) };
+    let count = reader.varint()?;
+    let mut pieces = Vec::with_capacity(count.min(reader.0.len() as u64) as usize);
+    for _ in 0..count {
+        let (start, length) = (reader.varint()?, reader.varint()?);
+        let place = Place { tier, instance: reader.u64()?, serial: reader.varint()? };
+        let offset = reader.varint()?;
+        let packed = reader.u8()? & PACKED != 0;
+        pieces.push(Piece { start, length, place, offset, packed });
     }
-    Some(copies)
+    Some(Copy { tier, created_ns, verified_ns, pieces })
 }
 
 /// `None` for no attributes: the column is then NULL.
@@ -192,18 +238,48 @@ pub(super) fn read_attributes(bytes: &[u8]) -> Option<Attributes> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn copies_come_back_as_they_were_written_and_stay_narrow() {
+    fn body() -> Body {
         let place = Place { tier: 3, instance: u64::MAX, serial: 9 };
         let piece = Piece { start: 0, length: 4096, place, offset: 128, packed: true };
-        let copies = vec![
-            Copy { tier: 3, created_ns: 1_000, verified_ns: 0, pieces: vec![piece] },
-            Copy { tier: 4, created_ns: i64::MIN, verified_ns: i64::MAX, pieces: vec![] },
-        ];
-        let bytes = write_copies(&copies, 1_000);
-        assert_eq!(read_copies(&bytes, 1_000).unwrap()[0], copies[0]);
-        assert_eq!(read_copies(&bytes, 1_000).unwrap()[1].verified_ns, i64::MAX);
-        assert!(write_copies(&copies[..1], 1_000).len() <= 20);
-        assert_eq!(read_copies(&bytes[..bytes.len() - 1], 1_000), None);
+        let digest = Digest::new(Algorithm::Crc32c, &[1, 2, 3, 4]).unwrap();
+        Body {
+            generation: 3,
+            created_ns: 1_000,
+            modified_ns: 2_000,
+            accessed_ns: 0,
+            content: Some(Content { size: 4096, block_shift: 20, root: [7; 16], digests: vec![digest] }),
+            copies: vec![
+                Copy { tier: 3, created_ns: 2_000, verified_ns: 0, pieces: vec![piece] },
+                Copy { tier: 4, created_ns: i64::MIN, verified_ns: i64::MAX, pieces: vec![] },
+            ],
+            attributes: Attributes::from([("a".to_owned(), b"1".to_vec()), ("b".to_owned(), Vec::new())]),
+        }
+    }
+
+    #[test]
+    fn a_body_comes_back_as_it_was_written() {
+        let bare = Body { content: None, copies: Vec::new(), attributes: Attributes::new(), ..body() };
+        let read = Body { accessed_ns: i64::MAX, created_ns: i64::MIN, ..body() };
+        for body in [body(), bare, read] {
+            assert_eq!(Body::read(&body.write()), Some(body));
+        }
+    }
+
+    #[test]
+    fn a_body_that_ends_too_early_is_broken() {
+        let bytes = body().write();
+        let attributes = 2 * (2 + 1 + 4) + 1;
+        for end in 0..bytes.len() - attributes {
+            assert_eq!(Body::read(&bytes[..end]), None, "{end}");
+        }
+        assert_eq!(Body::read(&bytes[..bytes.len() - 1]), None);
+    }
+
+    #[test]
+    fn the_body_of_a_small_object_is_narrow() {
+        let plain = Content { digests: Vec::new(), ..body().content.unwrap() };
+        let one = body().copies[..1].to_vec();
+        let small = Body { content: Some(plain), copies: one, attributes: Attributes::new(), ..body() };
+        assert!(small.write().len() <= 52, "{}", small.write().len());
     }
 }

@@ -25,18 +25,11 @@ CREATE TABLE state(
 ) STRICT;
 CREATE TABLE object(
     id BLOB PRIMARY KEY,
-    generation INTEGER NOT NULL,
-    size INTEGER NOT NULL,
-    created INTEGER NOT NULL,
-    modified INTEGER NOT NULL,
-    accessed INTEGER,
     changed INTEGER NOT NULL,
     removed INTEGER,
-    content BLOB,
-    copies BLOB NOT NULL,
-    attributes BLOB,
     dataset INTEGER,
-    key BLOB
+    key BLOB,
+    body BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX object_removed ON object(removed) WHERE removed IS NOT NULL;
 CREATE TABLE entry(
