@@ -47,7 +47,7 @@ pub struct Archived {
 /// Makes a dataset that holds a tree.
 pub fn create(store: &Store, name: &str) -> Result<DatasetId> {
     let (format, version) = TREE_FORMAT;
-    Ok(store.create_dataset(name, &Attributes::from([(format.to_owned(), version.into())]))?)
+    Ok(store.create_dataset(name, &Attributes::from([(format, version)]))?)
 }
 
 /// Puts every entry of the tree at `root` under its path.
@@ -98,7 +98,7 @@ pub fn archive(
     }
     pending.commit()?;
     let top = Entry::look(root, Vec::new())?.ok_or("the root is no directory")?;
-    let updates = common(&top).into_iter().map(|(name, value)| (name, Some(value))).collect();
+    let updates = common(&top).iter().map(|(name, value)| (name.to_owned(), Some(value.to_vec()))).collect();
     store.set_dataset_attributes(dataset, &updates)?;
     archived.batches = pending.committed;
     Ok(archived)
@@ -112,9 +112,9 @@ fn attributes(entry: &Entry) -> Attributes {
         Kind::Symlink(_) => "symlink",
     };
     let mut attributes = common(entry);
-    attributes.insert("type".to_owned(), word.into());
+    attributes.insert("type", word);
     if let Kind::Symlink(target) = &entry.kind {
-        attributes.insert("target".to_owned(), target.clone());
+        attributes.insert("target", target);
     }
     attributes
 }
@@ -122,10 +122,10 @@ fn attributes(entry: &Entry) -> Attributes {
 /// What is said of the root too.
 fn common(entry: &Entry) -> Attributes {
     Attributes::from([
-        ("mode".to_owned(), format!("{:04o}", entry.mode).into()),
-        ("mtime_ns".to_owned(), entry.mtime_ns.to_string().into()),
-        ("uid".to_owned(), entry.uid.to_string().into()),
-        ("gid".to_owned(), entry.gid.to_string().into()),
+        ("mode", format!("{:04o}", entry.mode)),
+        ("mtime_ns", entry.mtime_ns.to_string()),
+        ("uid", entry.uid.to_string()),
+        ("gid", entry.gid.to_string()),
     ])
 }
 

@@ -43,7 +43,7 @@ pub fn restore(
     progress: &mut show::Progress,
 ) -> Result<Restored> {
     let (format, version) = TREE_FORMAT;
-    if store.dataset_by_id(dataset)?.attributes.get(format).map(Vec::as_slice) != Some(version.as_bytes()) {
+    if store.dataset_by_id(dataset)?.attributes.get(format) != Some(version.as_bytes()) {
         return Err(format!("the dataset holds no tree of format {version}").into());
     }
     fs::create_dir(root)?;
@@ -138,7 +138,7 @@ fn set_mtime(path: &Path, attributes: &Attributes) -> Result<()> {
 
 fn attribute<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a [u8]> {
     let value = attributes.get(name);
-    value.map(Vec::as_slice).ok_or_else(|| format!("an entry has no attribute {name}").into())
+    value.ok_or_else(|| format!("an entry has no attribute {name}").into())
 }
 
 #[cfg(test)]
@@ -164,9 +164,8 @@ mod tests {
         let dataset = crate::archive::create(&store, "hostile").unwrap();
         let options = |key: &[u8], word: &str| {
             let mut options = PutOptions::name(Name { dataset, key: key.to_vec() });
-            options.attributes = [("type", word), ("mode", "0644"), ("mtime_ns", "0"), ("target", "..")]
-                .map(|(name, value)| (name.to_owned(), value.into()))
-                .into();
+            options.attributes =
+                [("type", word), ("mode", "0644"), ("mtime_ns", "0"), ("target", "..")].into();
             options
         };
         store.put_empty(&options(b"a", "symlink")).unwrap();

@@ -5,12 +5,12 @@
 //! - a [`Copy`](struct@Copy) is one tier's bytes of the current generation, in one or several [`Piece`]s;
 //! - a [`Place`] names bytes in a tier for ever: it is never reused, whatever object it belonged to.
 
+mod attributes;
 mod id;
 mod limits;
 mod tier_config;
 
-use std::collections::BTreeMap;
-
+pub use attributes::{Attributes, AttributesIter};
 pub use id::{DatasetId, IdGenerator, ObjectId};
 pub use limits::*;
 pub use tier_config::{Access, BackendKind, TierConfig, TierState};
@@ -23,9 +23,6 @@ pub type TierIndex = u8;
 
 /// Counts an object's contents from 1; goes on after a removal. 0: the object never had any.
 pub type Generation = u64;
-
-/// A user's keys and values on an object or a dataset. Names are UTF-8, values any bytes.
-pub type Attributes = BTreeMap<String, Vec<u8>>;
 
 /// Where a run of bytes was put: never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -29,7 +29,7 @@ pub struct hsm_attributes {
 
 impl hsm_attributes {
     pub(crate) fn from_core(attributes: &Attributes) -> Self {
-        let updates = attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+        let updates = attributes.iter().map(|(name, value)| (name.to_owned(), Some(value.to_vec())));
         Self { updates: updates.collect() }
     }
 

@@ -8,7 +8,7 @@ use crate::fixture::{LARGE, SMALL, bytes, name, on_tier};
 
 /// Uses every verb that changes a store. Leaves objects of every kind.
 pub fn every_change(store: &Store) {
-    let attributes = Attributes::from([("colour".to_owned(), b"blue".to_vec())]);
+    let attributes = Attributes::from([("colour", b"blue")]);
     let data = store.create_dataset("data", &attributes).unwrap();
     let gone = store.create_dataset("gone", &Attributes::new()).unwrap();
     store.remove_dataset(gone).unwrap();

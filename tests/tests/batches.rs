@@ -28,7 +28,8 @@ type Add<'a> = dyn FnMut(&mut Batch) -> Result<()> + 'a;
 fn attributes_count_in_what_a_batch_holds() {
     let fixture = Fixture::new();
     let with_attributes = PutOptions { attributes: attributes(), ..PutOptions::default() };
-    let updates: Vec<_> = attributes().into_iter().map(|(name, value)| (name, Some(value))).collect();
+    let updates: Vec<_> =
+        attributes().iter().map(|(name, value)| (name.to_owned(), Some(value.to_vec()))).collect();
     let mut id = 0;
     let mut next = || {
         id += 1;

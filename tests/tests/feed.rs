@@ -12,7 +12,7 @@ fn change(store: &Store, count: usize, value: &[u8]) {
     let mut batch = store.batch(true, Durability::Durable);
     for _ in 0..count {
         let mut options = PutOptions::default();
-        options.attributes.insert("value".to_owned(), value.to_vec());
+        options.attributes.insert("value", value);
         batch.put_empty(&options).unwrap();
     }
     for answer in batch.commit().unwrap() {

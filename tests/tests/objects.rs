@@ -176,10 +176,8 @@ fn a_key_holds_any_byte_but_nul_and_sorts_by_its_bytes() {
 fn an_object_without_data_can_be_given_data_later() {
     let fixture = Fixture::new();
     let data = fixture.dataset("data");
-    let options = PutOptions {
-        attributes: Attributes::from([("a".to_owned(), b"1".to_vec())]),
-        ..PutOptions::name(name(data, "later"))
-    };
+    let options =
+        PutOptions { attributes: Attributes::from([("a", b"1")]), ..PutOptions::name(name(data, "later")) };
     let put = fixture.store.put_empty(&options).unwrap();
     for answer in [kind(&fixture.store.get(put.id)), kind(&fixture.store.copy(put.id, None, 1))] {
         assert_eq!(answer, Some(Kind::NotFound));
@@ -409,7 +407,7 @@ fn an_atomic_batch_happens_wholly_or_not_at_all() {
 fn undelete_brings_back_all_that_there_was() {
     let mut fixture = Fixture::new();
     let data = fixture.dataset("data");
-    let attributes = Attributes::from([("a".to_owned(), b"1".to_vec())]);
+    let attributes = Attributes::from([("a", b"1")]);
     let options =
         |key: &str| PutOptions { attributes: attributes.clone(), ..PutOptions::name(name(data, key)) };
     let store = &fixture.store;

@@ -53,7 +53,7 @@ pub(super) fn check(engine: &Engine, before: &Attributes, updates: &Updates) -> 
         match value {
             Some(value) => after.insert(name.clone(), value.clone()),
             None => after.remove(name),
-        };
+        }
     }
     object::check_attributes(&after)
 }

@@ -18,7 +18,7 @@ impl Store {
         let engine = self.engine();
         let id = DatasetId(engine.ids.next(&*engine.clock));
         let updates: Updates =
-            attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+            attributes.iter().map(|(name, value)| (name.to_owned(), Some(value.to_vec()))).collect();
         let change = Change::DatasetCreated { dataset: id, name: name.to_owned(), attributes: updates };
         let expect = vec![Expect::DatasetNameFree(name.to_owned())];
         engine.commit_one(expect, vec![change], Durability::Durable)?;

@@ -108,7 +108,7 @@ impl PutOptions {
     }
 
     pub(super) fn updates(&self) -> Updates {
-        self.attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
+        self.attributes.iter().map(|(name, value)| (name.to_owned(), Some(value.to_vec()))).collect()
     }
 
     /// The change that makes an object without data.
@@ -190,7 +190,7 @@ impl PutOptions {
         }
         if let Some(live) = live.filter(|_| !self.attributes.is_empty()) {
             let mut together = live.attributes.clone();
-            together.extend(self.attributes.clone());
+            together.extend(&self.attributes);
             object::check_attributes(&together)?;
         }
         expect.push(Expect::Generation(id, found.as_ref().map_or(0, |object| object.generation)));

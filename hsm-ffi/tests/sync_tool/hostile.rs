@@ -22,16 +22,16 @@ impl Hostile<'_> {
         let sound =
             [("type", kind), ("mode", "4755"), ("mtime_ns", "1000000001"), ("uid", "0"), ("gid", "0")];
         for (name, value) in sound {
-            options.attributes.insert(name.to_owned(), value.into());
+            options.attributes.insert(name, value);
         }
         if kind == "symlink" {
-            options.attributes.insert("target".to_owned(), "../outside".into());
+            options.attributes.insert("target", "../outside");
         }
         for (name, value) in attributes {
             if value.is_empty() {
-                options.attributes.remove(*name);
+                options.attributes.remove(name);
             } else {
-                options.attributes.insert((*name).to_owned(), value.to_vec());
+                options.attributes.insert(*name, value);
             }
         }
         if kind == "file" {

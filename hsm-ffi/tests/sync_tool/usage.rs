@@ -71,7 +71,7 @@ fn what_fails_is_said_and_exits_with_1() {
 
     let store = scene.store();
     store.create_dataset("plain", &Attributes::new()).unwrap();
-    store.create_dataset("newer", &Attributes::from([("tree_format".to_owned(), b"2".to_vec())])).unwrap();
+    store.create_dataset("newer", &Attributes::from([("tree_format", "2")])).unwrap();
     drop(store);
     for (dataset, why) in [("plain", "holds no tree"), ("newer", "has tree_format 2; this program knows 1")] {
         for command in ["archive", "sync", "restore", "check"] {

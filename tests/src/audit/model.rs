@@ -217,8 +217,8 @@ fn dated(copy: &Copy, time_ns: i64) -> Copy {
 fn update(attributes: &mut Attributes, updates: &Updates) {
     for (name, value) in updates {
         match value {
-            Some(value) => attributes.insert(name.clone(), value.clone()),
+            Some(value) => attributes.insert(name, value),
             None => attributes.remove(name),
-        };
+        }
     }
 }

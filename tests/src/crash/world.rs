@@ -271,13 +271,11 @@ pub(crate) fn blocks() -> PutOptions {
 }
 
 fn put_cast(store: &Store) -> Result<Cast> {
-    let data = store.create_dataset("data", &Attributes::from([("owner".into(), b"me".to_vec())]))?;
+    let data = store.create_dataset("data", &Attributes::from([("owner", b"me")]))?;
     let bare = store.create_dataset("bare", &Attributes::new())?;
     let named = |key: &str| PutOptions { name: Some(Name { dataset: data, key: key.into() }), ..blocks() };
-    let marked = |options: PutOptions| PutOptions {
-        attributes: Attributes::from([("colour".into(), b"red".to_vec())]),
-        ..options
-    };
+    let marked =
+        |options: PutOptions| PutOptions { attributes: Attributes::from([("colour", b"red")]), ..options };
     let small = store.put(&bytes(1, 300), &marked(named("a")))?.id;
     let other = store.put(&bytes(2, 700), &named("b"))?.id;
     store.add_name(other, &Name { dataset: data, key: b"c".to_vec() })?;

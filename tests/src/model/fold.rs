@@ -210,8 +210,8 @@ fn dated(copy: &Copy, time_ns: TimeNs) -> Copy {
 pub fn update(attributes: &mut Attributes, updates: &Updates) {
     for (name, value) in updates {
         match value {
-            Some(value) => attributes.insert(name.clone(), value.clone()),
+            Some(value) => attributes.insert(name, value),
             None => attributes.remove(name),
-        };
+        }
     }
 }

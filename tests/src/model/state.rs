@@ -265,7 +265,7 @@ impl State {
             .map_or((self.now_ns, Attributes::new(), None), |before| {
                 (before.created_ns, before.attributes, before.name)
             });
-        attributes.extend(put.attributes.clone());
+        attributes.extend(&put.attributes);
         if let Some(new_name) = &put.name {
             self.names.insert(new_name.clone(), id);
             name.get_or_insert_with(|| new_name.clone());

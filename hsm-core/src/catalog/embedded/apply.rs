@@ -115,8 +115,7 @@ impl<'a> Applier<'a> {
                 let mut all = Attributes::new();
                 update(&mut all, attributes);
                 let sql = "INSERT INTO dataset(number, id, name, created, attributes, keys) VALUES (?1, ?2, ?3, ?4, ?5, 0)";
-                self.run(sql, params![number as i64, dataset.0, name, time_ns, row::write_attributes(&all)])
-                    .map(drop)
+                self.run(sql, params![number as i64, dataset.0, name, time_ns, all.encoded()]).map(drop)
             }
             Change::DatasetRemoved { dataset } => {
                 self.run("DELETE FROM dataset WHERE id = ?1", params![dataset.0]).map(drop)
@@ -375,17 +374,14 @@ impl<'a> Applier<'a> {
     fn set_dataset_attributes(&self, id: DatasetId, updates: &Updates) -> Result<()> {
         let sql = "SELECT attributes FROM dataset WHERE id = ?1";
         let found = one(self.connection, "apply a change", sql, params![id.0], |row| {
-            row.get::<_, Option<Vec<u8>>>(0)
+            Ok(Attributes::decode(row.get_ref(0)?.as_blob()?))
         })?;
-        let Some(blob) = found else { return Ok(()) };
-        let mut attributes = match blob {
-            Some(bytes) => row::read_attributes(&bytes)
-                .ok_or_else(|| damaged("apply a change", "attributes of a dataset are unreadable"))?,
-            None => Attributes::new(),
-        };
+        let Some(attributes) = found else { return Ok(()) };
+        let mut attributes =
+            attributes.ok_or_else(|| damaged("apply a change", "attributes of a dataset are unreadable"))?;
         update(&mut attributes, updates);
         let sql = "UPDATE dataset SET attributes = ?2 WHERE id = ?1";
-        self.run(sql, params![id.0, row::write_attributes(&attributes)]).map(drop)
+        self.run(sql, params![id.0, attributes.encoded()]).map(drop)
     }
 
     fn set_tier(&self, config: &TierConfig) -> Result<()> {
@@ -430,8 +426,8 @@ fn dated(mut copy: Copy, time_ns: TimeNs) -> Copy {
 fn update(attributes: &mut Attributes, updates: &Updates) {
     for (name, value) in updates {
         match value {
-            Some(value) => attributes.insert(name.clone(), value.clone()),
+            Some(value) => attributes.insert(name, value),
             None => attributes.remove(name),
-        };
+        }
     }
 }

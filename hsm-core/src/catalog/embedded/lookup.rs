@@ -70,10 +70,7 @@ pub(super) fn datasets(connection: &Connection, after: Option<&str>, limit: usiz
 }
 
 fn read_dataset(row: &Row<'_>) -> rusqlite::Result<Dataset> {
-    let attributes = match row.get::<_, Option<Vec<u8>>>(3)? {
-        Some(bytes) => row::read_attributes(&bytes).ok_or_else(|| row::broken(3))?,
-        None => Attributes::new(),
-    };
+    let attributes = Attributes::decode(row.get_ref(3)?.as_blob()?).ok_or_else(|| row::broken(3))?;
     Ok(Dataset {
         id: DatasetId(row.get(0)?),
         name: row.get(1)?,

@@ -113,10 +113,7 @@ impl Body {
         for copy in &self.copies {
             write_copy(&mut out, copy, self.modified_ns);
         }
-        for (name, value) in &self.attributes {
-            out.b16(name.as_bytes());
-            out.b32(value);
-        }
+        out.bytes(self.attributes.encoded());
         bytes
     }
 
@@ -139,7 +136,7 @@ impl Body {
         for _ in 0..count {
             copies.push(read_copy(&mut reader, modified_ns)?);
         }
-        let attributes = read_attributes(reader.0)?;
+        let attributes = Attributes::decode(reader.0)?;
         Some(Self { generation, created_ns, modified_ns, accessed_ns, content, copies, attributes })
     }
 }
@@ -213,27 +210,6 @@ fn read_copy(reader: &mut Reader<'_>, modified_ns: TimeNs) -> Option<Copy> {
     Some(Copy { tier, created_ns, verified_ns, pieces })
 }
 
-/// `None` for no attributes: the column is then NULL.
-pub(super) fn write_attributes(attributes: &Attributes) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut out = Writer(&mut bytes);
-    for (name, value) in attributes {
-        out.b16(name.as_bytes());
-        out.b32(value);
-    }
-    (!attributes.is_empty()).then_some(bytes)
-}
-
-pub(super) fn read_attributes(bytes: &[u8]) -> Option<Attributes> {
-    let mut reader = Reader(bytes);
-    let mut attributes = Attributes::new();
-    while !reader.0.is_empty() {
-        let name = String::from_utf8(reader.b16()?.to_vec()).ok()?;
-        attributes.insert(name, reader.b32()?.to_vec());
-    }
-    Some(attributes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,7 +228,7 @@ mod tests {
                 Copy { tier: 3, created_ns: 2_000, verified_ns: 0, pieces: vec![piece] },
                 Copy { tier: 4, created_ns: i64::MIN, verified_ns: i64::MAX, pieces: vec![] },
             ],
-            attributes: Attributes::from([("a".to_owned(), b"1".to_vec()), ("b".to_owned(), Vec::new())]),
+            attributes: Attributes::from([("a", "1"), ("b", "")]),
         }
     }
 
@@ -268,7 +244,7 @@ mod tests {
     #[test]
     fn a_body_that_ends_too_early_is_broken() {
         let bytes = body().write();
-        let attributes = 2 * (2 + 1 + 4) + 1;
+        let attributes = 2 * (1 + 1 + 1) + 1;
         for end in 0..bytes.len() - attributes {
             assert_eq!(Body::read(&bytes[..end]), None, "{end}");
         }

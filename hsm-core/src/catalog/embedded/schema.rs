@@ -49,7 +49,7 @@ CREATE TABLE dataset(
     id BLOB NOT NULL UNIQUE,
     name TEXT NOT NULL UNIQUE,
     created INTEGER NOT NULL,
-    attributes BLOB,
+    attributes BLOB NOT NULL,
     keys INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE tier(

@@ -61,7 +61,7 @@ fn puts() -> Vec<Verb> {
             let options = PutOptions {
                 name: Some(world.name("new")),
                 mode: PutMode::Create,
-                attributes: Attributes::from([("kind".into(), b"fresh".to_vec())]),
+                attributes: Attributes::from([("kind", b"fresh")]),
                 ..blocks()
             };
             put(world, &bytes(24, 800), &options)
