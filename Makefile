@@ -4,21 +4,25 @@ CARGO ?= cargo
 # In CI the committed Cargo.lock must fit as it is.
 CARGO_FLAGS ?= $(if $(filter true,$(CI)),--locked)
 ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 
 RELEASE := $(CARGO) run $(CARGO_FLAGS) --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test crash bench header lint deny
+.PHONY: help setup demo test crash bench header abi install uninstall lint deny
 
 help: ## List the targets (this text)
 	@echo "Usage: make <target> [VARIABLE=value]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Variables:"
 	@echo "  CARGO        the cargo command (now: $(CARGO))"
 	@echo "  CARGO_FLAGS  added to every cargo command that builds (now: $(or $(strip $(CARGO_FLAGS)),none); in CI: --locked)"
 	@echo "  ARGS         arguments of the program that demo, crash or bench runs"
+	@echo "  PREFIX       where install puts the library (now: $(PREFIX))"
+	@echo "  DESTDIR      stands before PREFIX while a package is made"
 	@echo "  CI           true: a missing tool is an error"
 
 setup: ## Install missing Debian packages (as root), else name them
@@ -38,6 +42,19 @@ bench: setup ## Measure
 
 header: setup ## Write include/hsm.h anew from hsm-ffi
 	HSM_BLESS=1 $(CARGO) test $(CARGO_FLAGS) -p hsm-ffi --test header
+
+abi: setup ## Write hsm-ffi/abi/libhsm.abi anew from hsm-ffi
+	HSM_BLESS=1 $(CARGO) test $(CARGO_FLAGS) -p hsm-ffi --test abi
+
+INSTALLER = bash hsm-ffi/install/libhsm
+BUILT = $(or $(CARGO_TARGET_DIR),target)/release
+
+install: ## Build libhsm and install it below PREFIX
+	$(CARGO) build $(CARGO_FLAGS) --release -p hsm-ffi
+	$(INSTALLER) install "$(BUILT)" "$(DESTDIR)$(PREFIX)"
+
+uninstall: ## Remove what install has put below PREFIX
+	$(INSTALLER) uninstall "$(BUILT)" "$(DESTDIR)$(PREFIX)"
 
 lint: setup ## Check format, clippy and documentation; any warning is an error
 	$(CARGO) fmt --all --check

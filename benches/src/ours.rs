@@ -12,7 +12,7 @@ use crate::error::Result;
 /// What a store calls an object, as bytes.
 pub(crate) type Id = [u8; 16];
 
-/// Creates a store in a directory that does not exist yet and opens it.
+/// Opens the store in a directory, and creates both where there is none yet.
 pub(crate) type Opener = fn(&Path) -> Result<Box<dyn Ours>>;
 
 /// The operations that rows time. `Sync`, because rows call one store from many threads.
@@ -50,7 +50,7 @@ mod store {
     struct DefaultStore(Store);
 
     pub(super) fn open(dir: &Path) -> Result<Box<dyn Ours>> {
-        let store = Store::open(dir, &StoreOptions::new().create_new(true))
+        let store = Store::open(dir, &StoreOptions::new())
             .context(|| format!("open a store in {}", dir.display()))?;
         Ok(Box::new(DefaultStore(store)))
     }
@@ -110,7 +110,7 @@ pub(crate) mod stand_in {
     }
 
     pub(crate) fn open(dir: &Path) -> Result<Box<dyn Ours>> {
-        fs::create_dir(dir).context(|| "create the stand-in".into())?;
+        fs::create_dir_all(dir).context(|| "create the stand-in".into())?;
         Ok(Box::new(PlainFiles { dir: dir.to_owned(), serial: AtomicU64::new(0) }))
     }
 

@@ -4,6 +4,7 @@
 //! above 1 always means that ours is better.
 
 mod get_file;
+mod open_empty;
 mod put_batches;
 mod put_file;
 mod put_threads;
@@ -64,7 +65,7 @@ impl Sizes {
 }
 
 /// Every row, in the order of the table.
-const ALL: [Row; 4] = [put_file::ROW, get_file::ROW, put_batches::ROW, put_threads::ROW];
+const ALL: [Row; 5] = [put_file::ROW, get_file::ROW, put_batches::ROW, put_threads::ROW, open_empty::ROW];
 
 /// The rows whose name contains `filter`; all of them without one.
 pub(crate) fn chosen(filter: Option<&str>) -> Vec<Row> {

@@ -1,6 +1,6 @@
 //! The rival of small durable puts: `SQLite` with a transaction a put.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,14 +35,15 @@ impl SqlitePuts {
     pub(super) fn new(dir: PathBuf, payloads: Arc<Payloads>, threads: usize, puts: usize) -> Self {
         Self { dir, payloads, threads, puts, connections: Vec::new() }
     }
+}
 
-    fn connect(&self) -> rusqlite::Result<Connection> {
-        let connection = Connection::open(self.dir.join("objects.sqlite"))?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        Ok(connection)
-    }
+/// A connection to the database in `dir`, with the settings that every rival has.
+pub(super) fn connect(dir: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(dir.join("objects.sqlite"))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
 }
 
 impl Side for SqlitePuts {
@@ -50,7 +51,7 @@ impl Side for SqlitePuts {
         filesystem::create_dir(&self.dir)?;
         let action = || format!("prepare SQLite in {}", self.dir.display());
         let connections: Vec<_> =
-            (0..self.threads).map(|_| self.connect()).collect::<rusqlite::Result<_>>().context(action)?;
+            (0..self.threads).map(|_| connect(&self.dir)).collect::<rusqlite::Result<_>>().context(action)?;
         connections[0].execute_batch("CREATE TABLE t (id BLOB PRIMARY KEY, data BLOB)").context(action)?;
         connections.iter().try_for_each(check_settings)?;
         self.connections = connections;

@@ -19,7 +19,7 @@ impl StoreInDir {
         Self { opener, dir, store: None }
     }
 
-    /// Creates the store and opens it; does nothing while it is open.
+    /// Opens the store, and creates it the first time; does nothing while it is open.
     pub(super) fn open(&mut self) -> Result<()> {
         if self.store.is_none() {
             self.store = Some((self.opener)(&self.dir)?);
@@ -32,9 +32,14 @@ impl StoreInDir {
         self.store.as_deref().ok_or_else(|| Error::new("use our store", "it is not open"))
     }
 
+    /// Closes the store; it can be opened again.
+    pub(super) fn close(&mut self) {
+        self.store = None;
+    }
+
     /// Closes the store and removes it.
     pub(super) fn remove(&mut self) -> Result<()> {
-        self.store = None;
+        self.close();
         filesystem::remove_dir(&self.dir)
     }
 }

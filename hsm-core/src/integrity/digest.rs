@@ -157,7 +157,7 @@ enum State {
     Sha512(sha2::Sha512),
     Md5(md5::Md5),
     Adler32(simd_adler32::Adler32),
-    Crc32c(crc_fast::Digest),
+    Crc32c(u32),
     Blake2b(Box<blake2::Blake2b512>),
     Blake3(Box<blake3::Hasher>),
 }
@@ -197,7 +197,7 @@ impl DigestSet {
                 State::Sha512(hasher) => hasher.update(bytes),
                 State::Md5(hasher) => hasher.update(bytes),
                 State::Adler32(hasher) => hasher.write(bytes),
-                State::Crc32c(hasher) => hasher.update(bytes),
+                State::Crc32c(sum) => *sum = crc32c::crc32c_append(*sum, bytes),
                 State::Blake2b(hasher) => hasher.update(bytes),
                 State::Blake3(hasher) => {
                     hasher.update(bytes);
@@ -215,7 +215,7 @@ impl DigestSet {
                 State::Sha512(hasher) => hasher.finalize().to_vec(),
                 State::Md5(hasher) => hasher.finalize().to_vec(),
                 State::Adler32(hasher) => hasher.finish().to_be_bytes().to_vec(),
-                State::Crc32c(hasher) => (hasher.finalize() as u32).to_be_bytes().to_vec(),
+                State::Crc32c(sum) => sum.to_be_bytes().to_vec(),
                 State::Blake2b(hasher) => hasher.finalize().to_vec(),
                 State::Blake3(hasher) => hasher.finalize().as_bytes().to_vec(),
             };
@@ -232,7 +232,7 @@ fn start(algorithm: Algorithm) -> State {
         Algorithm::Sha512 => State::Sha512(sha2::Sha512::new()),
         Algorithm::Md5 => State::Md5(md5::Md5::new()),
         Algorithm::Adler32 => State::Adler32(simd_adler32::Adler32::new()),
-        Algorithm::Crc32c => State::Crc32c(crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi)),
+        Algorithm::Crc32c => State::Crc32c(crc32c::crc32c(&[])),
         Algorithm::Blake2b => State::Blake2b(Box::new(blake2::Blake2b512::new())),
         Algorithm::Blake3 => State::Blake3(Box::new(blake3::Hasher::new())),
     }

@@ -37,7 +37,7 @@ pub(crate) fn exports(library: &Path) -> Vec<String> {
     table.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
 }
 
-/// The functions that `hsm.h` declares, those for tests included.
+/// The functions that `hsm.h` declares.
 pub(crate) fn declared() -> Vec<String> {
     let header = std::fs::read_to_string(repository().join("include/hsm.h")).unwrap();
     let starts = header.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()));

@@ -6,6 +6,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use libtest_mimic::Trial;
+
 /// How long one program may take before it counts as hung, in seconds.
 const TIME_S_MAX: &str = "900";
 
@@ -30,6 +32,19 @@ pub(crate) fn program(path: impl AsRef<OsStr>) -> Command {
 /// Whether a tool is there. In CI it has to be, so there the answer is yes, and the test fails for lack of it.
 pub(crate) fn is_there(tool: &str) -> bool {
     std::env::var_os("CI").is_some() || Command::new(tool).arg("--version").output().is_ok()
+}
+
+/// A function that is a test, as a case; it is ignored, and says why, where one of the tools that it needs is missing.
+pub(crate) fn case(name: &str, needs: &[&str], test: fn()) -> Trial {
+    let missing = needs.iter().find(|tool| !is_there(tool));
+    if let Some(tool) = missing {
+        eprintln!("{name} is ignored: {tool} is missing");
+    }
+    let run = move || {
+        test();
+        Ok(())
+    };
+    Trial::test(name, run).with_ignored_flag(missing.is_some())
 }
 
 /// What a command prints, or all that it said when it failed.

@@ -1,0 +1,252 @@
+//! What `make install` puts below a prefix is all that a program needs, and nothing else.
+//!
+//! Programs in C and C++ and a CMake project are built outside of the repository against the installed files,
+//! with what pkg-config and CMake say, and run.
+
+#[path = "support/installation.rs"]
+mod installation;
+#[path = "support/library.rs"]
+mod library;
+#[path = "support/tool.rs"]
+mod tool;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use installation::Installation;
+use libtest_mimic::Arguments;
+use tool::{compiler, output, program};
+
+/// What the shared library may be, in bytes.
+const SIZE_BYTES_MAX: u64 = 4 << 20;
+
+/// The libraries that every Linux has, and the loader. Nothing else is needed.
+const NEEDED: [&str; 4] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"];
+
+/// A directory of somebody who knows nothing of the repository.
+struct Project {
+    directory: tempfile::TempDir,
+}
+
+impl Project {
+    fn new(sources: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for name in sources {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install").join(name);
+            std::fs::copy(source, directory.path().join(name)).unwrap();
+        }
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Runs a program of it; its argument is a directory that it may fill.
+    fn run(&self, name: &str) {
+        let scratch = self.path(&format!("{name} scratch"));
+        std::fs::create_dir(&scratch).unwrap();
+        let mut command = program(self.path(name));
+        command.arg(scratch).env("LD_LIBRARY_PATH", Installation::shared().file("lib"));
+        output(&mut command).unwrap();
+    }
+}
+
+/// What pkg-config says about the installed library.
+fn pkg_config(options: &[&str]) -> Vec<String> {
+    let mut command = Command::new("pkg-config");
+    command.args(options).arg("hsm");
+    command.env("PKG_CONFIG_PATH", Installation::shared().file("lib/pkgconfig"));
+    // A blank within a word comes with a backslash before it.
+    let words = output(&mut command).unwrap().trim().replace("\\ ", "\0");
+    words.split(' ').filter(|word| !word.is_empty()).map(|word| word.replace('\0', " ")).collect()
+}
+
+fn dynamic_entries(library: &Path, kind: &str) -> Vec<String> {
+    let table = output(Command::new("readelf").args(["--dynamic", "--wide"]).arg(library)).unwrap();
+    let lines = table.lines().filter(|line| line.contains(&format!("({kind})")));
+    lines.map(|line| line.split(['[', ']']).nth(1).unwrap().to_owned()).collect()
+}
+
+/// The names that a static library shows.
+fn global_names(library: &Path) -> Vec<String> {
+    let mut nm = Command::new("nm");
+    let table = output(nm.args(["--extern-only", "--defined-only", "--format=posix"]).arg(library)).unwrap();
+    // "libhsm.a[hsm.o]:" stands before the names of each object.
+    let lines = table.lines().filter(|line| !line.ends_with(':'));
+    lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
+}
+
+fn the_shared_library_shows_the_functions_of_the_header_and_nothing_else() {
+    let exports = library::exports(&Installation::shared().file("lib/libhsm.so"));
+    assert!(!exports.is_empty());
+    assert_eq!(sorted(exports), sorted(library::declared()));
+}
+
+fn the_static_library_shows_the_functions_of_the_header_and_nothing_else() {
+    let names = global_names(&Installation::shared().file("lib/libhsm.a"));
+    assert_eq!(sorted(names), sorted(library::declared()));
+}
+
+fn the_shared_library_needs_only_what_every_linux_has() {
+    let needed = dynamic_entries(&Installation::shared().file("lib/libhsm.so"), "NEEDED");
+    let more: Vec<_> = needed.iter().filter(|name| !NEEDED.contains(&name.as_str())).collect();
+    assert!(more.is_empty(), "{more:?}");
+    assert!(needed.contains(&"libc.so.6".to_owned()), "{needed:?}");
+}
+
+fn the_shared_library_has_its_name_and_leads_to_it() {
+    let installation = Installation::shared();
+    let [soname] = &dynamic_entries(&installation.file("lib/libhsm.so"), "SONAME")[..] else { panic!() };
+    assert_eq!(soname, library::SONAME);
+    let version = concat!("libhsm.so.", env!("CARGO_PKG_VERSION"));
+    let link = |name: &str| std::fs::read_link(installation.file("lib").join(name)).unwrap();
+    assert_eq!(link("libhsm.so"), Path::new(soname));
+    assert_eq!(link(soname), Path::new(version));
+}
+
+fn the_shared_library_is_small() {
+    let size_bytes = std::fs::metadata(Installation::shared().file("lib/libhsm.so")).unwrap().len();
+    println!("libhsm.so: {size_bytes} bytes");
+    assert!(size_bytes <= SIZE_BYTES_MAX, "{size_bytes} bytes");
+}
+
+fn the_installed_headers_are_the_committed_ones() {
+    for entry in std::fs::read_dir(tool::repository().join("include")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "h" || extension == "hpp") {
+            let installed = Installation::shared().file("include").join(path.file_name().unwrap());
+            assert_eq!(std::fs::read(&installed).unwrap(), std::fs::read(&path).unwrap(), "{installed:?}");
+        }
+    }
+}
+
+fn a_program_in_c_is_built_with_what_pkg_config_says() {
+    let project = Project::new(&["program.c"]);
+    let mut cc = compiler("CC", "cc");
+    cc.args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o"]).arg(project.path("program"));
+    cc.arg(project.path("program.c")).args(pkg_config(&["--cflags", "--libs"]));
+    output(&mut cc).unwrap();
+    project.run("program");
+}
+
+fn a_program_in_cpp_is_built_with_what_pkg_config_says() {
+    let project = Project::new(&["program.cpp"]);
+    let mut cxx = compiler("CXX", "c++");
+    cxx.args(["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o"]).arg(project.path("program"));
+    cxx.arg(project.path("program.cpp")).args(pkg_config(&["--cflags", "--libs"]));
+    output(&mut cxx).unwrap();
+    project.run("program");
+}
+
+fn a_cmake_project_finds_the_package() {
+    let project = Project::new(&["program.c", "program.cpp", "CMakeLists.txt"]);
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(project.path("")).arg("-B").arg(project.path(""));
+    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", Installation::shared().prefix().display()));
+    output(&mut configure).unwrap();
+    output(Command::new("cmake").arg("--build").arg(project.path(""))).unwrap();
+    for program in ["shared", "shared_cpp", "static"] {
+        project.run(program);
+    }
+}
+
+fn a_program_may_have_a_sqlite_of_its_own_beside_the_static_library() {
+    let project = Project::new(&["own_sqlite.c"]);
+    let sqlite = sqlite_source();
+    let mut cc = compiler("CC", "cc");
+    cc.args(["-w", "-DSQLITE_OMIT_WAL", "-DSQLITE_OMIT_LOAD_EXTENSION", "-pthread", "-I"]).arg(&sqlite);
+    cc.arg("-o").arg(project.path("program")).arg(project.path("own_sqlite.c")).arg(sqlite.join("sqlite3.c"));
+    cc.args(pkg_config(&["--cflags"])).arg(Installation::shared().file("lib/libhsm.a"));
+    // What pkg-config names for static linking, without the shared library.
+    let mut libraries = pkg_config(&["--libs", "--static"]);
+    libraries.retain(|word| word != "-lhsm");
+    output(cc.args(libraries)).unwrap();
+    project.run("program");
+}
+
+/// Where the source of SQLite lies that our own is built from.
+fn sqlite_source() -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    // Of the dependencies of this platform, which are there: this test was built from them.
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    cargo.args(["metadata", "--format-version=1", "--offline", "--filter-platform", &platform]);
+    cargo.current_dir(tool::repository());
+    let metadata: serde_json::Value = serde_json::from_str(&output(&mut cargo).unwrap()).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == "libsqlite3-sys").unwrap();
+    Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("sqlite3")
+}
+
+fn uninstall_leaves_an_empty_prefix() {
+    let installation = Installation::new();
+    assert!(installation.file("lib/libhsm.a").exists());
+    installation.make("uninstall");
+    let left: Vec<_> = std::fs::read_dir(installation.prefix()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn uninstall_leaves_what_others_have_installed() {
+    let installation = Installation::new();
+    let theirs = installation.file("lib/pkgconfig/theirs.pc");
+    std::fs::write(&theirs, "").unwrap();
+    installation.make("uninstall");
+    assert!(theirs.exists());
+    assert!(!installation.file("lib/pkgconfig/hsm.pc").exists());
+}
+
+fn main() -> ExitCode {
+    use tool::case;
+    let cases = vec![
+        case(
+            "the_shared_library_shows_the_functions_of_the_header_and_nothing_else",
+            &[],
+            the_shared_library_shows_the_functions_of_the_header_and_nothing_else,
+        ),
+        case(
+            "the_static_library_shows_the_functions_of_the_header_and_nothing_else",
+            &[],
+            the_static_library_shows_the_functions_of_the_header_and_nothing_else,
+        ),
+        case(
+            "the_shared_library_needs_only_what_every_linux_has",
+            &[],
+            the_shared_library_needs_only_what_every_linux_has,
+        ),
+        case(
+            "the_shared_library_has_its_name_and_leads_to_it",
+            &[],
+            the_shared_library_has_its_name_and_leads_to_it,
+        ),
+        case("the_shared_library_is_small", &[], the_shared_library_is_small),
+        case(
+            "the_installed_headers_are_the_committed_ones",
+            &[],
+            the_installed_headers_are_the_committed_ones,
+        ),
+        case(
+            "a_program_in_c_is_built_with_what_pkg_config_says",
+            &["pkg-config"],
+            a_program_in_c_is_built_with_what_pkg_config_says,
+        ),
+        case(
+            "a_program_in_cpp_is_built_with_what_pkg_config_says",
+            &["pkg-config", "c++"],
+            a_program_in_cpp_is_built_with_what_pkg_config_says,
+        ),
+        case("a_cmake_project_finds_the_package", &["cmake", "c++"], a_cmake_project_finds_the_package),
+        case(
+            "a_program_may_have_a_sqlite_of_its_own_beside_the_static_library",
+            &["pkg-config"],
+            a_program_may_have_a_sqlite_of_its_own_beside_the_static_library,
+        ),
+        case("uninstall_leaves_an_empty_prefix", &[], uninstall_leaves_an_empty_prefix),
+        case("uninstall_leaves_what_others_have_installed", &[], uninstall_leaves_what_others_have_installed),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), cases).exit_code()
+}
