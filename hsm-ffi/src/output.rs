@@ -119,6 +119,11 @@ pub(crate) unsafe fn record_if<T: Copy>(
     unsafe { record(place, size, value, what) }
 }
 
+/// Refuses a buffer that is missing though it has a size, before anything is written.
+pub(crate) fn check_buffer<T>(buffer: *mut T, size: usize, what: &str) -> Result<(), hsm_error> {
+    if size == 0 { Ok(()) } else { check_place(buffer, what) }
+}
+
 /// Copies text and a NUL into a caller's buffer. `length_out` gets the length without the NUL, also when the
 /// buffer is too small, which is an answer and no error; a buffer of no bytes may be NULL.
 ///
@@ -132,13 +137,11 @@ pub(crate) unsafe fn text(
     value: &[u8],
     what: &str,
 ) -> Answer {
+    check_buffer(buffer, size, what)?;
     // SAFETY: as the caller promises.
     unsafe { put_if(length_out, value.len()) };
     if size <= value.len() {
         return Ok(HSM_STATUS_BUFFER_TOO_SMALL);
-    }
-    if buffer.is_null() {
-        return Err(hsm_error::null(what));
     }
     // SAFETY: the buffer holds the text and its NUL.
     unsafe {
@@ -160,14 +163,16 @@ pub(crate) unsafe fn bytes(
     value: &[u8],
     what: &str,
 ) -> Answer {
+    check_buffer(buffer, size, what)?;
     // SAFETY: as the caller promises.
     unsafe { put_if(length_out, value.len()) };
     if size < value.len() {
         return Ok(HSM_STATUS_BUFFER_TOO_SMALL);
     }
-    check_place(buffer, what)?;
-    // SAFETY: the buffer holds the bytes.
-    unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), buffer.cast(), value.len()) };
+    if !value.is_empty() {
+        // SAFETY: the buffer holds the bytes, of which there are some, so it is not NULL.
+        unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), buffer.cast(), value.len()) };
+    }
     done()
 }
 

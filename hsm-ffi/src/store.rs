@@ -191,6 +191,8 @@ pub unsafe extern "C" fn hsm_store_new_id(
         unsafe {
             let store = scope.store(store)?;
             output::check_place(id_out, "id_out")?;
+            // A fork's two sides would draw the same.
+            store.store().check()?;
             output::put(id_out, store.store().new_id().into(), "id_out")?;
         }
         done()
@@ -240,8 +242,9 @@ pub unsafe extern "C" fn hsm_store_read_only_reason(
     guard(error_out, |scope| {
         // SAFETY: each NULL or as the header says.
         unsafe {
-            let Some(reason) = scope.store(store)?.store().read_only_reason() else {
-                output::put_if(length_out, 0);
+            let store = scope.store(store)?.store();
+            store.check()?;
+            let Some(reason) = store.read_only_reason() else {
                 return Ok(HSM_STATUS_END);
             };
             output::text(buffer, buffer_size, length_out, reason.as_bytes(), "buffer")

@@ -1,7 +1,7 @@
 //! What `make install` puts below a prefix is all that a program needs, and nothing else.
 //!
-//! Programs in C and C++ and a CMake project are built outside of the repository against the installed files,
-//! with what pkg-config and CMake say, and run.
+//! Programs in C and C++ and a `CMake` project are built outside of the repository against the installed files,
+//! with what pkg-config and `CMake` say, and run.
 
 #[path = "support/installation.rs"]
 mod installation;
@@ -121,7 +121,12 @@ fn the_installed_headers_are_the_committed_ones() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "h" || extension == "hpp") {
             let installed = Installation::shared().file("include").join(path.file_name().unwrap());
-            assert_eq!(std::fs::read(&installed).unwrap(), std::fs::read(&path).unwrap(), "{installed:?}");
+            assert_eq!(
+                std::fs::read(&installed).unwrap(),
+                std::fs::read(&path).unwrap(),
+                "{}",
+                installed.display()
+            );
         }
     }
 }

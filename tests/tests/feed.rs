@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hsm_core::object::Position;
-use hsm_core::{Durability, Event, PutOptions, Result, Store, StoreOptions};
-use hsm_tests::fixture::Fixture;
+use hsm_core::{Durability, Event, Kind, PutOptions, Result, Store, StoreOptions};
+use hsm_tests::fixture::{Fixture, kind};
 use hsm_tests::recording::RecordingDisk;
 
 /// Makes `count` objects with an attribute in one commit: one group of the journal.
@@ -65,6 +65,23 @@ fn a_position_is_found_without_a_look_at_every_segment() {
         let looked_at = disk.read_below(&journal).1 - before;
         assert!(looked_at < 20, "{looked_at} segments looked at for change {number}");
     }
+}
+
+#[test]
+fn a_position_behind_the_last_change_is_refused_until_there_is_such_a_change() {
+    let fixture = Fixture::new();
+    let last = fixture.store.position().unwrap();
+    let beyond = Position { number: last.number + 1, ..last };
+    assert!(fixture.store.feed_after(last, 9).unwrap().is_empty());
+    assert_eq!(kind(&fixture.store.feed_after(beyond, 9)), Some(Kind::Invalid));
+    change(&fixture.store, 1, b"y");
+    assert!(fixture.store.feed_after(last, 9).unwrap()[0].position == beyond);
+    fixture
+        .store
+        .put(b"relaxed", &PutOptions { durability: Durability::Relaxed, ..PutOptions::default() })
+        .unwrap();
+    let relaxed = fixture.store.position().unwrap();
+    assert!(fixture.store.feed_after(relaxed, 9).unwrap().is_empty(), "it is there, and may become durable");
 }
 
 #[test]

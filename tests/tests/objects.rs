@@ -112,6 +112,8 @@ fn a_range_of_a_file_goes_in_by_path_and_by_descriptor() {
         let put = fixture.store.put_file(&*file, offset, length, &options).unwrap();
         assert_eq!(fixture.store.get(put.id).unwrap(), expected);
     }
+    let behind = fixture.store.put_path(&path, u64::MAX, None, &options);
+    assert_eq!(kind(&behind), Some(Kind::Invalid), "no file is that long");
     let short = fixture.store.put_path(&path, 90_000, Some(20_000), &options);
     assert_eq!(kind(&short), Some(Kind::Invalid));
     assert_eq!(kind(&fixture.store.put_path(fixture.outside("none"), 0, None, &options)), Some(Kind::Io));

@@ -7,7 +7,7 @@ use super::put::{Put, PutOptions};
 use super::{GetOptions, Store};
 use crate::error::{Error, IoContext, Result};
 use crate::file::Descriptor;
-use crate::object::{ObjectId, SIZE_MAX};
+use crate::object::ObjectId;
 
 impl Store {
     /// Stores `length` bytes of what `source` holds from `offset` on; `None`: all up to its end. A pipe or a
@@ -32,9 +32,6 @@ impl Store {
         };
         if offset > 0 && !source.is_positional() {
             return Err(Error::invalid("offset", format!("{} has none; it must be 0", name.display())));
-        }
-        if offset > SIZE_MAX {
-            return Err(Error::invalid("offset", "a file has at most 2^63 - 1 bytes"));
         }
         let mut read = |buffer: &mut [u8], at| source.read(buffer, at).context("read", &name);
         self.put_runs(&mut read, offset, length, available, options)

@@ -7,6 +7,7 @@ use super::Store;
 use super::put::{Put, PutOptions, RUN_LEN};
 use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk as _, File, Mode, OsDisk};
+use crate::object::SIZE_MAX;
 
 impl Store {
     /// Stores `length` bytes at `offset` of a file; `None`: all from there to its end.
@@ -57,6 +58,9 @@ impl Store {
         available: u64,
         options: &PutOptions,
     ) -> Result<Put> {
+        if offset > SIZE_MAX {
+            return Err(Error::invalid("offset", "a file has at most 2^63 - 1 bytes"));
+        }
         let size_hint = length.map_or(available, |length| length.min(available));
         let options = PutOptions { size_hint, ..options.clone() };
         let (mut watch, mut writer) = self.watched_writer(&options)?;

@@ -27,7 +27,16 @@ struct Page {
 
 impl Embedded {
     pub(super) fn next_events(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>> {
-        let durable = self.read(lookup::must_state)?.durable.last;
+        let state = self.read(lookup::must_state)?;
+        let (durable, last) = (state.durable.last, state.tail.last);
+        if last.number < cursor.after.number {
+            // Without this the changes up to it would be passed over, once there are so many.
+            let detail = format!(
+                "change {} is none of this store, whose last is {}",
+                cursor.after.number, last.number
+            );
+            return Err(Error::invalid("position", detail));
+        }
         let mut page = Page { cursor: *cursor, limit, bytes: 0, events: Vec::new() };
         if durable.number <= cursor.after.number {
             return Ok(page.events);
