@@ -29,6 +29,7 @@ struct SqliteOpens {
     dir: PathBuf,
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "a row may fail to be set up")]
 fn build(setup: &Setup) -> Result<Sides> {
     let ours = setup.open_ours.map(|opener| -> Box<dyn Side> {
         Box::new(OurOpens { store: StoreInDir::new(opener, setup.row_dir.join("ours")) })
