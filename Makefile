@@ -6,11 +6,12 @@ CARGO_FLAGS ?= $(if $(filter true,$(CI)),--locked)
 ARGS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
+SECONDS ?= 120
 
 RELEASE := $(CARGO) run $(CARGO_FLAGS) --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test crash bench header abi install uninstall lint deny
+.PHONY: help setup demo test crash soak bench header abi install uninstall lint deny
 
 help: ## List the targets (this text)
 	@echo "Usage: make <target> [VARIABLE=value]"
@@ -23,6 +24,7 @@ help: ## List the targets (this text)
 	@echo "  ARGS         arguments of the program that demo, crash or bench runs"
 	@echo "  PREFIX       where install puts the library (now: $(PREFIX))"
 	@echo "  DESTDIR      stands before PREFIX while a package is made"
+	@echo "  SECONDS      how long soak takes (now: $(SECONDS))"
 	@echo "  CI           true: a missing tool is an error"
 
 setup: ## Install missing Debian packages (as root), else name them
@@ -36,6 +38,9 @@ test: setup ## Run every test
 
 crash: setup ## Stop the engine at every write and print what survived, as a table
 	$(RELEASE) -p hsm-tests --bin crash -- $(ARGS)
+
+soak: setup ## Kill a client at random moments for SECONDS and compare with what it was told
+	$(RELEASE) -p hsm-tests --bin soak -- $(SECONDS)
 
 bench: setup ## Measure
 	$(RELEASE) -p hsm-benches --bin bench -- $(ARGS)

@@ -171,6 +171,19 @@ impl SimFixture {
         self.disk = disk;
     }
 
+    /// Opens the store as it is on `disk`, where that may fail, and closes it again. Whether it opened.
+    pub fn try_continue_on(&mut self, disk: &SimDisk) -> bool {
+        self.disk.stop();
+        let _ = self.store.close();
+        let opened = Self::open_on(disk, &self.options);
+        let is_open = opened.is_ok();
+        disk.stop();
+        if let Ok(store) = opened {
+            let _ = store.close();
+        }
+        is_open
+    }
+
     /// Loses the power now; of what was not synced, `keep` survives. With `index_too` the index is gone as
     /// well, else it stays as it was at that moment.
     pub fn lose_power(&mut self, keep: Keep, index_too: bool) {

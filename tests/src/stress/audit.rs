@@ -1,6 +1,6 @@
 //! A look at a store that no one else has open: everything is readable, and everything adds up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hsm_core::object::{Name, Object, ObjectId, Position};
@@ -27,7 +27,7 @@ pub fn audit(directory: &Path, options: &StoreOptions) -> Audited {
     assert_eq!(store.read_only_reason(), None);
     store.sync().expect("a sync");
     let folded = follow(&store);
-    let objects = compare(&store, &folded);
+    let objects = compare(&store, &folded).len();
     let mut audited = Audited { objects, events: folded.position.number, ..Audited::default() };
     for object in folded.objects.values().filter(|object| !object.is_removed()) {
         audited.bytes += read(&store, object);
@@ -45,9 +45,9 @@ fn follow(store: &Store) -> Folded {
     folded
 }
 
-/// The listings are what the feed says.
-fn compare(store: &Store, folded: &Folded) -> usize {
-    let mut found = std::collections::BTreeMap::<ObjectId, Object>::new();
+/// The listings are what the feed says. Returns every object, removed ones included.
+pub fn compare(store: &Store, folded: &Folded) -> BTreeMap<ObjectId, Object> {
+    let mut found = BTreeMap::<ObjectId, Object>::new();
     for removed in [false, true] {
         for item in store.objects(&Query { removed, ..Query::default() }) {
             let (_, object) = item.expect("a listing");
@@ -55,7 +55,7 @@ fn compare(store: &Store, folded: &Folded) -> usize {
         }
     }
     assert_eq!(found, folded.objects, "objects listed (left), and by the feed");
-    let mut names = std::collections::BTreeMap::new();
+    let mut names = BTreeMap::new();
     for dataset in store.datasets(None, 1000).expect("datasets") {
         assert_eq!(dataset, folded.dataset(dataset.id), "a dataset listed (left), and by the feed");
         for item in store.objects(&Query::dataset(dataset.id)) {
@@ -73,7 +73,7 @@ fn compare(store: &Store, folded: &Folded) -> usize {
             usage.config.index
         );
     }
-    found.len()
+    found
 }
 
 /// Every copy of an object is whole, and so are its bytes. Returns how many there are.

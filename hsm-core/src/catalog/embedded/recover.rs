@@ -203,25 +203,22 @@ impl Embedded {
         journal::sync(&self.segments, from.segment, to.segment)
     }
 
-    /// Applies what the index lacks, up to the end. The last group is written and synced once more: whoever
-    /// wrote it may have died before it did that.
+    /// Applies what the index lacks, up to the end. What it did not hold for durable is written and synced once more
+    /// before that: an open that dies in between must not leave an index that says more than is true.
     fn replay_to(&self, state: &mut State, end: &JournalEnd) -> Result<()> {
+        if self.is_marked_for_sync() {
+            self.write_all_again(state.tail, &end.tail)?;
+        } else if end.again_from.last.number < end.durable.last.number {
+            self.write_all_again(end.again_from, &end.durable)?;
+        }
         let connection = self.index.writer();
-        let begin_at = state.tail;
         let mut reader = GroupReader::new(&self.segments, state.tail);
-        let mut last = None;
         let mut more = true;
         while more {
             begin(&connection)?;
-            more = Self::replay_some(&connection, state, &mut reader, end, &mut last)?;
+            more = Self::replay_some(&connection, state, &mut reader, end)?;
             lookup::set_state(&connection, state)?;
             commit(&connection)?;
-        }
-        if self.is_marked_for_sync() {
-            self.write_all_again(begin_at, &end.tail)?;
-        }
-        if let Some((before, group)) = last {
-            journal::write_again(&self.segments, &before, &group)?;
         }
         begin(&connection)?;
         if state.tail.last.number == end.tail.last.number {
@@ -245,16 +242,13 @@ impl Embedded {
         state: &mut State,
         reader: &mut GroupReader<'_>,
         end: &JournalEnd,
-        last: &mut Option<(Tail, journal::Group)>,
     ) -> Result<bool> {
         for _ in 0..GROUPS_A_TRANSACTION {
-            let before = reader.tail();
-            if before.last.number >= end.tail.last.number {
+            if reader.tail().last.number >= end.tail.last.number {
                 return Ok(false);
             }
             let Some((group, changes)) = reader.next()? else { return Ok(false) };
             Self::replay(connection, state, reader.tail(), &group, &changes)?;
-            *last = (!group.header.relaxed).then(|| (reader.start_of_last(before), group));
         }
         Ok(true)
     }

@@ -17,8 +17,12 @@ pub(super) struct JournalEnd {
     pub(super) tail: Tail,
     /// Relaxed groups were cut off behind it.
     pub(super) rolled_back: bool,
-    /// The last point up to which every change survives a power loss.
+    /// The last point up to which every change survives a power loss, once the next is done.
     pub(super) durable: Tail,
+    /// Behind this point and up to `durable` groups are to be written again and synced: whoever wrote the last durable
+    /// one may have died before it had synced it, or behind a sync that failed, which was also that of the relaxed ones
+    /// before it. All before it was durable when that was written.
+    pub(super) again_from: Tail,
     /// Why the journal cannot be read further, though it goes on.
     pub(super) damage: Option<Error>,
     /// Why it cannot be told which groups hold, and what to do about it: then `tail` is where the relaxed ones end, or
@@ -28,9 +32,9 @@ pub(super) struct JournalEnd {
 
 impl JournalEnd {
     /// All that was read up to `tail` is durable.
-    fn durable(tail: Tail, state: &State) -> Self {
+    fn durable(tail: Tail, again_from: Tail, state: &State) -> Self {
         let rolled_back = tail.last.number < state.tail.last.number;
-        Self { tail, rolled_back, durable: tail, damage: None, undecided: None }
+        Self { tail, rolled_back, durable: tail, again_from, damage: None, undecided: None }
     }
 }
 
@@ -86,6 +90,7 @@ impl Embedded {
     /// durable one holds. `lost`: tiers that were declared lost.
     pub(super) fn find_end(&self, state: &State, lost: &[TierIndex]) -> Result<JournalEnd> {
         let mut durable = state.durable;
+        let mut again_from = durable;
         let mut reader = GroupReader::new(&self.segments, state.durable);
         let mut any_relaxed = false;
         let mut arriving = None;
@@ -97,7 +102,8 @@ impl Embedded {
                 Err(damage @ Error::StoreDamaged { .. }) => {
                     let tail = reader.tail();
                     let damage = Some(damage);
-                    return Ok(JournalEnd { tail, rolled_back: false, durable, damage, undecided: None });
+                    let (rolled_back, undecided) = (false, None);
+                    return Ok(JournalEnd { tail, rolled_back, durable, again_from, damage, undecided });
                 }
                 Err(error) => return Err(error),
             };
@@ -107,7 +113,8 @@ impl Embedded {
                 any_relaxed = true;
                 continue;
             }
-            (durable, any_relaxed) = (reader.tail(), false);
+            again_from = std::mem::replace(&mut durable, reader.tail());
+            any_relaxed = false;
             if group.header.with_data {
                 arriving = Some((reader.start_of_last(before), group, changes));
             }
@@ -117,12 +124,13 @@ impl Embedded {
             && before.segment == read_to.segment
             && let Some(end) = self.end_before(before, &group, &changes, state, lost)?
         {
-            return Ok(end);
+            return Ok(JournalEnd { again_from, ..end });
         }
         if any_relaxed {
-            return self.find_end_of_relaxed(durable, state, lost);
+            let end = self.find_end_of_relaxed(durable, state, lost)?;
+            return Ok(JournalEnd { again_from, ..end });
         }
-        Ok(JournalEnd::durable(read_to, state))
+        Ok(JournalEnd::durable(read_to, again_from, state))
     }
 
     /// Whether the journal ends before its last group, whose data may not have arrived.
@@ -134,7 +142,7 @@ impl Embedded {
         state: &State,
         lost: &[TierIndex],
     ) -> Result<Option<JournalEnd>> {
-        let end = JournalEnd::durable(before, state);
+        let end = JournalEnd::durable(before, before, state);
         match self.has_its_data(group, changes, lost) {
             Ok(true) => Ok(None),
             // Like one that is torn: nobody was told of it.
@@ -175,15 +183,17 @@ impl Embedded {
         if at_most != at_least {
             let away: Vec<String> = compared.away.values().map(ToString::to_string).collect();
             let undecided = Some(undecided(&away.join("; ")));
-            return Ok(JournalEnd { tail: read_to, rolled_back: false, durable, damage: None, undecided });
+            let (tail, again_from) = (read_to, durable);
+            return Ok(JournalEnd { tail, rolled_back: false, durable, again_from, damage: None, undecided });
         }
         let tail = at_least;
         let rolled_back = tail != read_to || tail.last.number < state.tail.last.number;
         if another_boot {
             self.settle_relaxed(durable, tail, &compared)?;
         }
+        let again_from = durable;
         let durable = if another_boot { tail } else { durable };
-        Ok(JournalEnd { tail, rolled_back, durable, damage: None, undecided: None })
+        Ok(JournalEnd { tail, rolled_back, durable, again_from, damage: None, undecided: None })
     }
 
     fn note_tiers(&self, changes: &[Change]) {
