@@ -68,6 +68,10 @@ fn configurations() -> Vec<(&'static str, Protocol)> {
             "relaxed puts of both, then a file",
             of([&[(Relaxed, &[X]), (Filed, &[X])], &[(Relaxed, &[Y])]], [2, 2, 1]),
         ),
+        (
+            "two failed syncs behind a relaxed put",
+            of([&[(Relaxed, &[X]), (Packed, &[X])], &[(Packed, &[Y])]], [2, 1, 2]),
+        ),
     ]
 }
 
