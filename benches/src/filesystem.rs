@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -74,4 +74,28 @@ pub(crate) fn check_length(what: &str, found: u64, expected: u64) -> Result<()> 
         return Ok(());
     }
     Err(Error::new(format!("trust {what}"), format!("{found} bytes where {expected} were expected")))
+}
+
+/// The length of all files below `dir`, in bytes.
+pub(crate) fn total_bytes(dir: &Path) -> Result<u64> {
+    let action = || format!("measure {}", dir.display());
+    let mut total_bytes = 0;
+    for entry in fs::read_dir(dir).context(action)? {
+        let entry = entry.context(action)?;
+        let metadata = entry.metadata().context(action)?;
+        total_bytes += if metadata.is_dir() { self::total_bytes(&entry.path())? } else { metadata.len() };
+    }
+    Ok(total_bytes)
+}
+
+/// The names in the directory `dir`.
+pub(crate) fn names(dir: &Path) -> Result<Vec<PathBuf>> {
+    let action = || format!("list {}", dir.display());
+    let entries = fs::read_dir(dir).context(action)?;
+    entries.map(|entry| Ok(PathBuf::from(entry.context(action)?.file_name()))).collect()
+}
+
+/// Removes the file at `path`.
+pub(crate) fn remove_file(path: &Path) -> Result<()> {
+    fs::remove_file(path).context(|| format!("remove {}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! Measures hsm against its rivals: plain files, `cp` and `SQLite`.
+//! Measures hsm against its rivals: plain files, `cp`, `tar` and `SQLite`.
 //!
 //! - a *row* is one line of the table: a task, its unit, its goal, and the two sides that do it;
 //! - a *side* is ours or the rival's; both work in the same directory with the same durability;
@@ -8,6 +8,7 @@
 //! A goal that is not met is a result, not a failure: the exit code tells only whether the measurement
 //! itself could be made.
 
+mod child;
 mod error;
 mod filesystem;
 mod machine;
@@ -15,10 +16,12 @@ mod measure;
 mod options;
 mod ours;
 mod payloads;
+mod populated;
 mod results;
 mod rows;
 mod statistics;
 mod table;
+mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
             print!("{HELP}");
             Ok(())
         }
+        Request::Work(arguments) => worker::run(&arguments),
         Request::Measure(options) => measure_all(&options),
     }) {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,25 +65,25 @@ fn measure_all(options: &Options) -> Result<()> {
     }
     println!();
 
-    let results =
-        rows.iter().map(|row| measure_row(row, options, work.path())).collect::<Result<Vec<RowResult>>>()?;
+    let results = rows.iter().map(|row| measure_row(row, options, work.path()));
+    let results = results.collect::<Result<Vec<Vec<RowResult>>>>()?.concat();
     print!("{}", table::render(&results));
-    results::write(&bench_dir.join("results.json"), &results)
+    results::write(&options.results.clone().unwrap_or_else(|| bench_dir.join("results.json")), &results)
 }
 
-fn measure_row(row: &Row, options: &Options, work: &Path) -> Result<RowResult> {
+/// The row's result, and those of what else its rounds show.
+fn measure_row(row: &Row, options: &Options, work: &Path) -> Result<Vec<RowResult>> {
     let row_dir = filesystem::temporary_dir(work)?;
     let setup = Setup {
         shared_dir: work.to_owned(),
         row_dir: row_dir.path().to_owned(),
         sizes: if options.quick { Sizes::QUICK } else { Sizes::FULL },
-        open_ours: Some(ours::opener()),
     };
     let mut sides = (row.build)(&setup)?;
     let rates = measure::alternate(&mut sides, row_dir.path(), options.rounds, |round| {
         eprintln!("{}: {round}", row.name);
     })?;
-    Ok(RowResult::new(row, &rates))
+    Ok(RowResult::of(row, &rates))
 }
 
 /// Where results go, and the work too unless `--dir` says otherwise: `target/bench` of the workspace.

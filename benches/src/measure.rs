@@ -17,23 +17,30 @@ pub(crate) trait Side {
 
     /// Checks what was done, and removes what the next round must not find. Not timed.
     fn clean(&mut self) -> Result<()>;
+
+    /// What else the round showed: a figure for each of the row's [`Also`](crate::rows::Also), in order.
+    fn also(&mut self) -> Vec<f64> {
+        Vec::new()
+    }
 }
 
 /// The two that are compared.
 pub(crate) struct Sides {
-    /// `None` when this build has no side of ours.
-    pub(crate) ours: Option<Box<dyn Side>>,
-    /// Whom we compare with.
-    pub(crate) rival: Box<dyn Side>,
+    /// Ours.
+    pub(crate) ours: Box<dyn Side>,
+    /// Whom we compare with; `None`: the goal is a figure of ours alone.
+    pub(crate) rival: Option<Box<dyn Side>>,
 }
 
 /// Work per second, one figure a timed round.
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
-    /// Ours; empty when this build has no side of ours.
+    /// Ours.
     pub(crate) ours: Vec<f64>,
-    /// The rival's; the figure at an index was taken right after ours at the same index.
+    /// The rival's, empty without one; the figure at an index was taken right after ours at the same index.
     pub(crate) rival: Vec<f64>,
+    /// What else our rounds showed; as they came, not per second.
+    pub(crate) also: Vec<Vec<f64>>,
 }
 
 /// A round about to begin, for showing progress.
@@ -64,11 +71,12 @@ pub(crate) fn alternate(
     let mut rates = Rates::default();
     for index in 0..=rounds {
         progress(Round { index, rounds });
-        let ours = sides.ours.as_mut().map(|ours| rate(ours.as_mut(), dir)).transpose()?;
-        let rival = rate(sides.rival.as_mut(), dir)?;
+        let ours = rate(sides.ours.as_mut(), dir)?;
+        let rival = sides.rival.as_mut().map(|rival| rate(rival.as_mut(), dir)).transpose()?;
         if index > 0 {
-            rates.ours.extend(ours);
-            rates.rival.push(rival);
+            rates.ours.push(ours);
+            rates.rival.extend(rival);
+            rates.also.push(sides.ours.also());
         }
     }
     Ok(rates)
@@ -127,8 +135,8 @@ mod tests {
     #[test]
     fn sides_take_turns_and_the_warm_up_is_not_counted() {
         let calls = Rc::default();
-        let ours = Some(Recorded::boxed("ours", &calls));
-        let mut sides = Sides { ours, rival: Recorded::boxed("rival", &calls) };
+        let ours = Recorded::boxed("ours", &calls);
+        let mut sides = Sides { ours, rival: Some(Recorded::boxed("rival", &calls)) };
         let mut rounds = Vec::new();
 
         let dir = std::env::temp_dir();
@@ -142,9 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn the_rival_can_be_measured_alone() {
-        let mut sides = Sides { ours: None, rival: Recorded::boxed("rival", &Rc::default()) };
+    fn ours_can_be_measured_alone() {
+        let mut sides = Sides { ours: Recorded::boxed("ours", &Rc::default()), rival: None };
         let rates = alternate(&mut sides, &std::env::temp_dir(), 3, |_| ()).unwrap();
-        assert_eq!((rates.ours.len(), rates.rival.len()), (0, 3));
+        assert_eq!((rates.ours.len(), rates.rival.len(), rates.also.len()), (3, 0, 3));
     }
 }

@@ -4,16 +4,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::worker;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-Measures hsm against its rivals and writes target/bench/results.json.
+Measures hsm against its rivals.
 
 usage: bench [options]
 
   --rounds N       timed rounds of each side, after one warm-up round (default 7)
   --row SUBSTRING  only rows whose name contains SUBSTRING
-  --dir PATH       the directory to work in (default target/bench/work); needs 4 GiB
+  --dir PATH       the directory to work in (default target/bench/work); needs 8 GiB
+  --results PATH   where figures go for other programs (default target/bench/results.json)
   --quick          small sizes: shows that everything runs, says nothing about speed
   --help           this text
 ";
@@ -26,6 +28,8 @@ const ROUNDS_MAX: usize = 1000;
 pub(crate) enum Request {
     /// Explain the options.
     Help,
+    /// Be one of the processes of a row, as the program that measures asks for it.
+    Work(Vec<OsString>),
     /// Measure.
     Measure(Options),
 }
@@ -39,20 +43,25 @@ pub(crate) struct Options {
     pub(crate) row_filter: Option<String>,
     /// Where to work; `None`: under the workspace.
     pub(crate) dir: Option<PathBuf>,
+    /// Where the results go; `None`: under the workspace.
+    pub(crate) results: Option<PathBuf>,
     /// Small sizes.
     pub(crate) quick: bool,
 }
 
 /// Reads the arguments that follow the program's name.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request> {
-    let mut options = Options { rounds: ROUNDS_DEFAULT, row_filter: None, dir: None, quick: false };
+    let mut options =
+        Options { rounds: ROUNDS_DEFAULT, row_filter: None, dir: None, results: None, quick: false };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let mut value = |name| arguments.next().ok_or_else(|| refuse(&format!("{name} needs a value")));
         match argument.to_str() {
             Some("--help") => return Ok(Request::Help),
             Some("--quick") => options.quick = true,
+            Some(worker::FLAG) => return Ok(Request::Work(arguments.collect())),
             Some("--dir") => options.dir = Some(PathBuf::from(value("--dir")?)),
+            Some("--results") => options.results = Some(PathBuf::from(value("--results")?)),
             Some("--row") => options.row_filter = Some(text(value("--row")?)?),
             Some("--rounds") => options.rounds = rounds(&text(value("--rounds")?)?)?,
             _ => return Err(refuse(&format!("unknown option {}", argument.display()))),
@@ -86,7 +95,7 @@ mod tests {
 
     #[test]
     fn no_options_mean_the_defaults() {
-        let expected = Options { rounds: 7, row_filter: None, dir: None, quick: false };
+        let expected = Options { rounds: 7, row_filter: None, dir: None, results: None, quick: false };
         assert_eq!(parse_words(&[]).unwrap(), Request::Measure(expected));
     }
 
@@ -96,9 +105,10 @@ mod tests {
             rounds: 3,
             row_filter: Some("put".into()),
             dir: Some(PathBuf::from("somewhere")),
+            results: Some(PathBuf::from("there")),
             quick: true,
         };
-        let words = ["--rounds", "3", "--row", "put", "--dir", "somewhere", "--quick"];
+        let words = ["--rounds", "3", "--row", "put", "--dir", "somewhere", "--results", "there", "--quick"];
         assert_eq!(parse_words(&words).unwrap(), Request::Measure(expected));
         assert_eq!(parse_words(&["--quick", "--help"]).unwrap(), Request::Help);
     }

@@ -69,8 +69,18 @@ pub(crate) fn warm(path: &Path, size_bytes: u64) -> Result<()> {
     filesystem::check_length("the file to put", found, size_bytes)
 }
 
-fn fill_random(bytes: &mut [u8]) -> Result<()> {
+/// Fills `bytes` with random ones.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes).context(|| "draw random bytes".into())
+}
+
+/// The numbers below `count` in a random order.
+pub(crate) fn shuffled(count: usize) -> Result<Vec<usize>> {
+    let mut keys = vec![0; count * 8];
+    fill_random(&mut keys)?;
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|index| &keys[index * 8..][..8]);
+    Ok(order)
 }
 
 #[cfg(test)]

@@ -1,12 +1,21 @@
 //! The rows: what is measured, against whom, and which ratio we want.
 //!
-//! A file a row below, with both of its sides in it. A row measures work per second, so that a ratio
-//! above 1 always means that ours is better.
+//! A file a task below, with both of its sides in it. A row measures work per second, so that a ratio
+//! above 1 always means that ours is better. A row without a rival wants a rate of ours, or a cost.
 
+mod archive;
+mod c_program;
+mod files;
 mod get_file;
+mod get_small;
+mod growth;
+mod list;
+mod move_small;
+mod open_crashed;
 mod open_empty;
 mod put_batches;
 mod put_file;
+mod put_processes;
 mod put_threads;
 mod sqlite;
 mod store;
@@ -15,7 +24,6 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::measure::Sides;
-use crate::ours::Opener;
 
 pub(crate) use sqlite::SETTINGS as SQLITE_SETTINGS;
 
@@ -23,26 +31,81 @@ pub(crate) use sqlite::SETTINGS as SQLITE_SETTINGS;
 pub(crate) struct Row {
     /// The task, at full size.
     pub(crate) name: &'static str,
-    /// Unit of both rates: work per second.
+    /// Unit of both figures: work per second, or seconds a unit of work where the goal is a cost.
     pub(crate) unit: &'static str,
-    /// The ratio of ours to the rival's that we want at least.
-    pub(crate) goal: f64,
+    /// What we want.
+    pub(crate) goal: Goal,
+    /// What else its rounds show of ours, as rows of their own.
+    pub(crate) also: &'static [Also],
     /// Whom we compare with, and how it is made durable.
     pub(crate) rival_name: &'static str,
     /// Makes the two sides.
     pub(crate) build: fn(&Setup) -> Result<Sides>,
 }
 
+/// A figure of ours that a row shows besides its own.
+pub(crate) struct Also {
+    /// What it is.
+    pub(crate) name: &'static str,
+    /// Its unit.
+    pub(crate) unit: &'static str,
+    /// What we want.
+    pub(crate) goal: Goal,
+}
+
+/// Stands for whom we compare with, where we compare with no one.
+pub(crate) const NO_RIVAL: &str = "none";
+
+/// What we want of a figure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Goal {
+    /// The ratio of our rate to the rival's is at least this.
+    Ratio(f64),
+    /// Our rate is at least this.
+    Rate(f64),
+    /// Our figure is at most this.
+    AtMost(f64),
+    /// Our figure is at most this in every round.
+    NeverAbove(f64),
+}
+
+impl Goal {
+    /// Its number.
+    pub(crate) fn figure(self) -> f64 {
+        let (Self::Ratio(figure) | Self::Rate(figure) | Self::AtMost(figure) | Self::NeverAbove(figure)) =
+            self;
+        figure
+    }
+
+    /// What the number is, for the table: ratios stand without a sign.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Ratio(_) => "",
+            Self::Rate(_) => "ours ≥ ",
+            Self::AtMost(_) => "ours ≤ ",
+            Self::NeverAbove(_) => "never > ",
+        }
+    }
+
+    /// What the number is, for the file.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Ratio(_) => "ratio at least",
+            Self::Rate(_) => "ours at least",
+            Self::AtMost(_) => "ours at most",
+            Self::NeverAbove(_) => "ours never above",
+        }
+    }
+}
+
 /// What a row is built from.
 pub(crate) struct Setup {
-    /// A directory that all rows share: holds the large file, made once.
+    /// A directory that all rows share: holds the large file and the stores with many objects, made once.
     pub(crate) shared_dir: PathBuf,
     /// A directory of the row's own, removed after it.
     pub(crate) row_dir: PathBuf,
     /// How much work a round is.
     pub(crate) sizes: Sizes,
-    /// How to open our side; `None` when this build has none.
-    pub(crate) open_ours: Option<Opener>,
 }
 
 /// How much work a round of each row is.
@@ -54,18 +117,77 @@ pub(crate) struct Sizes {
     pub(crate) batches: usize,
     /// Puts of all threads together.
     pub(crate) thread_puts: usize,
+    /// Small objects that are read.
+    pub(crate) gets: usize,
+    /// Objects in a large store.
+    pub(crate) populated: usize,
+    /// Objects in a small store.
+    pub(crate) few: usize,
+    /// Batches put into either.
+    pub(crate) growth_batches: usize,
+    /// Objects that the index does not know after the crash.
+    pub(crate) unreplayed: usize,
+    /// Objects that move.
+    pub(crate) moved: usize,
+    /// Files in the tree.
+    pub(crate) tree_files: usize,
+    /// Batches of all processes together.
+    pub(crate) process_batches: usize,
 }
 
 impl Sizes {
     /// What the names of the rows say.
-    pub(crate) const FULL: Self = Self { file_bytes: 1 << 30, batches: 100, thread_puts: 8_000 };
+    pub(crate) const FULL: Self = Self {
+        file_bytes: 1 << 30,
+        batches: 100,
+        thread_puts: 20_000,
+        gets: 100_000,
+        populated: 1_000_000,
+        few: 10_000,
+        growth_batches: 20,
+        unreplayed: 100_000,
+        moved: 100_000,
+        tree_files: 50_000,
+        process_batches: 256,
+    };
 
     /// Enough to see that everything runs.
-    pub(crate) const QUICK: Self = Self { file_bytes: 64 << 20, batches: 10, thread_puts: 1_600 };
+    pub(crate) const QUICK: Self = Self {
+        file_bytes: 64 << 20,
+        batches: 2,
+        thread_puts: 320,
+        gets: 2_000,
+        populated: 20_000,
+        few: 1_000,
+        growth_batches: 1,
+        unreplayed: 2_000,
+        moved: 2_000,
+        tree_files: 1_000,
+        process_batches: 32,
+    };
 }
 
-/// Every row, in the order of the table.
-const ALL: [Row; 5] = [put_file::ROW, get_file::ROW, put_batches::ROW, put_threads::ROW, open_empty::ROW];
+/// Every row, in the order of the table. What adds to a store that is shared comes behind what lists it.
+const ALL: [Row; 18] = [
+    put_file::ROW,
+    get_file::ROW,
+    put_batches::ROW,
+    put_batches::AND_FILES,
+    put_batches::AND_SQLITE,
+    put_threads::ROW,
+    put_threads::AND_FILES,
+    open_empty::ROW,
+    get_small::ROW,
+    list::BY_ARRIVAL,
+    list::BY_KEY,
+    move_small::ROW,
+    archive::ROW,
+    open_crashed::ROW,
+    growth::IDS_OURS,
+    growth::IDS_RANDOM,
+    put_processes::EIGHT,
+    put_processes::THIRTY_TWO,
+];
 
 /// The rows whose name contains `filter`; all of them without one.
 pub(crate) fn chosen(filter: Option<&str>) -> Vec<Row> {
@@ -80,30 +202,6 @@ fn mib(bytes: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{filesystem, measure, ours};
-
-    const TINY: Sizes = Sizes { file_bytes: (1 << 20) + 1, batches: 1, thread_puts: 64 };
-
-    #[test]
-    fn every_row_runs_with_both_sides_and_leaves_nothing_behind() {
-        let shared = tempfile::tempdir().unwrap();
-        for row in ALL {
-            let row_dir = filesystem::temporary_dir(shared.path()).unwrap();
-            let setup = Setup {
-                shared_dir: shared.path().to_owned(),
-                row_dir: row_dir.path().to_owned(),
-                sizes: TINY,
-                open_ours: Some(ours::stand_in::open),
-            };
-            let mut sides = (row.build)(&setup).unwrap();
-            let rates = measure::alternate(&mut sides, row_dir.path(), 2, |_| ()).unwrap();
-            drop(sides);
-            assert_eq!((rates.ours.len(), rates.rival.len()), (2, 2), "{}", row.name);
-            assert!(rates.ours.iter().chain(&rates.rival).all(|rate| rate.is_finite() && *rate > 0.0));
-        }
-        // The large file alone is left, for the rows that share it.
-        assert_eq!(std::fs::read_dir(shared.path()).unwrap().count(), 1);
-    }
 
     #[test]
     fn a_filter_chooses_rows_by_a_part_of_their_name() {

@@ -35,7 +35,7 @@ fn cells(result: &RowResult) -> [String; 7] {
         figures(result.ours),
         figures(result.rival),
         figures(result.ratio),
-        figure(result.goal),
+        result.goal.sign().to_owned() + &figure(result.goal.figure()),
         result.met().map_or("-", |met| if met { "yes" } else { "no" }).to_owned(),
     ]
 }
@@ -60,6 +60,7 @@ fn figure(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::Goal;
 
     #[test]
     fn columns_line_up_and_missing_figures_are_dashes() {
@@ -72,7 +73,7 @@ mod tests {
             ours,
             rival,
             ratio,
-            goal: 0.85,
+            goal: Goal::Ratio(0.85),
             rounds: 7,
         };
         let met = RowResult { ratio: Some(Summary { median: 0.9, min: 0.8, max: 1.0 }), ..measured.clone() };

@@ -5,16 +5,17 @@
 use std::path::PathBuf;
 
 use super::store::StoreInDir;
-use super::{Row, Setup, mib};
+use super::{Goal, Row, Setup, mib};
 use crate::error::{Error, Result};
 use crate::measure::{Side, Sides};
-use crate::ours::Id;
 use crate::{filesystem, payloads};
+use hsm_core::object::ObjectId;
 
 pub(super) const ROW: Row = Row {
     name: "get 1 GiB warm",
     unit: "MiB/s",
-    goal: 0.7,
+    goal: Goal::Ratio(0.7),
+    also: &[],
     rival_name: "read() of a plain file, 1 MiB at a time",
     build,
 };
@@ -23,7 +24,7 @@ struct OurRead {
     store: StoreInDir,
     source: PathBuf,
     size_bytes: u64,
-    id: Option<Id>,
+    id: Option<ObjectId>,
     buffer: Vec<u8>,
 }
 
@@ -36,11 +37,9 @@ struct PlainRead {
 fn build(setup: &Setup) -> Result<Sides> {
     let size_bytes = setup.sizes.file_bytes;
     let file = payloads::random_file(&setup.shared_dir, size_bytes)?;
-    let ours = setup.open_ours.map(|opener| -> Box<dyn Side> {
-        let store = StoreInDir::new(opener, setup.row_dir.join("ours"));
-        Box::new(OurRead { store, source: file.clone(), size_bytes, id: None, buffer: buffer() })
-    });
-    Ok(Sides { ours, rival: Box::new(PlainRead { file, size_bytes, buffer: buffer() }) })
+    let store = StoreInDir::new(setup.row_dir.join("ours"));
+    let ours = Box::new(OurRead { store, source: file.clone(), size_bytes, id: None, buffer: buffer() });
+    Ok(Sides { ours, rival: Some(Box::new(PlainRead { file, size_bytes, buffer: buffer() })) })
 }
 
 fn buffer() -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 
 use super::store::StoreInDir;
-use super::{Row, Setup, sqlite};
+use super::{Goal, Row, Setup, sqlite};
 use crate::error::{Context, Result};
 use crate::filesystem;
 use crate::measure::{Side, Sides};
@@ -16,7 +16,8 @@ const OPENS: usize = 20;
 pub(super) const ROW: Row = Row {
     name: "open an empty store",
     unit: "opens/s",
-    goal: 0.05,
+    goal: Goal::Ratio(0.05),
+    also: &[],
     rival_name: "SQLite in WAL mode, opened until it answers a query, and closed",
     build,
 };
@@ -31,10 +32,9 @@ struct SqliteOpens {
 
 #[allow(clippy::unnecessary_wraps, reason = "a row may fail to be set up")]
 fn build(setup: &Setup) -> Result<Sides> {
-    let ours = setup.open_ours.map(|opener| -> Box<dyn Side> {
-        Box::new(OurOpens { store: StoreInDir::new(opener, setup.row_dir.join("ours")) })
-    });
-    Ok(Sides { ours, rival: Box::new(SqliteOpens { dir: setup.row_dir.join("rival") }) })
+    let ours = OurOpens { store: StoreInDir::new(setup.row_dir.join("ours")) };
+    let rival = SqliteOpens { dir: setup.row_dir.join("rival") };
+    Ok(Sides { ours: Box::new(ours), rival: Some(Box::new(rival)) })
 }
 
 impl Side for OurOpens {

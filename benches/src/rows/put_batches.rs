@@ -1,7 +1,8 @@
 //! Small objects are put in durable batches by one thread.
 //!
-//! The rival is the strongest there can be: the same bytes appended to one file, with one write and one
-//! fdatasync a batch. It keeps no ids, no checksums and no feed, so it marks the floor of the cost.
+//! The strongest rival there can be: the same bytes appended to one file, with one write and one fdatasync a
+//! batch. It keeps no ids, no checksums and no feed, so it marks the floor of the cost. What a program would use
+//! otherwise are plain files, or blobs in `SQLite`.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,8 +10,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use super::files::FileBatches;
+use super::sqlite::SqliteBatches;
 use super::store::StoreInDir;
-use super::{Row, Setup};
+use super::{Goal, Row, Setup};
 use crate::error::{Context, Error, Result};
 use crate::filesystem;
 use crate::measure::{Side, Sides};
@@ -19,9 +22,33 @@ use crate::payloads::{Payloads, SMALL_BYTES};
 pub(super) const ROW: Row = Row {
     name: "put 4 KiB, batches of 1000",
     unit: "objects/s",
-    goal: 0.3,
+    goal: Goal::Ratio(0.35),
+    also: &[],
     rival_name: "one write appended to one file and fdatasync, a batch",
-    build,
+    build: |setup| {
+        build(setup, |dir, payloads, batches| {
+            let assembled = Vec::with_capacity(BATCH_OBJECTS * SMALL_BYTES);
+            Box::new(AppendedFile { dir, file: None, assembled, payloads, batches })
+        })
+    },
+};
+
+pub(super) const AND_FILES: Row = Row {
+    name: "put 4 KiB, batches of 1000, and plain files",
+    goal: Goal::Ratio(3.0),
+    rival_name: "a file each, syncfs after each batch",
+    build: |setup| build(setup, |dir, payloads, batches| Box::new(FileBatches { dir, payloads, batches })),
+    ..ROW
+};
+
+pub(super) const AND_SQLITE: Row = Row {
+    name: "put 4 KiB, batches of 1000, and SQLite",
+    goal: Goal::Ratio(1.5),
+    rival_name: "SQLite, a transaction a batch",
+    build: |setup| {
+        build(setup, |dir, payloads, batches| Box::new(SqliteBatches::new(dir, payloads, batches)))
+    },
+    ..ROW
 };
 
 /// Objects in a batch.
@@ -42,29 +69,21 @@ struct AppendedFile {
     batches: usize,
 }
 
-fn build(setup: &Setup) -> Result<Sides> {
+fn build(setup: &Setup, rival: fn(PathBuf, Rc<Payloads>, usize) -> Box<dyn Side>) -> Result<Sides> {
     let payloads = Rc::new(Payloads::random()?);
     let batches = setup.sizes.batches;
-    let ours = setup.open_ours.map(|opener| -> Box<dyn Side> {
-        let store = StoreInDir::new(opener, setup.row_dir.join("ours"));
-        Box::new(OurBatches { store, payloads: Rc::clone(&payloads), batches })
-    });
-    let rival = AppendedFile {
-        dir: setup.row_dir.join("rival"),
-        file: None,
-        assembled: Vec::with_capacity(BATCH_OBJECTS * SMALL_BYTES),
-        payloads,
-        batches,
-    };
-    Ok(Sides { ours, rival: Box::new(rival) })
+    let store = StoreInDir::new(setup.row_dir.join("ours"));
+    let ours = Box::new(OurBatches { store, payloads: Rc::clone(&payloads), batches });
+    Ok(Sides { ours, rival: Some(rival(setup.row_dir.join("rival"), payloads, batches)) })
 }
 
 /// The objects of a batch.
-fn objects_of(batch: usize) -> Range<usize> {
+pub(super) fn objects_of(batch: usize) -> Range<usize> {
     batch * BATCH_OBJECTS..(batch + 1) * BATCH_OBJECTS
 }
 
-fn objects_in(batches: usize) -> f64 {
+/// How many objects are in some batches.
+pub(super) fn objects_in(batches: usize) -> f64 {
     (batches * BATCH_OBJECTS) as f64
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::store::StoreInDir;
-use super::{Row, Setup, mib};
+use super::{Goal, Row, Setup, mib};
 use crate::error::{Context, Error, Result};
 use crate::measure::{Side, Sides};
 use crate::{filesystem, payloads};
@@ -13,7 +13,8 @@ use crate::{filesystem, payloads};
 pub(super) const ROW: Row = Row {
     name: "put 1 GiB file",
     unit: "MiB/s",
-    goal: 0.85,
+    goal: Goal::Ratio(0.85),
+    also: &[],
     rival_name: "cp, then fsync of the copy and of its directory",
     build,
 };
@@ -44,11 +45,9 @@ struct CopyAndSync {
 fn build(setup: &Setup) -> Result<Sides> {
     let size_bytes = setup.sizes.file_bytes;
     let source = Source { path: payloads::random_file(&setup.shared_dir, size_bytes)?, size_bytes };
-    let ours = setup.open_ours.map(|opener| -> Box<dyn Side> {
-        let store = StoreInDir::new(opener, setup.row_dir.join("ours"));
-        Box::new(OurPut { store, source: source.clone() })
-    });
-    Ok(Sides { ours, rival: Box::new(CopyAndSync { source, dir: setup.row_dir.join("rival") }) })
+    let store = StoreInDir::new(setup.row_dir.join("ours"));
+    let ours = Box::new(OurPut { store, source: source.clone() });
+    Ok(Sides { ours, rival: Some(Box::new(CopyAndSync { source, dir: setup.row_dir.join("rival") })) })
 }
 
 impl Side for OurPut {

@@ -1,12 +1,14 @@
 //! Many threads put small objects, each put durable before its thread goes on to the next.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use super::files::FilePuts;
 use super::sqlite::SqlitePuts;
 use super::store::StoreInDir;
-use super::{Row, Setup};
+use super::{Goal, Row, Setup};
 use crate::error::{Error, Result};
 use crate::measure::{Side, Sides};
 use crate::payloads::Payloads;
@@ -14,9 +16,22 @@ use crate::payloads::Payloads;
 pub(super) const ROW: Row = Row {
     name: "put 4 KiB, 16 threads, each durable",
     unit: "objects/s",
-    goal: 3.0,
+    goal: Goal::Ratio(4.5),
+    also: &[],
     rival_name: "SQLite, a connection a thread, a transaction a put",
-    build,
+    build: |setup| {
+        build(setup, |dir, payloads, threads, puts| Box::new(SqlitePuts::new(dir, payloads, threads, puts)))
+    },
+};
+
+pub(super) const AND_FILES: Row = Row {
+    name: "put 4 KiB, 16 threads, each durable, and plain files",
+    goal: Goal::Ratio(4.0),
+    rival_name: "a file each: write, fdatasync, rename, fsync of the directory, 16 threads",
+    build: |setup| {
+        build(setup, |dir, payloads, threads, puts| Box::new(FilePuts { dir, payloads, threads, puts }))
+    },
+    ..ROW
 };
 
 /// Threads that put at the same time.
@@ -28,15 +43,13 @@ struct OurPuts {
     puts: usize,
 }
 
-fn build(setup: &Setup) -> Result<Sides> {
+fn build(setup: &Setup, rival: fn(PathBuf, Arc<Payloads>, usize, usize) -> Box<dyn Side>) -> Result<Sides> {
     let payloads = Arc::new(Payloads::random()?);
     let puts = setup.sizes.thread_puts;
-    let ours = setup.open_ours.map(|opener| -> Box<dyn Side> {
-        let store = StoreInDir::new(opener, setup.row_dir.join("ours"));
-        Box::new(OurPuts { store, payloads: Arc::clone(&payloads), puts })
-    });
-    let rival = SqlitePuts::new(setup.row_dir.join("rival"), payloads, THREADS, puts);
-    Ok(Sides { ours, rival: Box::new(rival) })
+    let store = StoreInDir::new(setup.row_dir.join("ours"));
+    let ours = Box::new(OurPuts { store, payloads: Arc::clone(&payloads), puts });
+    let rival = rival(setup.row_dir.join("rival"), payloads, THREADS, puts);
+    Ok(Sides { ours, rival: Some(rival) })
 }
 
 impl Side for OurPuts {

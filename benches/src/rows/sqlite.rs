@@ -1,11 +1,13 @@
-//! The rival of small durable puts: `SQLite` with a transaction a put.
+//! The rival of small durable puts: `SQLite` with a transaction a put, or a batch.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::put_batches::{objects_in, objects_of};
 use super::put_threads::share_out;
 use crate::error::{Context, Error, Result};
 use crate::filesystem;
@@ -18,6 +20,8 @@ pub(crate) const SETTINGS: &str =
 
 /// Longer than any round: waiting is what a thread is to do here.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(10);
+
+const INSERT: &str = "INSERT INTO t (id, data) VALUES (?1, ?2)";
 
 const SYNCHRONOUS_FULL: i64 = 2;
 
@@ -46,15 +50,31 @@ pub(super) fn connect(dir: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Connections to a new database in `dir`, with a table.
+fn create(dir: &Path, connections: usize) -> Result<Vec<Connection>> {
+    filesystem::create_dir(dir)?;
+    let action = || format!("prepare SQLite in {}", dir.display());
+    let connections: Vec<_> =
+        (0..connections).map(|_| connect(dir)).collect::<rusqlite::Result<_>>().context(action)?;
+    connections[0].execute_batch("CREATE TABLE t (id BLOB PRIMARY KEY, data BLOB)").context(action)?;
+    connections.iter().try_for_each(check_settings)?;
+    Ok(connections)
+}
+
+/// Fails unless there are `puts` rows.
+fn check_rows(connection: &Connection, puts: usize) -> Result<()> {
+    let rows: i64 = connection
+        .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+        .context(|| "count the rows in SQLite".into())?;
+    if rows == puts as i64 {
+        return Ok(());
+    }
+    Err(Error::new("trust SQLite", format!("{rows} rows after {puts} puts")))
+}
+
 impl Side for SqlitePuts {
     fn prepare(&mut self) -> Result<()> {
-        filesystem::create_dir(&self.dir)?;
-        let action = || format!("prepare SQLite in {}", self.dir.display());
-        let connections: Vec<_> =
-            (0..self.threads).map(|_| connect(&self.dir)).collect::<rusqlite::Result<_>>().context(action)?;
-        connections[0].execute_batch("CREATE TABLE t (id BLOB PRIMARY KEY, data BLOB)").context(action)?;
-        connections.iter().try_for_each(check_settings)?;
-        self.connections = connections;
+        self.connections = create(&self.dir, self.threads)?;
         Ok(())
     }
 
@@ -65,14 +85,55 @@ impl Side for SqlitePuts {
     }
 
     fn clean(&mut self) -> Result<()> {
-        let count = "SELECT count(*) FROM t";
-        let rows: i64 = self.connections[0]
-            .query_row(count, [], |row| row.get(0))
-            .context(|| "count the rows in SQLite".into())?;
-        if rows != self.puts as i64 {
-            return Err(Error::new("trust SQLite", format!("{rows} rows after {} puts", self.puts)));
-        }
+        check_rows(&self.connections[0], self.puts)?;
         self.connections.clear();
+        filesystem::remove_dir(&self.dir)
+    }
+}
+
+/// Batches by one thread, a transaction each.
+pub(super) struct SqliteBatches {
+    dir: PathBuf,
+    payloads: Rc<Payloads>,
+    batches: usize,
+    connection: Option<Connection>,
+}
+
+impl SqliteBatches {
+    /// Nothing is created before a round is prepared.
+    pub(super) fn new(dir: PathBuf, payloads: Rc<Payloads>, batches: usize) -> Self {
+        Self { dir, payloads, batches, connection: None }
+    }
+
+    fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or_else(|| Error::new("use SQLite", "it is not open"))
+    }
+}
+
+impl Side for SqliteBatches {
+    fn prepare(&mut self) -> Result<()> {
+        self.connection = create(&self.dir, 1)?.pop();
+        Ok(())
+    }
+
+    fn run(&mut self) -> Result<f64> {
+        let connection = self.connection()?;
+        let action = || "put a batch into SQLite".to_owned();
+        let mut insert = connection.prepare(INSERT).context(action)?;
+        for batch in 0..self.batches {
+            connection.execute_batch("BEGIN IMMEDIATE").context(action)?;
+            for index in objects_of(batch) {
+                let row = params![(index as u128).to_be_bytes(), self.payloads.get(index)];
+                insert.execute(row).context(action)?;
+            }
+            connection.execute_batch("COMMIT").context(action)?;
+        }
+        Ok(objects_in(self.batches))
+    }
+
+    fn clean(&mut self) -> Result<()> {
+        check_rows(self.connection()?, objects_in(self.batches) as usize)?;
+        self.connection = None;
         filesystem::remove_dir(&self.dir)
     }
 }
@@ -84,7 +145,7 @@ fn putter<'c>(
 ) -> Result<impl FnMut(usize) -> Result<()> + use<'c>> {
     let prepare = |sql| connection.prepare(sql).context(|| format!("prepare {sql}"));
     let mut begin = prepare("BEGIN IMMEDIATE")?;
-    let mut insert = prepare("INSERT INTO t (id, data) VALUES (?1, ?2)")?;
+    let mut insert = prepare(INSERT)?;
     let mut commit = prepare("COMMIT")?;
     Ok(move |index| {
         // 16 bytes in the order of arrival: the kindest ids to a B-tree.

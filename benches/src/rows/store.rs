@@ -4,32 +4,31 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::filesystem;
-use crate::ours::{Opener, Ours};
+use crate::ours::Ours;
 
 /// Where our store lies, and the store while it is open.
 pub(super) struct StoreInDir {
-    opener: Opener,
     dir: PathBuf,
-    store: Option<Box<dyn Ours>>,
+    store: Option<Ours>,
 }
 
 impl StoreInDir {
     /// Nothing is created before [`open`](Self::open).
-    pub(super) fn new(opener: Opener, dir: PathBuf) -> Self {
-        Self { opener, dir, store: None }
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Self { dir, store: None }
     }
 
     /// Opens the store, and creates it the first time; does nothing while it is open.
     pub(super) fn open(&mut self) -> Result<()> {
         if self.store.is_none() {
-            self.store = Some((self.opener)(&self.dir)?);
+            self.store = Some(Ours::open_or_create(&self.dir)?);
         }
         Ok(())
     }
 
     /// The store.
-    pub(super) fn get(&self) -> Result<&dyn Ours> {
-        self.store.as_deref().ok_or_else(|| Error::new("use our store", "it is not open"))
+    pub(super) fn get(&self) -> Result<&Ours> {
+        self.store.as_ref().ok_or_else(|| Error::new("use our store", "it is not open"))
     }
 
     /// Closes the store; it can be opened again.

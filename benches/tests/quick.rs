@@ -1,0 +1,34 @@
+//! Every row can be measured: the program runs at its small sizes and writes a figure for each side.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Rows without a rival: their goal is a figure of ours.
+const ALONE: usize = 8;
+
+/// Rows with one.
+const COMPARED: usize = 15;
+
+#[test]
+fn every_row_runs_with_both_sides_and_leaves_nothing_behind() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (work, results) = (dir.path().join("work"), dir.path().join("results.json"));
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"));
+    bench.args(["--quick", "--rounds", "1"]).arg("--dir").arg(&work).arg("--results").arg(&results);
+    let output = bench.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(&results).unwrap()).unwrap();
+    let is_figure = |figure: &Value| figure.as_f64().is_some_and(|figure| figure.is_finite() && figure > 0.0);
+    for row in &rows {
+        assert!(is_figure(&row["ours"]) && row["met"].is_boolean(), "{row}");
+        let alone = row["rival_name"] == "none";
+        assert_eq!(is_figure(&row["rival"]) && is_figure(&row["ratio"]), !alone, "{row}");
+        assert_eq!(row["goal_is"] == "ratio at least", !alone, "{row}");
+    }
+    assert_eq!(rows.iter().filter(|row| row["rival_name"] == "none").count(), ALONE);
+    assert_eq!(rows.len(), ALONE + COMPARED);
+    // What rows share goes with the directory that they share.
+    assert_eq!(std::fs::read_dir(&work).unwrap().count(), 0);
+}
