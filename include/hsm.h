@@ -576,6 +576,19 @@ hsm_status hsm_store_options_set_reserve_bytes(hsm_store_options *options,
                                                uint64_t reserve_bytes,
                                                hsm_error **error_out);
 
+/**
+ * Where the root of a tier lies now: for hsm_store_restore() alone, when it is not where it was.
+ *
+ * @param tier         the tier's number
+ * @param path         an absolute path, or one from the store's directory. Its root must be in reach
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_store_options_set_root(hsm_store_options *options,
+                                      int32_t tier,
+                                      const char *path,
+                                      size_t path_length,
+                                      hsm_error **error_out);
+
 
 /*
  * ATTRIBUTES
@@ -999,6 +1012,86 @@ hsm_status hsm_store_reconcile(const hsm_store *store,
 
 
 /*
+ * SNAPSHOTS ON A TIER
+ *
+ * Snapshots of a store on its tiers, and how a store is restored from one: the backup.
+ *
+ * A snapshot lies on the root of a tier. With it and the roots, a store is made again of which nothing else is left.
+ * What it knows is what was so when it was made: objects put later are unknown to the restored store, their bytes are
+ * left where they are, and hsm_store_reconcile() counts the places; what was removed stays removed.
+ */
+
+/**
+ * What hsm_store_restore() did.
+ */
+typedef struct hsm_restored {
+  /**
+   * The store's identity.
+   */
+  hsm_id id;
+  /**
+   * The last change that is known again.
+   */
+  hsm_position position;
+  /**
+   * The tier whose root the snapshot was on.
+   */
+  int32_t tier;
+  /**
+   * Newer snapshots that were damaged and passed over.
+   */
+  uint32_t passed_over;
+} hsm_restored;
+
+/**
+ * Makes a snapshot and keeps it on a tier, with what of the journal it needs, while the store is in use. What is not
+ * durable becomes so first. When this returns it was synced and read back from the medium; a call that fails leaves
+ * the older ones as they were. Where nothing changed since the newest one and that is whole, none is made.
+ *
+ * @param tier          the tier; it must be active, in reach, and no tier in memory
+ * @param keep          how many are kept there, this one included; older ones are removed. 0: 2
+ * @param position_out  gets the last change that the snapshot holds; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_OFFLINE, HSM_STATUS_FULL,
+ *         HSM_STATUS_REFUSED for a tier or a store that is read-only, HSM_STATUS_UNSUPPORTED for a tier in memory,
+ *         HSM_STATUS_CANCELLED where the progress callback stopped it, and HSM_STATUS_IO
+ */
+hsm_status hsm_store_snapshot_to(const hsm_store *store,
+                                 int32_t tier,
+                                 uint32_t keep,
+                                 hsm_position *position_out,
+                                 hsm_error **error_out);
+
+/**
+ * Makes a store again from the newest whole snapshot on the root of one of its tiers. Nothing on any root is changed.
+ *
+ * The store is not opened. When it is, it takes no changes until hsm_store_reconcile(): it may be older than its
+ * roots. Tiers whose roots did not survive are offline, and are declared lost after that. A call that is interrupted
+ * leaves a directory that is no store, and that can be restored into again.
+ *
+ * @param path          the directory: absent, empty, or one that holds "tiers" with roots below it, which are left
+ *                      alone
+ * @param path_length   in bytes; SIZE_MAX: up to the NUL
+ * @param root          the root of a tier that a snapshot was made to
+ * @param root_length   in bytes; SIZE_MAX: up to the NUL
+ * @param options       where the index lies, and where roots lie now (hsm_store_options_set_root()); NULL: the
+ *                      defaults, every root where it was
+ * @param restored_out  what was done; may be NULL
+ * @param restored_size sizeof(hsm_restored)
+ * @return HSM_STATUS_NOT_FOUND without a snapshot, HSM_STATUS_CORRUPT where all are damaged, HSM_STATUS_EXISTS where
+ *         there is a store, HSM_STATUS_INVALID where other files are or `root` is no root of a tier,
+ *         HSM_STATUS_OFFLINE for a root in the options that is not that tier's, and HSM_STATUS_IO
+ */
+hsm_status hsm_store_restore(const char *path,
+                             size_t path_length,
+                             const char *root,
+                             size_t root_length,
+                             const hsm_store_options *options,
+                             hsm_restored *restored_out,
+                             size_t restored_size,
+                             hsm_error **error_out);
+
+
+/*
  * PROGRESS
  *
  * Following calls that take long, and stopping them.
@@ -1055,6 +1148,11 @@ hsm_status hsm_store_reconcile(const hsm_store *store,
  * The places on the roots of the tiers are compared with the catalog.
  */
 #define HSM_PHASE_RECONCILE 8
+
+/**
+ * A snapshot is written to a tier.
+ */
+#define HSM_PHASE_SNAPSHOT 9
 
 /**
  * How far a call has come.
@@ -3095,6 +3193,11 @@ void hsm_batch_free(hsm_batch *batch);
  * The store was reconciled with its roots.
  */
 #define HSM_EPOCH_RECONCILED 3
+
+/**
+ * The store was restored from a snapshot on a tier: what came behind that is not known any more.
+ */
+#define HSM_EPOCH_RESTORED 4
 
 /**
  * One committed change.

@@ -427,6 +427,12 @@ public:
         detail::call(hsm_store_options_set_reserve_bytes, get(), bytes);
         return *this;
     }
+    /// Where the root of a tier lies now: for store::restore() alone.
+    store_options &root(std::int32_t tier, std::string_view path)
+    {
+        detail::call(hsm_store_options_set_root, get(), tier, path.data(), path.size());
+        return *this;
+    }
     store_options &add_tier(const tier_settings &settings)
     {
         detail::call(hsm_store_options_add_tier, get(), settings.get());
@@ -1012,6 +1018,15 @@ public:
 
     void close() const { detail::call(hsm_store_close, get()); }
 
+    /// Makes a store again from the newest whole snapshot on the root of one of its tiers. It is not opened.
+    static hsm_restored restore(std::string_view path, std::string_view root, const store_options &options = {})
+    {
+        hsm_restored done;
+        detail::call(hsm_store_restore, path.data(), path.size(), root.data(), root.size(), options.get(), &done,
+                     sizeof done);
+        return done;
+    }
+
     id store_id() const
     {
         id value;
@@ -1054,6 +1069,12 @@ public:
     {
         hsm::position last;
         detail::call(hsm_store_snapshot, get(), &last);
+        return last;
+    }
+    hsm::position snapshot_to(std::int32_t tier, std::uint32_t keep = 0) const
+    {
+        hsm::position last;
+        detail::call(hsm_store_snapshot_to, get(), tier, keep, &last);
         return last;
     }
     hsm_reconciled reconcile() const

@@ -6,6 +6,8 @@
 //! - [`object_file`]: one object (or a piece of one) in a place of its own, checksummed by block;
 //! - [`pack`]: many small objects appended to one place, written and synced together.
 //!
+//! Beside its places a root keeps *side files*, a few under names of their own: the snapshots of the store.
+//!
 //! Backends: [`posix`] (a directory), [`memory`] (for tests and scratch tiers). Every backend passes the
 //! conformance suite in `testing`.
 
@@ -13,6 +15,7 @@ pub mod memory;
 pub mod object_file;
 pub mod pack;
 pub mod posix;
+mod side;
 
 use std::fmt::{self, Debug};
 use std::io;
@@ -109,8 +112,19 @@ pub trait Backend: Send + Sync + Debug {
     ) -> Result<()>;
     /// Removes what is left of an instance that will not write again: empty directories and the like.
     fn forget_instance(&self, instance: u64) -> Result<()>;
-    /// Removes all places, durably, and what makes the root one of ours: nothing is written here any more. The root
-    /// itself stays. Stopped by an error, it can be called again.
+    /// Creates a side file. Errors of kind `Exists` when there is one of this name, `Invalid` for a name that is none
+    /// by the format (`docs/format.md`, section 11.1).
+    fn create_side(&self, name: &str) -> Result<Arc<dyn PlaceWriter>>;
+    /// Writes a small side file, durably, so that it is there whole or not at all. It replaces one of this name.
+    fn put_side(&self, name: &str, bytes: &[u8]) -> Result<()>;
+    /// Opens a side file for reading. `None` when there is none of this name.
+    fn open_side(&self, name: &str, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>>;
+    /// The side files with their lengths, in order of name. They are few.
+    fn sides(&self) -> Result<Vec<(String, u64)>>;
+    /// Removes side files, durably; one that is gone already is no error.
+    fn remove_sides(&self, names: &[String]) -> Result<()>;
+    /// Removes all places and side files, durably, and what makes the root one of ours: nothing is written here any
+    /// more. The root itself stays. Stopped by an error, it can be called again.
     fn clear(&self) -> Result<()>;
     /// Room below the root; `None` where that cannot be told.
     fn space(&self) -> Result<Option<Space>>;

@@ -27,6 +27,7 @@ use crate::object::{
     Content, Copy, Dataset, DatasetId, Generation, Name, Object, ObjectId, Piece, Position, TierConfig,
     TierIndex,
 };
+use crate::tier::kept::Source;
 
 /// When a commit counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -244,6 +245,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn forget_instances(&self, but: &[u64]) -> Result<()>;
     /// Writes a snapshot of the index and says which change it holds last. `None`: it has no file to copy.
     fn snapshot(&self) -> Result<Option<Position>>;
+    /// The files of a snapshot of all that is durable, with the journal that leads to its end, open for reading.
+    fn open_snapshot(&self) -> Result<(Position, Vec<Source>)>;
     /// Begins a new epoch; the handle must be the only one.
     fn begin_epoch(&self, cause: EpochCause) -> Result<Position>;
     /// The epochs that began, in order: each with its cause and the number of its first change.

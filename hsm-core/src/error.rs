@@ -109,6 +109,12 @@ pub enum Error {
         /// What is wrong with it.
         detail: String,
     },
+    /// No snapshot of a store is kept there.
+    #[error("no snapshot is kept on the root {}; give a tier's root that snapshot_to was called for", root.display())]
+    SnapshotNotFound {
+        /// The root of a tier.
+        root: PathBuf,
+    },
     /// The path holds no store.
     #[error("{} is not an hsm store: {detail}", path.display())]
     NotAStore {
@@ -268,7 +274,8 @@ impl Error {
             | Self::TierNotFound { .. }
             | Self::DatasetNotFound { .. }
             | Self::KeyNotFound { .. }
-            | Self::CopyNotFound { .. } => Kind::NotFound,
+            | Self::CopyNotFound { .. }
+            | Self::SnapshotNotFound { .. } => Kind::NotFound,
             Self::Exists { .. } => Kind::Exists,
             Self::Conflict { .. } => Kind::Conflict,
             Self::LastCopy { .. } | Self::ReadOnly { .. } | Self::TierReadOnly { .. } => Kind::Refused,

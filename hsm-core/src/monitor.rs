@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// Bytes between two reports.
 const REPORT_LEN: u64 = 1 << 20;
 /// How many phases there are.
-const PHASES: usize = 8;
+const PHASES: usize = 9;
 
 /// Follows long verbs, and may stop them.
 pub trait Monitor: Send + Sync {
@@ -47,6 +47,8 @@ pub enum Phase {
     Reclaim = 6,
     /// The places on the roots of the tiers are compared with the catalog.
     Reconcile = 7,
+    /// A snapshot is written to a tier.
+    Snapshot = 8,
 }
 
 /// How far a verb has come.
@@ -55,7 +57,7 @@ pub enum Phase {
 pub struct Progress {
     /// What it is doing now. Copies are verified in rounds, so phases may come again.
     pub phase: Phase,
-    /// Objects that it is done with for good; in `Reclaim` and `Reconcile`, places.
+    /// Objects that it is done with for good; in `Reclaim` and `Reconcile`, places; of a snapshot, files.
     pub objects_done: u64,
     /// Of how many; 0 where that is not known.
     pub objects_total: u64,

@@ -10,6 +10,7 @@
 //! - in a process forked from the one that opened the store it is refused, and dropping does nothing.
 
 mod attributes;
+mod backup;
 mod batch;
 mod dataset;
 mod descriptor;
@@ -38,11 +39,13 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
+pub use backup::{KeptSnapshot, SnapshotOptions};
 pub use batch::Batch;
 pub use feed::Feed;
 pub use get::{GetOptions, Reader};
 pub use list::Objects;
 pub use maintain::{Maintained, Reconciled};
+pub use open::{RestoreOptions, Restored};
 pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
@@ -69,6 +72,8 @@ struct Inner {
     engine: Option<Arc<Engine>>,
     member: Mutex<Option<Member>>,
     lock: Arc<LockFile>,
+    /// Held while this handle makes a snapshot on a tier.
+    keeping: Mutex<()>,
     store_id: [u8; 16],
     instance: u64,
     found: crate::catalog::embedded::Found,
@@ -87,7 +92,7 @@ impl Store {
 
     /// The same open store, whose long verbs report to `monitor` and can be stopped by it: puts, gets, patches,
     /// batches and parts as they are committed, copies and moves, releases, `verify`, `drain_tier`, `lose_tier`,
-    /// `maintain` and `reconcile`. See [`monitor`](crate::monitor).
+    /// `maintain`, `reconcile` and `snapshot_to`. See [`monitor`](crate::monitor).
     #[must_use]
     pub fn with_monitor(&self, monitor: Arc<dyn Monitor>) -> Self {
         Self { inner: self.inner.clone(), monitor: Some(monitor) }

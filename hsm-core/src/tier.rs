@@ -4,9 +4,12 @@
 //! - [`Tiers`] are all of them, and the serials of this handle's places;
 //! - a [`CopyWriter`] puts one object's bytes on a tier; a [`CopyReader`] reads a copy, each byte checked.
 //!
+//! [`kept`] are snapshots of the store on the root of a tier.
+//!
 //! A serial is *settled* when its place was committed or given up. What is not settled when a handle dies is
 //! what the sweep has to look at.
 
+pub(crate) mod kept;
 mod read;
 mod write;
 

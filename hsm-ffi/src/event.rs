@@ -79,6 +79,8 @@ pub const HSM_EPOCH_REBUILT: i32 = 1;
 pub const HSM_EPOCH_ROLLED_BACK: i32 = 2;
 /// The store was reconciled with its roots.
 pub const HSM_EPOCH_RECONCILED: i32 = 3;
+/// The store was restored from a snapshot on a tier: what came behind that is not known any more.
+pub const HSM_EPOCH_RESTORED: i32 = 4;
 
 /// One committed change.
 #[derive(Debug)]

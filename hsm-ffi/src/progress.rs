@@ -41,6 +41,8 @@ pub const HSM_PHASE_PURGE: i32 = 6;
 pub const HSM_PHASE_RECLAIM: i32 = 7;
 /// The places on the roots of the tiers are compared with the catalog.
 pub const HSM_PHASE_RECONCILE: i32 = 8;
+/// A snapshot is written to a tier.
+pub const HSM_PHASE_SNAPSHOT: i32 = 9;
 
 /// How far a call has come.
 #[repr(C)]
@@ -115,6 +117,7 @@ fn phase_number(phase: Phase) -> i32 {
         Phase::Purge => HSM_PHASE_PURGE,
         Phase::Reclaim => HSM_PHASE_RECLAIM,
         Phase::Reconcile => HSM_PHASE_RECONCILE,
+        Phase::Snapshot => HSM_PHASE_SNAPSHOT,
         _ => 0,
     }
 }

@@ -3,11 +3,12 @@
 //! Options are a handle that is made with its defaults, changed, passed to hsm_store_open(), and freed. One
 //! set of options may open several stores. NULL in their place means the defaults.
 
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::time::Duration;
 
 use hsm_core::StoreOptions;
-use hsm_core::object::TierConfig;
+use hsm_core::object::{TierConfig, TierIndex};
 
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
@@ -20,6 +21,8 @@ pub struct hsm_store_options {
     pub(crate) options: StoreOptions,
     /// The tiers that were added.
     pub(crate) tiers: Vec<TierConfig>,
+    /// Where roots lie now, of a store that is to be restored.
+    pub(crate) roots: BTreeMap<TierIndex, String>,
 }
 
 /// Open the store that is there, or create one.
@@ -43,7 +46,7 @@ pub unsafe extern "C" fn hsm_store_options_new(
             output::no_handle(options_out, "options_out")?;
             output::handle(
                 options_out,
-                hsm_store_options { options: StoreOptions::new(), tiers: Vec::new() },
+                hsm_store_options { options: StoreOptions::new(), tiers: Vec::new(), roots: BTreeMap::new() },
             );
         }
         done()
@@ -198,4 +201,33 @@ pub unsafe extern "C" fn hsm_store_options_set_reserve_bytes(
 ) -> hsm_status {
     // SAFETY: as the header says.
     unsafe { set(options, error_out, |options| Ok(options.reserve_bytes(reserve_bytes))) }
+}
+
+/// Where the root of a tier lies now: for hsm_store_restore() alone, when it is not where it was.
+///
+/// @param tier         the tier's number
+/// @param path         an absolute path, or one from the store's directory. Its root must be in reach
+/// @param path_length  in bytes; SIZE_MAX: up to the NUL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_set_root(
+    options: *mut hsm_store_options,
+    tier: i32,
+    path: *const c_char,
+    path_length: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let options = input::needed_mut(options, "options")?;
+            let tier = input::tier(tier, "tier")?;
+            let root = input::text(path, path_length, "path")?;
+            if root.is_empty() || root.contains('\0') || root.len() > 4096 {
+                let message = "invalid path: a root has 1 to 4096 bytes and no NUL";
+                return Err(hsm_error::invalid(message));
+            }
+            options.roots.insert(tier, root.to_owned());
+        }
+        done()
+    })
 }

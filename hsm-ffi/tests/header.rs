@@ -17,6 +17,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("ATTRIBUTES", "attributes"),
     ("SETTINGS OF A TIER", "tier_settings"),
     ("STORES", "store"),
+    ("SNAPSHOTS ON A TIER", "snapshot"),
     ("PROGRESS", "progress"),
     ("TIERS", "tier"),
     ("DATASETS AND KEYS", "dataset"),

@@ -13,6 +13,7 @@
 //! Every step of every verb is tried. Of the choices after a power loss, all that keep or lose one change are,
 //! and a number of random ones.
 
+mod backup;
 mod check;
 mod failed_sync;
 mod index_file;
@@ -24,6 +25,7 @@ mod together;
 mod verbs;
 mod world;
 
+pub use backup::backups;
 pub use check::Expected;
 pub use failed_sync::{failed_data_syncs, failed_syncs};
 pub use index_file::index_files;
@@ -56,8 +58,8 @@ pub struct Report {
     pub caught: Vec<Caught>,
 }
 
-/// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, a lost tier, and
-/// mutants.
+/// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, a lost tier,
+/// snapshots on a tier and what is restored from them, and mutants.
 pub fn everything(effort: Effort) -> Report {
     let mut report = Report::default();
     all_verbs(effort, &mut report);
@@ -66,6 +68,7 @@ pub fn everything(effort: Effort) -> Report {
     failed_syncs(&mut report);
     failed_data_syncs(&mut report);
     lost_tiers(&mut report);
+    backups(&mut report);
     mutants(&mut report);
     report
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::side::check_side_name;
 use super::{Backend, Capabilities, PlaceName, PlaceReader, PlaceWriter, ReadFrom};
 use crate::error::{Error, Result};
 use crate::file::Space;
@@ -24,6 +25,7 @@ const LISTED_AT_ONCE: usize = 1024;
 #[derive(Debug, Default)]
 pub struct MemoryBackend {
     places: RwLock<BTreeMap<PlaceName, Arc<MemoryPlace>>>,
+    sides: RwLock<BTreeMap<String, Arc<MemoryPlace>>>,
 }
 
 impl MemoryBackend {
@@ -124,7 +126,43 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
+    fn create_side(&self, name: &str) -> Result<Arc<dyn PlaceWriter>> {
+        check_side_name(name)?;
+        let mut sides = self.sides.write();
+        if sides.contains_key(name) {
+            return Err(Error::Exists { what: format!("side file {name}") });
+        }
+        let side = Arc::new(MemoryPlace::default());
+        sides.insert(name.to_owned(), side.clone());
+        Ok(side)
+    }
+
+    fn put_side(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        check_side_name(name)?;
+        let side = Arc::new(MemoryPlace::default());
+        side.write_at(bytes, 0)?;
+        self.sides.write().insert(name.to_owned(), side);
+        Ok(())
+    }
+
+    fn open_side(&self, name: &str, _from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>> {
+        Ok(self.sides.read().get(name).cloned().map(|side| side as Arc<dyn PlaceReader>))
+    }
+
+    fn sides(&self) -> Result<Vec<(String, u64)>> {
+        Ok(self.sides.read().iter().map(|(name, side)| (name.clone(), side.length())).collect())
+    }
+
+    fn remove_sides(&self, names: &[String]) -> Result<()> {
+        let mut sides = self.sides.write();
+        for name in names {
+            sides.remove(name);
+        }
+        Ok(())
+    }
+
     fn clear(&self) -> Result<()> {
+        self.sides.write().clear();
         self.places.write().clear();
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Places as files below a directory: `data/<instance>/<serial / 1024>/<serial>.obj` or `.pack`.
+//! Places as files below a directory: `data/<instance>/<serial / 1024>/<serial>.obj` or `.pack`. Side files:
+//! `snapshots/<name>`.
 //!
 //! - the *root* of a tier is a directory with a marker; a root without it is an unmounted disk,
 //!   and nothing is ever written there;
@@ -9,6 +10,7 @@
 //! was pulled out must not look like one that was emptied.
 
 mod root;
+mod side;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,6 +71,11 @@ impl PosixBackend {
         created_ns: TimeNs,
     ) -> Result<()> {
         root::create(disk, root, identity, created_ns)
+    }
+
+    /// Whose root a directory is, read from its marker. `None`: it is no root.
+    pub fn find_root(disk: &dyn Disk, root: &Path) -> Result<Option<RootIdentity>> {
+        root::read_marker(disk, root)
     }
 
     /// How far the journal had come when this root was last written to, as far as it was noted.
@@ -288,8 +295,29 @@ impl Backend for PosixBackend {
         self.remove_dir_if_empty(&above)
     }
 
+    fn create_side(&self, name: &str) -> Result<Arc<dyn PlaceWriter>> {
+        self.make_side(name)
+    }
+
+    fn put_side(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_side(name, bytes)
+    }
+
+    fn open_side(&self, name: &str, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>> {
+        self.read_side(name, from)
+    }
+
+    fn sides(&self) -> Result<Vec<(String, u64)>> {
+        self.list_sides()
+    }
+
+    fn remove_sides(&self, names: &[String]) -> Result<()> {
+        self.delete_sides(names)
+    }
+
     fn clear(&self) -> Result<()> {
         self.check_root()?;
+        self.clear_sides()?;
         for instance in self.instances()? {
             self.places(instance, 0, &mut |name, _| self.remove(name))?;
             self.forget_instance(instance)?;

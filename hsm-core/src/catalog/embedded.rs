@@ -45,6 +45,7 @@ use crate::file::Disk;
 use crate::journal::queue::LockFile;
 use crate::journal::{EpochCause, Segments};
 use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
+use crate::tier::kept::Source;
 use commit::Queue;
 use index::Index;
 
@@ -226,6 +227,10 @@ impl Catalog for Embedded {
 
     fn snapshot(&self) -> Result<Option<Position>> {
         self.make_snapshot()
+    }
+
+    fn open_snapshot(&self) -> Result<(Position, Vec<Source>)> {
+        self.snapshot_files()
     }
 
     fn begin_epoch(&self, cause: EpochCause) -> Result<Position> {

@@ -168,11 +168,14 @@ pub enum EpochCause {
     RolledBack = 2,
     /// The store was reconciled with its roots.
     Reconciled = 3,
+    /// The store was restored from a snapshot on a tier: what came behind that is not known any more.
+    Restored = 4,
 }
 
 impl EpochCause {
     pub(crate) fn from_number(number: u8) -> Option<Self> {
-        [Self::Rebuilt, Self::RolledBack, Self::Reconciled].into_iter().find(|cause| *cause as u8 == number)
+        let all = [Self::Rebuilt, Self::RolledBack, Self::Reconciled, Self::Restored];
+        all.into_iter().find(|cause| *cause as u8 == number)
     }
 }
 

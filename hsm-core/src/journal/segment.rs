@@ -192,6 +192,11 @@ impl Segments {
         }
     }
 
+    /// Opens a segment, to be copied.
+    pub(crate) fn open(&self, serial: u64) -> Result<Arc<dyn File>> {
+        self.open_for_reading(serial)
+    }
+
     pub(super) fn open_for_reading(&self, serial: u64) -> Result<Arc<dyn File>> {
         let path = self.path(serial);
         self.disk.open(&path, Mode::Read).context("open", &path)

@@ -1,5 +1,7 @@
 //! Opening and creating a store.
 
+mod restore;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use super::orders::{self, What};
 use super::{Inner, Store, StoreOptions, reserve};
 use crate::catalog::Places as _;
 use crate::catalog::embedded::{Embedded, Found, Ground, IndexPlace};
-use crate::clock;
+use crate::clock::{self, TimeNs};
 use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
 use crate::file::{self, Disk, FileKind, MemoryDisk, OsDisk};
@@ -21,10 +23,13 @@ use crate::journal::{Change, EpochCause};
 use crate::object::{IdGenerator, Position, TierConfig};
 use crate::tier::{Tier, TierGround, Tiers};
 use crate::wire::{self, Reader, Writer};
+pub use restore::{RestoreOptions, Restored};
 
 const MARKER: &str = "HSM-STORE";
 const MAGIC: [u8; 8] = *b"hsmstore";
 const MARKER_LEN: usize = 64;
+/// What lies in a store beside the roots of its tiers and its index.
+const DIRECTORIES: [&str; 4] = ["members", "journal", "tiers", "snapshots"];
 /// Names that an interrupted creation leaves behind; no other name may be in a directory that becomes a store.
 const OWN_NAMES: [&str; 8] =
     ["lock", "reserve", "members", "journal", "index", "snapshots", "tiers", "HSM-STORE.new"];
@@ -197,11 +202,11 @@ impl Opening<'_> {
         Ok(Some(id))
     }
 
-    fn write_marker(&self, id: &[u8; 16]) -> Result<()> {
+    fn write_marker(&self, id: &[u8; 16], created_ns: TimeNs) -> Result<()> {
         let path = self.directory.join(MARKER);
         let mut bytes = Vec::with_capacity(MARKER_LEN);
         wire::write_head(&mut bytes, MAGIC, id);
-        Writer(&mut bytes).i64(self.options.clock.now_ns()).zeros(8).seal(id);
+        Writer(&mut bytes).i64(created_ns).zeros(8).seal(id);
         file::write_whole(&*self.disk, &path, &bytes).context("write", &path)
     }
 
@@ -209,10 +214,7 @@ impl Opening<'_> {
         let clock = &*self.options.clock;
         let id = clock::random_identity(clock);
         self.clear_interrupted_creation()?;
-        for name in ["members", "journal", "tiers", "snapshots"] {
-            let path = self.directory.join(name);
-            file::create_dirs(&*self.disk, &self.directory, &path).context("create", &path)?;
-        }
+        self.make_directories()?;
         let parts = self.parts(id, lock)?;
         let mut changes = Vec::new();
         for mut config in self.options.tiers.clone().unwrap_or_else(default_tiers) {
@@ -225,16 +227,54 @@ impl Opening<'_> {
         let member = Member::join(&*self.disk, clock, &self.directory, &id, parts.instance)?;
         let catalog = Embedded::create(parts.ground.clone(), &changes)?;
         self.make_reserve(&id);
-        self.write_marker(&id)?;
+        self.write_marker(&id, clock.now_ns())?;
         Ok(self.assemble(parts, catalog, member, Found::default(), None))
+    }
+
+    fn make_directories(&self) -> Result<()> {
+        for name in DIRECTORIES {
+            let path = self.directory.join(name);
+            file::create_dirs(&*self.disk, &self.directory, &path).context("create", &path)?;
+        }
+        Ok(())
     }
 
     /// Removes what an interrupted creation left: nothing in it was ever acknowledged.
     fn clear_interrupted_creation(&self) -> Result<()> {
-        for name in ["members", "journal", "tiers", "snapshots"] {
-            remove_tree(&*self.disk, &self.directory.join(name))?;
+        let tiers = self.directory.join("tiers");
+        if let Some(root) = self.root_with_data(&tiers)? {
+            return Err(self.not_a_store(&format!(
+                "it has no HSM-STORE, and {} holds data of a store; restore that store, or give an empty directory",
+                root.display()
+            )));
         }
-        Ok(())
+        self.clear_but_tiers()?;
+        remove_tree(&*self.disk, &tiers)
+    }
+
+    /// The same, and leaves the roots of tiers alone.
+    fn clear_but_tiers(&self) -> Result<()> {
+        DIRECTORIES
+            .into_iter()
+            .filter(|name| *name != "tiers")
+            .try_for_each(|name| remove_tree(&*self.disk, &self.directory.join(name)))
+    }
+
+    /// A root below `tiers` that somebody put something on: no creation that was interrupted leaves that.
+    fn root_with_data(&self, tiers: &Path) -> Result<Option<PathBuf>> {
+        let list = |path: &Path| match self.disk.read_dir(path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Vec::new())
+            }
+            listed => listed.context("list", path),
+        };
+        for (name, _) in list(tiers)? {
+            let root = tiers.join(name);
+            if !list(&root.join("data"))?.is_empty() || !list(&root.join("snapshots"))?.is_empty() {
+                return Ok(Some(root));
+            }
+        }
+        Ok(None)
     }
 
     fn open_existing(&self, id: [u8; 16], lock: Arc<LockFile>) -> Result<Store> {
@@ -265,6 +305,8 @@ impl Opening<'_> {
             store.carry_out(&ordered)?;
             let Others { dead, live } = others;
             engine.sweep(dead, &live, store.inner.instance)?;
+            store.sweep_kept(&live);
+            restore::forget(&*self.disk, &self.directory);
             engine.reclaim()?;
         }
         Ok(store)
@@ -346,6 +388,7 @@ impl Opening<'_> {
             instance: member.instance,
             member: Mutex::new(Some(member)),
             lock: parts.lock,
+            keeping: Mutex::new(()),
             store_id,
             found,
         };
@@ -369,6 +412,12 @@ impl Store {
         // Asked for afterwards: others may be writing to both.
         let last = engine.catalog.progress()?.applied;
         let epochs = engine.catalog.epochs()?;
+        let last_of = |wanted| epochs.iter().rposition(|(_, cause, _)| *cause == wanted);
+        if last_of(EpochCause::Restored) > last_of(EpochCause::Reconciled) {
+            // What the roots have seen is a hint: that they have seen no more does not show here.
+            let reason = "it was restored from a snapshot and may be older than its roots; run reconcile";
+            self.hold_until_reconciled(reason.to_owned());
+        }
         for (seen, tier) in all {
             if let Some(seen) = seen.filter(|seen| is_unknown(*seen, last, &epochs)) {
                 let reason = format!(
@@ -379,13 +428,18 @@ impl Store {
                     last.number,
                     last.epoch
                 );
-                engine.read_only.write().get_or_insert_with(|| {
-                    engine.restored.store(true, Ordering::Release);
-                    reason
-                });
+                self.hold_until_reconciled(reason);
             }
         }
         Ok(())
+    }
+
+    fn hold_until_reconciled(&self, reason: String) {
+        let engine = self.engine();
+        engine.read_only.write().get_or_insert_with(|| {
+            engine.restored.store(true, Ordering::Release);
+            reason
+        });
     }
 }
 
@@ -398,6 +452,14 @@ fn is_unknown(seen: Position, last: Position, epochs: &[(u64, EpochCause, u64)])
         return false;
     }
     seen > last || later.next().is_some_and(|(_, _, first)| *first <= seen.number)
+}
+
+/// When the store in a directory was created.
+pub(super) fn created_ns(disk: &dyn Disk, directory: &Path) -> Result<TimeNs> {
+    let path = directory.join(MARKER);
+    let bytes = file::read_whole(disk, &path, MARKER_LEN as u64).context("read", &path)?;
+    let created = bytes.get(wire::HEAD_LENGTH..).and_then(|fields| Reader(fields).i64());
+    created.ok_or_else(|| Error::damaged(&path, "it is no whole marker of a store"))
 }
 
 /// Removes a directory and all below it, as far as it is there.

@@ -5,6 +5,7 @@
 
 mod object_file;
 mod pack;
+mod side;
 
 use std::sync::Arc;
 use std::thread;
@@ -27,6 +28,11 @@ pub fn conformance(make: &dyn Fn() -> Arc<dyn Backend>) {
         gaps_read_as_zeros_and_a_cut_forgets,
         places_are_listed_in_order,
         writers_share_a_place,
+        side::a_side_file_holds_what_was_written,
+        side::a_small_side_file_is_replaced_whole,
+        side::side_files_are_listed_by_name_and_removed,
+        side::a_name_that_is_none_by_the_format_is_refused,
+        side::clearing_takes_the_side_files_along,
         object_file::round_trips_at_every_size,
         object_file::many_writers_make_one_object,
         object_file::digests_in_a_scratch_place_make_the_same_object,

@@ -176,6 +176,7 @@ fn all_other_kinds_tell_what_they_have() {
         (began(EpochCause::Rebuilt), epoch(HSM_EPOCH_REBUILT)),
         (began(EpochCause::RolledBack), epoch(HSM_EPOCH_ROLLED_BACK)),
         (began(EpochCause::Reconciled), epoch(HSM_EPOCH_RECONCILED)),
+        (began(EpochCause::Restored), epoch(HSM_EPOCH_RESTORED)),
         (
             Change::Unknown { record_type: 4711 },
             hsm_event_info { record_type: 4711, ..bare(HSM_EVENT_UNKNOWN) },

@@ -47,6 +47,12 @@ pub fn stray(
             }
         }
     }
+    for config in view.tiers.iter().filter(|config| config.state.is_readable()) {
+        let kept = files(disk, &store.join(&config.root).join("snapshots"))?;
+        if let Some(half) = kept.iter().find(|file| !kept.contains(&list_of(file))) {
+            return Err(format!("{} belongs to no snapshot", half.display()));
+        }
+    }
     let mut all = files(disk, store)?;
     // A root that was begun for a tier that never came to be is no part of the store: it could lie anywhere,
     // and is made good when the tier is added again.
@@ -67,6 +73,13 @@ pub fn stray(
     }
     let members = all.iter().filter(|file| file.starts_with(store.join("members"))).count();
     if members == 1 { Ok(()) } else { Err(format!("{members} member files, one handle")) }
+}
+
+/// The list of the snapshot that a side file is part of.
+fn list_of(file: &Path) -> PathBuf {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    file.with_file_name(format!("{stem}.list"))
 }
 
 fn place_of(config: &TierConfig, data: &Path, file: &Path) -> Option<(Place, bool)> {

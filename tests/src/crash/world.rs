@@ -211,7 +211,13 @@ impl World {
     /// Opens the store, or creates it.
     pub fn open(&mut self) -> Result<()> {
         self.store = None;
-        let mut options = StoreOptions::new()
+        self.store = Some(Store::open(STORE, &self.options())?);
+        Ok(())
+    }
+
+    /// How the store is opened.
+    pub(crate) fn options(&self) -> StoreOptions {
+        let options = StoreOptions::new()
             .disk(Arc::new(self.disk.clone()))
             .clock(self.clock.clone())
             .tiers((0..4).map(|index| self.shape.tier(index)).collect())
@@ -219,13 +225,11 @@ impl World {
             .reserve_bytes(4096)
             .grace(GRACE)
             .patience(Duration::from_secs(5));
-        options = match &self.index {
+        match &self.index {
             // Alone, since the simulated disk cannot be asked what kind of disk the index lies on.
             Some(files) => options.index_directory(files.directory()).exclusive(true),
             None => options.index_in_memory(),
-        };
-        self.store = Some(Store::open(STORE, &options)?);
-        Ok(())
+        }
     }
 
     /// The open store.

@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::DATA;
+use super::side::SIDE;
 use crate::clock::TimeNs;
 use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, Mode, read_whole, sync_parent, write_whole};
@@ -57,7 +58,7 @@ fn marker(identity: &RootIdentity, created_ns: TimeNs) -> Vec<u8> {
 }
 
 /// Reads the marker of whatever store it is. `None`: there is none.
-fn read_marker(disk: &dyn Disk, root: &Path) -> Result<Option<RootIdentity>> {
+pub(super) fn read_marker(disk: &dyn Disk, root: &Path) -> Result<Option<RootIdentity>> {
     let path = root.join(MARKER);
     let bytes = match read_whole(disk, &path, MARKER_LENGTH as u64) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -109,7 +110,12 @@ pub(super) fn create(
     let data = root.join(DATA);
     if let Some(found) = read_marker(disk, root)? {
         let ours = found.store_id == identity.store_id && found.tier == identity.tier;
-        let empty = || disk.read_dir(&data).is_ok_and(|names| names.is_empty());
+        let empty = || {
+            let snapshots = disk.read_dir(&root.join(SIDE));
+            disk.read_dir(&data).is_ok_and(|names| names.is_empty())
+                && snapshots
+                    .map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |names| names.is_empty())
+        };
         if found != *identity && !(ours && empty()) {
             let whose = if ours { "with data" } else { "of another store or tier" };
             return Err(Error::Exists { what: format!("a root {whose} at {}", root.display()) });

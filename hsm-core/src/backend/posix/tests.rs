@@ -135,3 +135,20 @@ fn what_was_seen_never_goes_back_and_survives_a_torn_slot() {
     fixture.backend(OURS).mark_seen(at(2, 2)).unwrap();
     assert_eq!(fixture.backend(OURS).seen().unwrap(), Some(at(2, 2)));
 }
+
+#[test]
+fn side_files_lie_where_the_format_says_and_what_others_put_there_stays() {
+    let fixture = Fixture::new();
+    let (backend, directory) = (fixture.backend(OURS), fixture.root().join("snapshots"));
+    let name = "0000000000000001-0000000000000002-0000000000000003.list";
+    backend.put_side(name, b"a list").unwrap();
+    assert_eq!(std::fs::read(directory.join(name)).unwrap(), b"a list");
+    std::fs::write(directory.join("notes.txt"), b"not ours").unwrap();
+    std::fs::create_dir(directory.join("0000000000000001-0000000000000002-0000000000000004.db")).unwrap();
+    assert_eq!(backend.sides().unwrap(), [(name.to_owned(), 6)]);
+    let next = RootIdentity { incarnation: [4; 16], ..OURS };
+    assert_eq!(fixture.create_root(&next).unwrap_err().kind(), Kind::Exists, "snapshots are data");
+    backend.clear().unwrap();
+    assert!(directory.join("notes.txt").exists() && !directory.join(name).exists());
+    assert_eq!(backend.put_side(name, b"a list").unwrap_err().kind(), Kind::Offline);
+}

@@ -16,6 +16,7 @@
 //! cut: the store is read-only until the root is back or the tier is declared lost.
 
 mod journal_end;
+mod restored;
 
 use std::io;
 

@@ -1,16 +1,24 @@
 //! Snapshots: copies of the index, made while it is in use, from which it can be restored.
+//!
+//! One that is kept elsewhere takes the end of the journal along, and where the index lies in memory the whole
+//! journal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::commit::{begin, commit as end};
 use super::index::{Index, IndexPlace, failed};
 use super::{Embedded, Ground, lookup, recover};
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::file::{self, Disk, Mode, OsDisk};
-use crate::journal::Segments;
+use crate::journal::{Segments, Tail};
 use crate::object::Position;
+use crate::tier::kept::Source;
 
 /// What SQLite keeps beside a database, and the database itself.
 const BESIDE_SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
+/// What the copy of the index is called in a snapshot that is kept elsewhere, and what segments end in.
+const INDEX: &str = "db";
+const SEGMENT: &str = "seg";
 /// Bytes copied at once.
 const COPY_LEN: usize = 1 << 20;
 
@@ -94,32 +102,100 @@ impl Embedded {
         let IndexPlace::File(path) = &self.ground.index else { return Ok(None) };
         // Threads of a handle would write to the same file.
         let _one_at_a_time = self.snapshots.lock();
-        // What is not durable must not be in it: a rebuild could not take it back.
-        self.sync_relaxed()?;
-        let beside = path.with_file_name(format!("snapshot-{:016x}.new", self.ground.instance));
-        remove_if_there(&beside)?;
-        self.index.copy_to(&beside)?;
-        let position = {
-            let copy = Index::open(&IndexPlace::File(beside.clone()), true)?;
-            let state = lookup::must_state(&copy.writer())?;
-            state.durable.last
-        };
+        let (beside, tail) = self.copy_beside(path)?;
+        let position = tail.last;
         let directory = directory(&self.ground);
         file::create_dirs(&*self.ground.disk, &self.ground.directory, &directory)
             .context("create", &directory)?;
         let name = directory.join(format!("{:016x}-{:016x}.db", position.epoch, position.number));
         let target = name.with_extension(format!("{:016x}.new", self.ground.instance));
         let copied = copy(&OsDisk::new(), &beside, &*self.ground.disk, &target);
-        for suffix in BESIDE_SUFFIXES {
-            let mut left = beside.clone().into_os_string();
-            left.push(suffix);
-            remove_if_there(left.as_ref())?;
-        }
+        remove_copy(&beside)?;
         copied?;
         self.ground.disk.rename(&target, &name).context("rename", &name)?;
         file::sync_parent(&*self.ground.disk, &name).context("sync", &name)?;
         Ok(Some(position))
     }
+
+    /// Writes a copy of the index, at `path`, beside it, and says at which change of the journal it stands. That is
+    /// durable.
+    fn copy_beside(&self, path: &Path) -> Result<(PathBuf, Tail)> {
+        // What is not durable must not be in it: a rebuild could not take it back.
+        self.sync_relaxed()?;
+        let beside = path.with_file_name(format!("snapshot-{:016x}.new", self.ground.instance));
+        remove_copy(&beside)?;
+        self.index.copy_to(&beside)?;
+        let copy = Index::open(&IndexPlace::File(beside.clone()), true)?;
+        let connection = copy.writer();
+        let mut state = lookup::must_state(&connection)?;
+        if state.durable != state.tail {
+            // Relaxed changes came in between. Now they are durable, and the copy may say so.
+            self.sync_relaxed()?;
+            state.durable = state.tail;
+            begin(&connection)?;
+            lookup::set_state(&connection, &state)?;
+            end(&connection)?;
+        }
+        let busy: i64 = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(failed("make a snapshot"))?;
+        if busy != 0 {
+            return Err(Error::Busy { what: "the copy of the index".to_owned(), waited_s: 0 });
+        }
+        Ok((beside, state.tail))
+    }
+
+    /// The files of a snapshot that is kept elsewhere: a copy of the index and the segment in which the journal ends
+    /// there, or the whole journal where the index lies in memory.
+    pub(super) fn snapshot_files(&self) -> Result<(Position, Vec<Source>)> {
+        let mut files = Vec::new();
+        let (tail, first) = match &self.ground.index {
+            IndexPlace::File(path) => {
+                let _one_at_a_time = self.snapshots.lock();
+                let (beside, tail) = self.copy_beside(path)?;
+                let opened = OsDisk::new().open(&beside, Mode::Read).context("open", &beside);
+                // Its bytes stay readable where it is open, and no crash leaves them behind.
+                remove_copy(&beside)?;
+                let file = opened?;
+                let length = file.len().context("measure", &beside)?;
+                files.push(Source { name: INDEX.to_owned(), file, length });
+                (tail, tail.segment)
+            }
+            IndexPlace::Memory => {
+                self.sync_relaxed()?;
+                let first = self.segments.serials()?.first().copied().unwrap_or(1);
+                (self.read(lookup::must_state)?.durable, first)
+            }
+        };
+        for serial in first..=tail.segment {
+            let file = self.segments.open(serial)?;
+            let whole = file.len().context("measure", self.segments.directory())?;
+            let length = if serial == tail.segment { tail.offset } else { whole };
+            files.push(Source { name: format!("{serial:016x}.{SEGMENT}"), file, length });
+        }
+        Ok((tail.last, files))
+    }
+
+    /// Where a file of a snapshot that was kept elsewhere belongs in a store; `None` for one that is not known.
+    pub(crate) fn restored_path(store: &Path, last: Position, name: &str) -> Option<PathBuf> {
+        if name == INDEX {
+            let name = format!("{:016x}-{:016x}.db", last.epoch, last.number);
+            return Some(store.join("snapshots").join(name));
+        }
+        let serial = name.strip_suffix(SEGMENT)?.strip_suffix('.')?;
+        let is_ours = serial.len() == 16 && u64::from_str_radix(serial, 16).is_ok();
+        is_ours.then(|| Self::journal_directory(store).join(name))
+    }
+}
+
+/// Removes a copy beside the index.
+fn remove_copy(beside: &Path) -> Result<()> {
+    for suffix in BESIDE_SUFFIXES {
+        let mut left = beside.to_owned().into_os_string();
+        left.push(suffix);
+        remove_if_there(left.as_ref())?;
+    }
+    Ok(())
 }
 
 fn remove_if_there(path: &std::path::Path) -> Result<()> {

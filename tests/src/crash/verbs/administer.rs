@@ -1,5 +1,6 @@
 //! Verbs of administration.
 
+use hsm_core::SnapshotOptions;
 use hsm_core::object::{TierConfig, TierState};
 
 use super::{Verb, each, simple, verb, whole};
@@ -14,6 +15,14 @@ pub(super) fn verbs() -> Vec<Verb> {
         simple("set tier state", |world| world.store().set_tier_state(1, TierState::ReadOnly)),
         verb("drain tier", super::READY, [each(|world| world.store().drain_tier(0, 2).map(drop))]),
         verb("lose tier", super::READY, [each(|world| world.store().lose_tier(1).map(drop))]),
+        simple("snapshot to a tier", |world| {
+            world.store().snapshot_to(1, &SnapshotOptions::default()).map(drop)
+        }),
+        verb(
+            "retire tier with a snapshot",
+            |world| world.store().snapshot_to(3, &SnapshotOptions::default()).map(drop),
+            [whole(|world| world.store().retire_tier(3))],
+        ),
         simple("retire tier", |world| world.store().retire_tier(3)),
         verb(
             "retire tier that was drained",

@@ -32,7 +32,7 @@ pub(super) struct JournalEnd {
 
 impl JournalEnd {
     /// All that was read up to `tail` is durable.
-    fn durable(tail: Tail, again_from: Tail, state: &State) -> Self {
+    pub(super) fn durable(tail: Tail, again_from: Tail, state: &State) -> Self {
         let rolled_back = tail.last.number < state.tail.last.number;
         Self { tail, rolled_back, durable: tail, again_from, damage: None, undecided: None }
     }

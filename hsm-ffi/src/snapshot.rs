@@ -1,0 +1,122 @@
+//! Snapshots of a store on its tiers, and how a store is restored from one: the backup.
+//!
+//! A snapshot lies on the root of a tier. With it and the roots, a store is made again of which nothing else is left.
+//! What it knows is what was so when it was made: objects put later are unknown to the restored store, their bytes are
+//! left where they are, and hsm_store_reconcile() counts the places; what was removed stays removed.
+
+use std::ffi::c_char;
+
+use hsm_core::{RestoreOptions, SnapshotOptions, Store};
+
+use crate::error::hsm_error;
+use crate::guard::{done, guard};
+use crate::id::{hsm_id, hsm_position};
+use crate::status::hsm_status;
+use crate::store::hsm_store;
+use crate::store_options::hsm_store_options;
+use crate::{input, output};
+
+/// What hsm_store_restore() did.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct hsm_restored {
+    /// The store's identity.
+    pub id: hsm_id,
+    /// The last change that is known again.
+    pub position: hsm_position,
+    /// The tier whose root the snapshot was on.
+    pub tier: i32,
+    /// Newer snapshots that were damaged and passed over.
+    pub passed_over: u32,
+}
+
+/// Makes a snapshot and keeps it on a tier, with what of the journal it needs, while the store is in use. What is not
+/// durable becomes so first. When this returns it was synced and read back from the medium; a call that fails leaves
+/// the older ones as they were. Where nothing changed since the newest one and that is whole, none is made.
+///
+/// @param tier          the tier; it must be active, in reach, and no tier in memory
+/// @param keep          how many are kept there, this one included; older ones are removed. 0: 2
+/// @param position_out  gets the last change that the snapshot holds; may be NULL
+/// @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_OFFLINE, HSM_STATUS_FULL,
+///         HSM_STATUS_REFUSED for a tier or a store that is read-only, HSM_STATUS_UNSUPPORTED for a tier in memory,
+///         HSM_STATUS_CANCELLED where the progress callback stopped it, and HSM_STATUS_IO
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_snapshot_to(
+    store: *const hsm_store,
+    tier: i32,
+    keep: u32,
+    position_out: *mut hsm_position,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?;
+            let tier = input::tier(tier, "tier")?;
+            let options = match keep {
+                0 => SnapshotOptions::default(),
+                keep => SnapshotOptions::default().keep(keep),
+            };
+            let position = store.store().snapshot_to(tier, &options)?;
+            output::put_if(position_out, position.into());
+        }
+        done()
+    })
+}
+
+/// Makes a store again from the newest whole snapshot on the root of one of its tiers. Nothing on any root is changed.
+///
+/// The store is not opened. When it is, it takes no changes until hsm_store_reconcile(): it may be older than its
+/// roots. Tiers whose roots did not survive are offline, and are declared lost after that. A call that is interrupted
+/// leaves a directory that is no store, and that can be restored into again.
+///
+/// @param path          the directory: absent, empty, or one that holds "tiers" with roots below it, which are left
+///                      alone
+/// @param path_length   in bytes; SIZE_MAX: up to the NUL
+/// @param root          the root of a tier that a snapshot was made to
+/// @param root_length   in bytes; SIZE_MAX: up to the NUL
+/// @param options       where the index lies, and where roots lie now (hsm_store_options_set_root()); NULL: the
+///                      defaults, every root where it was
+/// @param restored_out  what was done; may be NULL
+/// @param restored_size sizeof(hsm_restored)
+/// @return HSM_STATUS_NOT_FOUND without a snapshot, HSM_STATUS_CORRUPT where all are damaged, HSM_STATUS_EXISTS where
+///         there is a store, HSM_STATUS_INVALID where other files are or `root` is no root of a tier,
+///         HSM_STATUS_OFFLINE for a root in the options that is not that tier's, and HSM_STATUS_IO
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_restore(
+    path: *const c_char,
+    path_length: usize,
+    root: *const c_char,
+    root_length: usize,
+    options: *const hsm_store_options,
+    restored_out: *mut hsm_restored,
+    restored_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let path = input::path(path, path_length, "path")?;
+            let root = input::path(root, root_length, "root")?;
+            if !restored_out.is_null() {
+                output::check_record(restored_out, restored_size, "restored_out")?;
+            }
+            let mut how = RestoreOptions::new();
+            if let Some(options) = options.as_ref() {
+                how = how.store(options.options.clone());
+                for (tier, root) in &options.roots {
+                    how = how.root(*tier, root);
+                }
+            }
+            let restored = Store::restore(path, root, &how)?;
+            let told = hsm_restored {
+                id: hsm_id { bytes: restored.store_id },
+                position: restored.position.into(),
+                tier: i32::from(restored.tier),
+                passed_over: u32::try_from(restored.passed_over.len()).unwrap_or(u32::MAX),
+            };
+            output::record_if(restored_out, restored_size, &told, "restored_out")?;
+        }
+        done()
+    })
+}
