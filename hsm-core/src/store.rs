@@ -11,6 +11,7 @@
 
 mod attributes;
 mod batch;
+mod check;
 mod dataset;
 mod descriptor;
 mod feed;
@@ -27,6 +28,8 @@ mod put;
 mod put_file;
 mod remove;
 mod reserve;
+mod scrub;
+mod strays;
 mod sweep;
 mod tiers;
 mod transfer;
@@ -39,6 +42,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 
 pub use batch::Batch;
+pub use check::{CheckOptions, Checked};
 pub use feed::Feed;
 pub use get::{GetOptions, Reader};
 pub use list::Objects;
@@ -48,6 +52,8 @@ pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
 #[cfg(feature = "yaml")]
 pub use tiers::TiersFile;
+
+pub use crate::migration::{Fault, Finding, Remedy, ScrubOptions, Scrubbed};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -87,7 +93,7 @@ impl Store {
 
     /// The same open store, whose long verbs report to `monitor` and can be stopped by it: puts, gets, patches,
     /// batches and parts as they are committed, copies and moves, releases, `verify`, `drain_tier`, `lose_tier`,
-    /// `maintain` and `reconcile`. See [`monitor`](crate::monitor).
+    /// `maintain`, `reconcile`, `check_all` and `scrub`. See [`monitor`](crate::monitor).
     #[must_use]
     pub fn with_monitor(&self, monitor: Arc<dyn Monitor>) -> Self {
         Self { inner: self.inner.clone(), monitor: Some(monitor) }

@@ -15,6 +15,7 @@
 
 mod check;
 mod failed_sync;
+mod healing;
 mod index_file;
 mod lost_tier;
 mod mutants;
@@ -26,6 +27,7 @@ mod world;
 
 pub use check::Expected;
 pub use failed_sync::{failed_data_syncs, failed_syncs};
+pub use healing::healing;
 pub use index_file::index_files;
 pub use lost_tier::lost_tiers;
 pub use mutants::{Caught, mutants};
@@ -56,8 +58,8 @@ pub struct Report {
     pub caught: Vec<Caught>,
 }
 
-/// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, a lost tier, and
-/// mutants.
+/// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, a lost tier,
+/// healing, and mutants.
 pub fn everything(effort: Effort) -> Report {
     let mut report = Report::default();
     all_verbs(effort, &mut report);
@@ -66,6 +68,7 @@ pub fn everything(effort: Effort) -> Report {
     failed_syncs(&mut report);
     failed_data_syncs(&mut report);
     lost_tiers(&mut report);
+    healing(&mut report);
     mutants(&mut report);
     report
 }

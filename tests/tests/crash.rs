@@ -1,7 +1,8 @@
 //! A crash at any operation on the disk leaves the old state or the new, and every mistake on purpose is found.
 
 use hsm_tests::crash::{
-    Effort, Report, all_verbs, failed_data_syncs, failed_syncs, index_files, lost_tiers, mutants, together,
+    Effort, Report, all_verbs, failed_data_syncs, failed_syncs, healing, index_files, lost_tiers, mutants,
+    together,
 };
 
 #[test]
@@ -28,6 +29,14 @@ fn a_failed_sync_makes_nothing_durable_that_is_not() {
 fn a_tier_that_is_away_is_declared_lost_wholly_or_not_at_all() {
     let mut report = Report::default();
     lost_tiers(&mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn a_scrub_that_heals_and_is_stopped_loses_no_object_and_can_be_run_again() {
+    let mut report = Report::default();
+    healing(&mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");
 }
