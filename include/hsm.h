@@ -1099,7 +1099,7 @@ hsm_status hsm_store_restore(const char *path,
  * hsm_store_with_progress() makes a second handle of an open store. Calls on it, and on what is made from it,
  * tell a callback how far they have come: at each object, and after each MiB within one. These are puts and gets of
  * whole objects and ranges, the commits of batches and of parts, copies and moves, releases, verify, drain and lose
- * of tiers, maintain and reconcile. Small calls report too, once or twice.
+ * of tiers, maintain, reconcile, check and scrub. Small calls report too, once or twice.
  *
  * The callback answers 0 to go on. With anything else the call stops and answers HSM_STATUS_CANCELLED, and
  * hsm_error_callback() hands the number back. What was committed by then stays, whole objects always; of all else
@@ -1155,6 +1155,11 @@ hsm_status hsm_store_restore(const char *path,
 #define HSM_PHASE_SNAPSHOT 9
 
 /**
+ * The catalog is compared with itself, and with the places that its copies lie in.
+ */
+#define HSM_PHASE_CHECK 10
+
+/**
  * How far a call has come.
  */
 typedef struct hsm_progress {
@@ -1168,7 +1173,8 @@ typedef struct hsm_progress {
    */
   int32_t reserved;
   /**
-   * Objects that it is done with for good; while it reclaims or reconciles, places.
+   * Objects that it is done with for good; while it reclaims or reconciles, places; while it
+   * checks or scrubs, copies.
    */
   uint64_t objects_done;
   /**
@@ -2930,6 +2936,297 @@ hsm_status hsm_object_purge(const hsm_store *store,
 hsm_status hsm_object_undelete(const hsm_store *store,
                                const hsm_id *id,
                                hsm_error **error_out);
+
+
+/*
+ * CHECKING
+ *
+ * Comparing a store with what lies on its tiers, and healing what is damaged.
+ *
+ * hsm_store_check() reads no object. It compares the index with itself, looks for the places of every copy, and looks
+ * for places that no copy lies in. hsm_store_scrub() reads every copy back from the medium and compares each block.
+ * Both work while the store is in use, and tell a callback of all that is not as it should be: they do not
+ * fail because of it. Nothing is removed or replaced unless that is asked for.
+ *
+ * Both take long on a large store. A handle of hsm_store_with_progress() follows them and stops them; a scrub that was
+ * stopped goes on where it was, and one with a limit of bytes a second sleeps in the calling thread.
+ */
+
+/**
+ * The index contradicts itself. Where it cannot be read, the next open that finds no other handle makes it anew.
+ */
+#define HSM_FINDING_INDEX 1
+
+/**
+ * A tier is out of reach: its copies and places were passed over.
+ */
+#define HSM_FINDING_OUT_OF_REACH 2
+
+/**
+ * A copy of an object, live or removed, is not what the catalog says.
+ */
+#define HSM_FINDING_COPY 3
+
+/**
+ * A place on the root of a tier that no copy lies in and that no handle can be writing.
+ */
+#define HSM_FINDING_STRAY 4
+
+/**
+ * A file that the copy lies in is gone or too short.
+ */
+#define HSM_FAULT_MISSING 1
+
+/**
+ * Bytes of the copy do not match their checksum.
+ */
+#define HSM_FAULT_DAMAGED 2
+
+/**
+ * The operating system refused to read the copy. It may be whole.
+ */
+#define HSM_FAULT_UNREADABLE 3
+
+/**
+ * Nothing was done about the copy: that was not asked for, or not possible now.
+ */
+#define HSM_REMEDY_NONE 1
+
+/**
+ * The copy was replaced from another one, and verified on the medium.
+ */
+#define HSM_REMEDY_HEALED 2
+
+/**
+ * No other copy of the object is whole. What is left of this one stays where it is.
+ */
+#define HSM_REMEDY_LOST 3
+
+/**
+ * What hsm_store_check() does beside looking. Zero means default.
+ */
+typedef struct hsm_check_options {
+  /**
+   * 1: strays are removed. Where the index contradicts itself none is.
+   */
+  int32_t remove_strays;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+} hsm_check_options;
+
+/**
+ * Something that is not as it should be. What does not go with its kind is zero.
+ */
+typedef struct hsm_finding {
+  /**
+   * HSM_FINDING_*; 0 for one that this header does not know.
+   */
+  int32_t kind;
+  /**
+   * The tier; -1 for the index.
+   */
+  int32_t tier;
+  /**
+   * Of a copy: HSM_FAULT_*; 0 for one that this header does not know.
+   */
+  int32_t fault;
+  /**
+   * Of a copy: HSM_REMEDY_*; 0 for one that this header does not know.
+   */
+  int32_t remedy;
+  /**
+   * Of a copy: the object.
+   */
+  hsm_id object;
+  /**
+   * Of a copy: the generation of its content.
+   */
+  uint64_t generation;
+  /**
+   * Of a copy: the first byte of the block that failed, within the object.
+   */
+  uint64_t offset;
+  /**
+   * Of a stray: the first part of its name, the handle that wrote it.
+   */
+  uint64_t instance;
+  /**
+   * Of a stray: the second part of its name.
+   */
+  uint64_t serial;
+  /**
+   * Of a stray: its length.
+   */
+  uint64_t bytes;
+  /**
+   * Of a stray: 1 when it is a pack.
+   */
+  int32_t is_packed;
+  /**
+   * Of a stray: 1 when it was removed.
+   */
+  int32_t is_removed;
+  /**
+   * What was expected and what was found, in words; never NULL. There during the call only.
+   */
+  const char *detail;
+} hsm_finding;
+
+/**
+ * Takes findings, one a call. It runs on the calling thread; no lock is held meanwhile.
+ */
+typedef struct hsm_finding_callback {
+  /**
+   * Takes a finding, which is there during the call only; `size` is that of the library's record, and may differ
+   * from sizeof(hsm_finding). Returns 0 to go on.
+   */
+  int32_t (*call)(void *user_data,
+                  const hsm_finding *finding,
+                  size_t size);
+  /**
+   * Passed to each call.
+   */
+  void *user_data;
+  /**
+   * Runs once at the end; may be NULL.
+   */
+  void (*destroy)(void *user_data);
+} hsm_finding_callback;
+
+/**
+ * What hsm_store_check() found.
+ */
+typedef struct hsm_checked {
+  /**
+   * Contradictions of the index. The first hundred are told one by one.
+   */
+  uint64_t contradictions;
+  /**
+   * Copies whose places were looked for.
+   */
+  uint64_t copies;
+  /**
+   * Of these, how many are not all there, or could not be looked at.
+   */
+  uint64_t bad;
+  /**
+   * Places that no copy lies in.
+   */
+  uint64_t strays;
+  /**
+   * Their length in bytes.
+   */
+  uint64_t stray_bytes;
+  /**
+   * Of these, how many were removed.
+   */
+  uint64_t removed;
+  /**
+   * Tiers that are out of reach, and were passed over.
+   */
+  uint64_t out_of_reach;
+} hsm_checked;
+
+/**
+ * What hsm_store_scrub() reads, and how. Zero means default.
+ */
+typedef struct hsm_scrub_options {
+  /**
+   * 1: damaged copies are replaced from others that are whole.
+   */
+  int32_t heal;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+  /**
+   * Copies that were verified at this time or later are passed over; 0: none is. To go on with a scrub that was
+   * stopped, give the time when it began.
+   */
+  int64_t not_verified_since_ns;
+  /**
+   * At most so many bytes a second; 0: as many as can be.
+   */
+  uint64_t bytes_a_second;
+} hsm_scrub_options;
+
+/**
+ * What hsm_store_scrub() did.
+ */
+typedef struct hsm_scrubbed {
+  /**
+   * Copies that are whole.
+   */
+  uint64_t whole;
+  /**
+   * Copies that were verified lately and not read.
+   */
+  uint64_t passed_over;
+  /**
+   * Copies that are not whole, or could not be read; those that were healed too.
+   */
+  uint64_t bad;
+  /**
+   * Of these, how many were replaced.
+   */
+  uint64_t healed;
+  /**
+   * Of these, how many could not be, since no other copy is whole.
+   */
+  uint64_t lost;
+} hsm_scrubbed;
+
+/**
+ * Compares the index with itself, the copies it knows with the places on the tiers, and the places there with the
+ * copies. Reads no object, and works in a store that is read-only.
+ *
+ * Nothing is changed unless the options ask for it. Strays may be removed while others work: they are looked for among
+ * what handles left that are gone for good. What a handle left that died is no stray: the next open removes it.
+ * Where the index cannot be read the call ends with that finding.
+ *
+ * @param options       may be NULL: nothing is removed
+ * @param options_size  sizeof(hsm_check_options)
+ * @param found         called for each finding; may be left out
+ * @param checked_out   what was found in all; may be NULL
+ * @param checked_size  sizeof(hsm_checked)
+ * @return HSM_STATUS_OK also when there were findings; HSM_STATUS_REFUSED when strays are to be removed and the
+ *         store is read-only
+ */
+hsm_status hsm_store_check(const hsm_store *store,
+                           const hsm_check_options *options,
+                           size_t options_size,
+                           hsm_finding_callback found,
+                           hsm_checked *checked_out,
+                           size_t checked_size,
+                           hsm_error **error_out);
+
+/**
+ * Reads copies back from the medium, past the page cache where the kernel allows, compares every block, and notes
+ * which are whole. A copy that was found damaged no longer counts as verified. A store that is read-only is
+ * read, and nothing noted.
+ *
+ * A copy that is to be healed is written anew from another that is whole, synced, read back, and committed in the
+ * change that drops the bad one. Where no other is whole nothing is touched.
+ *
+ * @param tier           only copies on this tier; -1: on all
+ * @param options        may be NULL: everything is read and nothing healed
+ * @param options_size   sizeof(hsm_scrub_options)
+ * @param found          called for each finding; may be left out
+ * @param scrubbed_out   what was done in all; may be NULL
+ * @param scrubbed_size  sizeof(hsm_scrubbed)
+ * @return HSM_STATUS_OK also when there were findings; HSM_STATUS_REFUSED when copies are to be healed and the store is
+ *         read-only
+ */
+hsm_status hsm_store_scrub(const hsm_store *store,
+                           int32_t tier,
+                           const hsm_scrub_options *options,
+                           size_t options_size,
+                           hsm_finding_callback found,
+                           hsm_scrubbed *scrubbed_out,
+                           size_t scrubbed_size,
+                           hsm_error **error_out);
 
 
 /*

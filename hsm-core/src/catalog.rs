@@ -142,6 +142,33 @@ pub(crate) struct PackUsage {
     pub(crate) live_objects: u64,
 }
 
+/// What a catalog says of itself that cannot be.
+#[derive(Debug, Default)]
+pub(crate) struct Contradictions {
+    /// How many there are.
+    pub(crate) count: u64,
+    /// The first of them.
+    pub(crate) first: Vec<String>,
+    /// Whether it cannot be read, so that there may be more of them, and it can answer nothing.
+    pub(crate) unreadable: bool,
+}
+
+/// Contradictions that are told one by one.
+const CONTRADICTIONS_TOLD_MAX: usize = 100;
+
+impl Contradictions {
+    pub(crate) fn note(&mut self, what: String) {
+        self.add(Self { count: 1, first: vec![what], unreadable: false });
+    }
+
+    pub(crate) fn add(&mut self, more: Self) {
+        self.count += more.count;
+        self.unreadable |= more.unreadable;
+        let room = CONTRADICTIONS_TOLD_MAX.saturating_sub(self.first.len());
+        self.first.extend(more.first.into_iter().take(room));
+    }
+}
+
 /// How far the journal has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
@@ -228,9 +255,11 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>>;
     /// Strikes places off the garbage that are removed.
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()>;
-    /// Strikes off those of `places` in which a copy lies, of an object live or removed. Looks at every object: ask
-    /// for many places at once.
+    /// Strikes off those of `places` that the catalog knows: a copy lies there, of an object live or removed, or they
+    /// wait to be removed. Looks at every object: ask for many places at once.
     fn strike_known(&self, places: &mut BTreeMap<(TierIndex, PlaceName), u64>) -> Result<()>;
+    /// Where the catalog says of itself what cannot be. Reads all of it, from the medium.
+    fn contradictions(&self) -> Result<Contradictions>;
     /// The packs of an instance, by tier and name.
     fn packs(&self, instance: u64) -> Result<Vec<PackUsage>>;
     /// Packs in which nothing lives, by tier and name, from the first behind `after`.

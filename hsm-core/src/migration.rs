@@ -6,10 +6,20 @@
 //!
 //! Many small objects are transferred together: one pack, one sync, one pass over the medium, one commit.
 //!
+//! A scrub reads every copy back, and heals what is damaged the same way: from a copy that is whole.
+//!
 //! What to move, and when, is decided by the caller, never here.
 
+mod finding;
+mod heal;
 mod release;
+mod scrub;
 mod transfer;
+mod window;
 
+pub(crate) use finding::Bad;
+pub use finding::{Fault, Finding, Remedy};
 pub(crate) use release::{release, verify_copy as verify};
+pub use scrub::{ScrubOptions, Scrubbed};
+pub(crate) use scrub::{check_may_heal, scrub};
 pub(crate) use transfer::{Transfer, transfer};

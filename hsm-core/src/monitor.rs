@@ -12,13 +12,17 @@
 //! which lets nobody open the store until it returns.
 
 use std::ops::ControlFlow;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
 /// Bytes between two reports.
 const REPORT_LEN: u64 = 1 << 20;
 /// How many phases there are.
-const PHASES: usize = 9;
+const PHASES: usize = 10;
+/// Longest sleep of a verb that is paced, before it looks whether it is to stop.
+const SLEEP_MAX: Duration = Duration::from_millis(100);
 
 /// Follows long verbs, and may stop them.
 pub trait Monitor: Send + Sync {
@@ -49,6 +53,8 @@ pub enum Phase {
     Reconcile = 7,
     /// A snapshot is written to a tier.
     Snapshot = 8,
+    /// The catalog is compared with itself, and with the places that its copies lie in.
+    Check = 9,
 }
 
 /// How far a verb has come.
@@ -57,7 +63,8 @@ pub enum Phase {
 pub struct Progress {
     /// What it is doing now. Copies are verified in rounds, so phases may come again.
     pub phase: Phase,
-    /// Objects that it is done with for good; in `Reclaim` and `Reconcile`, places; of a snapshot, files.
+    /// Objects that it is done with for good; in `Reclaim` and `Reconcile`, places; of a snapshot, files; in a scrub
+    /// and in `Check`, copies.
     pub objects_done: u64,
     /// Of how many; 0 where that is not known.
     pub objects_total: u64,
@@ -76,12 +83,30 @@ pub(crate) struct Watch<'a> {
     bytes: [u64; PHASES],
     unreported: u64,
     stopped: Option<i32>,
+    pace: Option<Pace>,
+}
+
+/// Keeps a verb below a number of bytes a second.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    bytes_a_second: u64,
+    begun: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    /// How long what was counted should have taken.
+    fn due(&self) -> Duration {
+        let (seconds, rest) = (self.bytes / self.bytes_a_second, self.bytes % self.bytes_a_second);
+        let nanoseconds = u128::from(rest) * 1_000_000_000 / u128::from(self.bytes_a_second);
+        Duration::new(seconds, nanoseconds as u32)
+    }
 }
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(monitor: Option<&'a dyn Monitor>, phase: Phase) -> Self {
         let progress = Progress { phase, objects_done: 0, objects_total: 0, bytes_done: 0, bytes_total: 0 };
-        Self { monitor, progress, bytes: [0; PHASES], unreported: 0, stopped: None }
+        Self { monitor, progress, bytes: [0; PHASES], unreported: 0, stopped: None, pace: None }
     }
 
     /// For work that nobody follows.
@@ -110,8 +135,8 @@ impl<'a> Watch<'a> {
 
     /// Another kind of work, which counts anew.
     pub(crate) fn stage(&mut self, phase: Phase) {
-        let stopped = self.stopped;
-        *self = Self { stopped, ..Self::new(self.monitor, phase) };
+        let (stopped, pace) = (self.stopped, self.pace);
+        *self = Self { stopped, pace, ..Self::new(self.monitor, phase) };
     }
 
     /// Reports, and fails when the verb is to stop.
@@ -126,8 +151,29 @@ impl<'a> Watch<'a> {
         self.stopped.map_or(Ok(()), |code| Err(Error::Stopped { code }))
     }
 
+    /// Goes through at most so many bytes a second from here on, all phases together; 0: as many as it can.
+    pub(crate) fn pace(&mut self, bytes_a_second: u64) {
+        self.pace = (bytes_a_second > 0).then(|| Pace { bytes_a_second, begun: Instant::now(), bytes: 0 });
+    }
+
+    /// Sleeps until what was counted may have been gone through.
+    fn keep_pace(&mut self, count: u64) -> Result<()> {
+        let Some(pace) = &mut self.pace else { return Ok(()) };
+        pace.bytes += count;
+        let pace = *pace;
+        loop {
+            let early = pace.due().saturating_sub(pace.begun.elapsed());
+            if early.is_zero() {
+                return Ok(());
+            }
+            thread::sleep(early.min(SLEEP_MAX));
+            self.check()?;
+        }
+    }
+
     /// Counts bytes, and reports once there are enough.
     pub(crate) fn bytes(&mut self, count: u64) -> Result<()> {
+        self.keep_pace(count)?;
         self.progress.bytes_done += count;
         self.bytes[self.progress.phase as usize] = self.progress.bytes_done;
         self.unreported += count;
@@ -202,6 +248,21 @@ mod tests {
         watch.stage(Phase::Reclaim);
         assert!(matches!(watch.objects(1), Err(Error::Stopped { code: 7 })));
         assert_eq!(notes.told.lock().len(), 1);
+    }
+
+    #[test]
+    fn a_pace_asks_for_the_time_that_its_bytes_take() {
+        let pace = Pace { bytes_a_second: 1 << 20, begun: Instant::now(), bytes: 5 << 19 };
+        assert_eq!(pace.due(), Duration::from_millis(2500));
+    }
+
+    #[test]
+    fn a_verb_that_is_ahead_of_its_pace_can_be_stopped_while_it_sleeps() {
+        let notes = notes(1);
+        let mut watch = Watch::new(Some(&notes), Phase::Verify);
+        watch.pace(1); // A byte a second: ten of them would take ten seconds.
+        assert!(matches!(watch.bytes(10), Err(Error::Stopped { code: 7 })));
+        assert_eq!(watch.progress.bytes_done, 0);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod attributes;
 mod backup;
 mod batch;
+mod check;
 mod dataset;
 mod descriptor;
 mod feed;
@@ -28,6 +29,8 @@ mod put;
 mod put_file;
 mod remove;
 mod reserve;
+mod scrub;
+mod strays;
 mod sweep;
 mod tiers;
 mod transfer;
@@ -41,6 +44,7 @@ use parking_lot::Mutex;
 
 pub use backup::{KeptSnapshot, SnapshotOptions};
 pub use batch::Batch;
+pub use check::{CheckOptions, Checked};
 pub use feed::Feed;
 pub use get::{GetOptions, Reader};
 pub use list::Objects;
@@ -51,6 +55,8 @@ pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
 #[cfg(feature = "yaml")]
 pub use tiers::TiersFile;
+
+pub use crate::migration::{Fault, Finding, Remedy, ScrubOptions, Scrubbed};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -92,7 +98,7 @@ impl Store {
 
     /// The same open store, whose long verbs report to `monitor` and can be stopped by it: puts, gets, patches,
     /// batches and parts as they are committed, copies and moves, releases, `verify`, `drain_tier`, `lose_tier`,
-    /// `maintain`, `reconcile` and `snapshot_to`. See [`monitor`](crate::monitor).
+    /// `maintain`, `reconcile`, `check_all`, `scrub` and `snapshot_to`. See [`monitor`](crate::monitor).
     #[must_use]
     pub fn with_monitor(&self, monitor: Arc<dyn Monitor>) -> Self {
         Self { inner: self.inner.clone(), monitor: Some(monitor) }

@@ -164,7 +164,8 @@ impl<R: Record> Callback<R> {
         self.taken.record.parts().1
     }
 
-    fn answer(&self, returned: i32) -> Result<(), hsm_error> {
+    /// What the callback's number means.
+    pub(crate) fn answer(&self, returned: i32) -> Result<(), hsm_error> {
         if returned == 0 { Ok(()) } else { Err(hsm_error::callback(self.what, returned)) }
     }
 }

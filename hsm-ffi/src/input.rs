@@ -185,6 +185,49 @@ pub(crate) fn any_tier(number: i32, what: &str) -> Result<Option<TierIndex>, hsm
     })
 }
 
+/// A yes or a no.
+pub(crate) fn flag(number: i32, what: &str) -> Result<bool, hsm_error> {
+    choice(number, &[(0, false), (1, true)], what)
+}
+
+/// A field that later versions may give a meaning.
+pub(crate) fn zero(number: i32, what: &str) -> Result<(), hsm_error> {
+    choice(number, &[(0, ())], what)
+}
+
+/// A record of options from a caller whose header may know a shorter or a longer one; NULL: all default. What it does
+/// not know is zero, the default; what we do not know must be.
+///
+/// # Safety
+///
+/// NULL, or valid for reads of `size` bytes. Every value of its bytes is one of `T`.
+pub(crate) unsafe fn record<T: Copy + Default>(
+    pointer: *const T,
+    size: usize,
+    what: &str,
+) -> Result<T, hsm_error> {
+    let mut record = T::default();
+    if pointer.is_null() {
+        return Ok(record);
+    }
+    if size == 0 || size > 1 << 16 {
+        return Err(hsm_error::invalid(format!("invalid size of {what}: {size}; pass sizeof of the record")));
+    }
+    let known = size.min(size_of::<T>());
+    // SAFETY: as the caller promises.
+    let given = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), size) };
+    if given[known..].iter().any(|byte| *byte != 0) {
+        return Err(hsm_error::invalid(format!(
+            "invalid {what}: it asks for what this library does not know"
+        )));
+    }
+    // SAFETY: `known` bytes are in both.
+    unsafe {
+        std::ptr::copy_nonoverlapping(given.as_ptr(), std::ptr::from_mut(&mut record).cast::<u8>(), known);
+    }
+    Ok(record)
+}
+
 /// One of the numbers of an enum.
 pub(crate) fn choice<T: Copy>(number: i32, all: &[(i32, T)], what: &str) -> Result<T, hsm_error> {
     all.iter()

@@ -19,6 +19,7 @@
 mod attributes;
 mod batch;
 mod callback;
+mod check;
 mod cursor;
 mod dataset;
 mod error;
@@ -51,6 +52,7 @@ mod writer;
 pub use attributes::*;
 pub use batch::*;
 pub use callback::*;
+pub use check::*;
 pub use cursor::*;
 pub use dataset::*;
 pub use error::*;

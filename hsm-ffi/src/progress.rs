@@ -3,7 +3,7 @@
 //! hsm_store_with_progress() makes a second handle of an open store. Calls on it, and on what is made from it,
 //! tell a callback how far they have come: at each object, and after each MiB within one. These are puts and gets of
 //! whole objects and ranges, the commits of batches and of parts, copies and moves, releases, verify, drain and lose
-//! of tiers, maintain and reconcile. Small calls report too, once or twice.
+//! of tiers, maintain, reconcile, check and scrub. Small calls report too, once or twice.
 //!
 //! The callback answers 0 to go on. With anything else the call stops and answers HSM_STATUS_CANCELLED, and
 //! hsm_error_callback() hands the number back. What was committed by then stays, whole objects always; of all else
@@ -43,6 +43,8 @@ pub const HSM_PHASE_RECLAIM: i32 = 7;
 pub const HSM_PHASE_RECONCILE: i32 = 8;
 /// A snapshot is written to a tier.
 pub const HSM_PHASE_SNAPSHOT: i32 = 9;
+/// The catalog is compared with itself, and with the places that its copies lie in.
+pub const HSM_PHASE_CHECK: i32 = 10;
 
 /// How far a call has come.
 #[repr(C)]
@@ -53,7 +55,8 @@ pub struct hsm_progress {
     pub phase: i32,
     /// 0.
     pub reserved: i32,
-    /// Objects that it is done with for good; while it reclaims or reconciles, places.
+    /// Objects that it is done with for good; while it reclaims or reconciles, places; while it
+    /// checks or scrubs, copies.
     pub objects_done: u64,
     /// Of how many, about; 0 where that is not known.
     pub objects_total: u64,
@@ -118,6 +121,7 @@ fn phase_number(phase: Phase) -> i32 {
         Phase::Reclaim => HSM_PHASE_RECLAIM,
         Phase::Reconcile => HSM_PHASE_RECONCILE,
         Phase::Snapshot => HSM_PHASE_SNAPSHOT,
+        Phase::Check => HSM_PHASE_CHECK,
         _ => 0,
     }
 }

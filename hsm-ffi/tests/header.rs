@@ -32,6 +32,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("READERS", "reader"),
     ("MOVING BETWEEN TIERS", "transfer"),
     ("REMOVING", "remove"),
+    ("CHECKING", "check"),
     ("BATCHES", "batch"),
     ("EVENTS", "event"),
     ("THE FEED", "feed"),

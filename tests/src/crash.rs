@@ -16,6 +16,7 @@
 mod backup;
 mod check;
 mod failed_sync;
+mod healing;
 mod index_file;
 mod lost_tier;
 mod mutants;
@@ -28,6 +29,7 @@ mod world;
 pub use backup::backups;
 pub use check::Expected;
 pub use failed_sync::{failed_data_syncs, failed_syncs};
+pub use healing::healing;
 pub use index_file::index_files;
 pub use lost_tier::lost_tiers;
 pub use mutants::{Caught, mutants};
@@ -59,7 +61,7 @@ pub struct Report {
 }
 
 /// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, a lost tier,
-/// snapshots on a tier and what is restored from them, and mutants.
+/// healing, snapshots on a tier and what is restored from them, and mutants.
 pub fn everything(effort: Effort) -> Report {
     let mut report = Report::default();
     all_verbs(effort, &mut report);
@@ -69,6 +71,7 @@ pub fn everything(effort: Effort) -> Report {
     failed_data_syncs(&mut report);
     lost_tiers(&mut report);
     backups(&mut report);
+    healing(&mut report);
     mutants(&mut report);
     report
 }

@@ -1,8 +1,8 @@
 //! A crash at any operation on the disk leaves the old state or the new, and every mistake on purpose is found.
 
 use hsm_tests::crash::{
-    Effort, Report, all_verbs, backups, failed_data_syncs, failed_syncs, index_files, lost_tiers, mutants,
-    together,
+    Effort, Report, all_verbs, backups, failed_data_syncs, failed_syncs, healing, index_files, lost_tiers,
+    mutants, together,
 };
 
 #[test]
@@ -37,6 +37,14 @@ fn a_tier_that_is_away_is_declared_lost_wholly_or_not_at_all() {
 fn a_snapshot_on_a_tier_is_there_or_absent_and_a_restore_is_done_or_can_be_done_again() {
     let mut report = Report::default();
     backups(&mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn a_scrub_that_heals_and_is_stopped_loses_no_object_and_can_be_run_again() {
+    let mut report = Report::default();
+    healing(&mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");
 }

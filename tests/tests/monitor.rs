@@ -325,6 +325,18 @@ const VERBS: &[Verb] = &[
         phases: &[Phase::Reconcile],
         run: |_, store| store.reconcile().map(drop),
     },
+    Verb {
+        name: "check_all",
+        leaves: Leaves::Nothing,
+        phases: &[Phase::Check],
+        run: |_, store| store.check_all(&hsm_core::CheckOptions::default(), |_| Ok(())).map(drop),
+    },
+    Verb {
+        name: "scrub",
+        leaves: Leaves::WholeObjects,
+        phases: &[Phase::Verify],
+        run: |_, store| store.scrub(&hsm_core::ScrubOptions::default(), |_| Ok(())).map(drop),
+    },
 ];
 
 fn batch(store: &Store, atomic: bool) -> Result<()> {

@@ -9,6 +9,7 @@
 //!   rebuilds the index from a snapshot and the journal where it is missing, damaged or ahead.
 
 mod apply;
+mod audit;
 mod check;
 mod commit;
 mod feed;
@@ -34,8 +35,8 @@ pub(crate) use index::IndexPlace;
 pub(crate) use recover::Found;
 
 use super::{
-    Catalog, Committed, Cursor, Durability, Expired, FeedCursor, Garbage, NamesPage, PackUsage, Page, Places,
-    Progress, Proposal, Query, TierUsage,
+    Catalog, Committed, Contradictions, Cursor, Durability, Expired, FeedCursor, Garbage, NamesPage,
+    PackUsage, Page, Places, Progress, Proposal, Query, TierUsage,
 };
 use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
@@ -188,16 +189,11 @@ impl Catalog for Embedded {
     }
 
     fn strike_known(&self, places: &mut BTreeMap<(TierIndex, PlaceName), u64>) -> Result<()> {
-        let mut after = None;
-        while !places.is_empty()
-            && let Some((last, copies)) = self.read(|connection| lookup::copies(connection, after))?
-        {
-            for piece in copies.iter().flat_map(|copy| &copy.pieces) {
-                places.remove(&(piece.place.tier, crate::tier::place_name(piece)));
-            }
-            after = Some(last);
-        }
-        Ok(())
+        self.strike_known_places(places)
+    }
+
+    fn contradictions(&self) -> Result<Contradictions> {
+        self.audit()
     }
 
     fn packs(&self, instance: u64) -> Result<Vec<PackUsage>> {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::backend::{PlaceReader, ReadFrom};
+use super::window::{Window, read_copy};
+use crate::backend::ReadFrom;
 use crate::catalog::{Committed, Durability, Expect, Proposal};
 use crate::engine::{ATTEMPTS_MAX, Engine, Scope, is_race};
 use crate::error::{Error, Result};
@@ -10,15 +11,13 @@ use crate::journal::{Change, DropReason};
 use crate::monitor::{Phase, Watch};
 use crate::object::{Copy, Object, ObjectId, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
-use crate::tier::{CopyReader, CopyWriter, PackEnd, Tier, Wanted, Written, place_name};
+use crate::tier::{CopyReader, CopyWriter, PackEnd, Tier, Written, place_name};
 
 /// Bytes read at once.
 const RUN_LEN: usize = 1 << 20;
 /// Objects and bytes that are synced and committed together at most.
 const TOGETHER_MAX: usize = 1000;
 const TOGETHER_BYTES_MAX: u64 = 16 << 20;
-/// What a pass over a pack on the medium reads at once.
-const WINDOW_LEN: usize = 1 << 20;
 
 /// What is to be true of some objects.
 #[derive(Debug, Clone, Copy)]
@@ -34,12 +33,12 @@ pub(crate) struct Transfer {
 }
 
 /// A copy that is written but not yet verified and committed.
-struct Ready {
-    object: Object,
-    source: TierIndex,
-    writer: CopyWriter,
-    end: PackEnd,
-    written: Written,
+pub(super) struct Ready {
+    pub(super) object: Object,
+    pub(super) source: TierIndex,
+    pub(super) writer: CopyWriter,
+    pub(super) end: PackEnd,
+    pub(super) written: Written,
 }
 
 /// Transfers objects; one answer each, in order. `None`: there was nothing to do.
@@ -128,11 +127,25 @@ fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer, watch: &mut Watch<'_
         return Err(Error::Conflict { what: format!("object {id}") });
     }
     watch.expect_size(content.size);
+    write(engine, object, &reader, source, target, watch).map(Some)
+}
+
+/// Writes an object's bytes, as they are read from its copy on `source`, to `target`.
+pub(super) fn write(
+    engine: &Engine,
+    object: Object,
+    reader: &CopyReader,
+    source: TierIndex,
+    target: Arc<Tier>,
+    watch: &mut Watch<'_>,
+) -> Result<Ready> {
+    let id = object.id;
+    let content = object.content.as_ref().ok_or(Error::NoData { id })?;
     let (shift, size) = (content.block_shift, content.size);
     let mut writer = CopyWriter::new(&engine.tiers, target, shift, size, Durability::Durable)?;
-    let mut buffer = vec![0; RUN_LEN.min(content.size as usize)];
+    let mut buffer = vec![0; RUN_LEN.min(size as usize)];
     let mut offset = 0;
-    while offset < content.size {
+    while offset < size {
         let read = reader.read_at(&mut buffer, offset)?;
         writer.write(&buffer[..read])?;
         offset += read as u64;
@@ -143,7 +156,7 @@ fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer, watch: &mut Watch<'_
         let detail = "what was read for the copy does not have its root digest".to_owned();
         return Err(Error::Corrupt { id, tier: source, offset: 0, detail });
     }
-    Ok(Some(Ready { object, source, writer, end, written }))
+    Ok(Ready { object, source, writer, end, written })
 }
 
 /// The target holds a copy already: it is verified if it never was, and the source dropped if that is wanted.
@@ -175,7 +188,7 @@ fn finish(
     watch.phase(Phase::Verify);
     let mut answers = Vec::with_capacity(ready.len());
     let mut good = Vec::with_capacity(ready.len());
-    let mut window = None;
+    let mut window = Window::default();
     for (index, copy) in ready {
         let sync = || engine.note_sync(wanted.target, copy.writer.sync(&copy.end));
         if let Err(error) = watch.check().and_then(|()| sync()) {
@@ -248,77 +261,19 @@ fn proposal(copy: &Ready, wanted: Transfer) -> Proposal {
 }
 
 /// Reads a copy back from the medium. Records of one pack are read in one pass.
-fn verify(
+pub(super) fn verify(
     engine: &Engine,
     copy: &Ready,
-    window: &mut Option<(u64, Arc<dyn PlaceReader>)>,
+    window: &mut Window,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    let (object, tier) = (&copy.object, copy.writer.tier());
-    let Some(content) = &object.content else { return Ok(()) };
-    let as_written =
-        Copy { tier: tier.index(), created_ns: 0, verified_ns: 0, pieces: copy.written.pieces.clone() };
-    let wanted = Wanted { id: object.id, generation: object.generation, content };
-    let from = crate::engine::verify_from();
-    let gone = || Error::Corrupt {
-        id: object.id,
-        tier: tier.index(),
-        offset: 0,
-        detail: "the new copy cannot be found on the medium".to_owned(),
-    };
-    if let [piece] = as_written.pieces[..]
-        && piece.packed
-    {
-        let place = match window {
-            Some((serial, place)) if *serial == piece.place.serial => place.clone(),
-            _ => {
-                let place = open_window(tier, place_name(&piece), from)?.ok_or_else(gone)?;
-                window.insert((piece.place.serial, place)).1.clone()
-            }
-        };
-        CopyReader::check_packed(&engine.tiers, &wanted, &piece, &*place)?;
-        return watch.bytes(piece.length);
+    let tier = copy.writer.tier().index();
+    let as_written = Copy { tier, created_ns: 0, verified_ns: 0, pieces: copy.written.pieces.clone() };
+    if read_copy(engine, &copy.object, &as_written, window, watch)? {
+        return Ok(());
     }
-    CopyReader::open(&engine.tiers, &wanted, &as_written, from)?.ok_or_else(gone)?.verify(watch)
-}
-
-fn open_window(
-    tier: &Arc<Tier>,
-    name: crate::backend::PlaceName,
-    from: ReadFrom,
-) -> Result<Option<Arc<dyn PlaceReader>>> {
-    let place = tier.backend.open(name, from)?;
-    Ok(place
-        .map(|place| Arc::new(Window { place, held: parking_lot::Mutex::default() }) as Arc<dyn PlaceReader>))
-}
-
-/// A place read in long runs: small reads one after the other come from memory.
-#[derive(Debug)]
-struct Window {
-    place: Arc<dyn PlaceReader>,
-    held: parking_lot::Mutex<(u64, Vec<u8>)>,
-}
-
-impl PlaceReader for Window {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        let mut held = self.held.lock();
-        let end = offset + buffer.len() as u64;
-        if offset < held.0 || end > held.0 + held.1.len() as u64 {
-            held.1.resize(WINDOW_LEN.max(buffer.len()), 0);
-            let read = self.place.read_at(&mut held.1, offset)?;
-            held.1.truncate(read);
-            held.0 = offset;
-        }
-        let begin = (offset - held.0) as usize;
-        let available = &held.1[begin.min(held.1.len())..];
-        let taken = available.len().min(buffer.len());
-        buffer[..taken].copy_from_slice(&available[..taken]);
-        Ok(taken)
-    }
-
-    fn len(&self) -> Result<u64> {
-        self.place.len()
-    }
+    let detail = "the new copy cannot be found on the medium".to_owned();
+    Err(Error::Corrupt { id: copy.object.id, tier, offset: 0, detail })
 }
 
 /// What a careless mover would do. Only tests come here.

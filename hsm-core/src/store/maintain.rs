@@ -1,8 +1,8 @@
 //! Maintenance that a caller asks for: no thread of the store's own does it.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use super::strays::strays;
 use super::sweep::is_among;
 use super::{Store, member, reserve};
 use crate::backend::PlaceName;
@@ -18,10 +18,6 @@ const PURGED_AT_ONCE: usize = 1000;
 
 /// Empty packs removed together.
 const PACKS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1000 };
-
-/// Places that the catalog is asked about together: some 40 MiB of them. Few in tests, so that it is asked more
-/// than once.
-const PLACES_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1 << 20 };
 
 /// What [`Store::maintain`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,7 +67,8 @@ impl Store {
     }
 
     /// Compares the roots of the tiers with the catalog and, where the store is older than its roots (a
-    /// restored backup), begins a new epoch and makes it writable again. Nothing is removed.
+    /// restored backup), begins a new epoch and makes it writable again. Nothing is removed: that is for
+    /// [`check_all`](Self::check_all), when told.
     ///
     /// # Errors
     ///
@@ -85,8 +82,14 @@ impl Store {
             return Err(Error::Busy { what: "the store, for reconciling".to_owned(), waited_s: 0 });
         }
         let mut watch = self.watch(Phase::Reconcile, 0, 0);
-        let (unknown_places, unknown_bytes) = unknown_places(engine, &mut watch)?;
-        let mut found = Reconciled { unknown_places, unknown_bytes, new_epoch: None };
+        let mut found = Reconciled::default();
+        let mut tiers = engine.tiers.all();
+        tiers.retain(|tier| tier.backend.check_root().is_ok());
+        strays(engine, &tiers, &|| self.inner.members(engine), &mut watch, &mut |_, stray| {
+            found.unknown_places += 1;
+            found.unknown_bytes += stray.bytes;
+            Ok(())
+        })?;
         if engine.restored.load(Ordering::Acquire) {
             let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
             for tier in engine.tiers.all() {
@@ -179,32 +182,6 @@ impl Store {
         going_on?;
         Ok(removed.len() as u64)
     }
-}
-
-/// Places on the roots that the catalog does not know: how many, and how long they are together.
-fn unknown_places(engine: &Engine, watch: &mut Watch<'_>) -> Result<(u64, u64)> {
-    let (mut places, mut unknown) = (BTreeMap::new(), (0, 0));
-    let mut ask = |places: &mut BTreeMap<_, u64>| -> Result<()> {
-        engine.catalog.strike_known(places)?;
-        unknown.0 += places.len() as u64;
-        unknown.1 += places.values().sum::<u64>();
-        places.clear();
-        Ok(())
-    };
-    for tier in engine.tiers.all() {
-        if tier.backend.check_root().is_err() {
-            continue;
-        }
-        for instance in tier.backend.instances()? {
-            tier.backend.places(instance, 0, &mut |name, len| {
-                watch.objects(1)?;
-                places.insert((tier.index(), name), len);
-                if places.len() < PLACES_AT_ONCE { Ok(()) } else { ask(&mut places) }
-            })?;
-        }
-    }
-    ask(&mut places)?;
-    Ok(unknown)
 }
 
 fn purge_expired(engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {

@@ -3,6 +3,7 @@
 mod administer;
 mod change;
 mod keep;
+mod tend;
 mod transfer;
 
 use hsm_core::Result;
@@ -71,5 +72,6 @@ pub fn verbs() -> Vec<Verb> {
     all.extend(keep::verbs());
     all.extend(transfer::verbs());
     all.extend(administer::verbs());
+    all.extend(tend::verbs());
     all
 }

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::index::{all, damaged, failed, one};
-use super::row::{self, Body};
+use super::row;
 use crate::backend::PlaceName;
 use crate::catalog::query::After;
 use crate::catalog::{Cursor, Expired, Garbage, NamesPage, PackUsage, Page, Query, TierUsage};
@@ -101,8 +101,8 @@ fn read_tier(row: &Row<'_>) -> rusqlite::Result<TierUsage> {
 pub(super) fn expired(connection: &Connection, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>> {
     let sql = "SELECT id, body, removed FROM object WHERE removed IS NOT NULL AND removed <= ?1 ORDER BY removed LIMIT ?2";
     all(connection, "list removed objects", sql, params![now_ns, limit as i64], |row| {
-        let body = Body::read(row.get_ref(1)?.as_blob()?).ok_or_else(|| row::broken(1))?;
-        Ok(Expired { id: ObjectId(row.get(0)?), generation: body.generation, until_ns: row.get(2)? })
+        let (id, body) = row::id_and_body(row)?;
+        Ok(Expired { id, generation: body.generation, until_ns: row.get(2)? })
     })
 }
 
@@ -149,11 +149,7 @@ pub(super) fn copies(
     let mut rows = statement.query(params![after, ROWS_A_PAGE_MAX as i64]).map_err(failed("list copies"))?;
     let (mut last, mut found) = (None, Vec::new());
     while let Some(row) = rows.next().map_err(failed("list copies"))? {
-        let read = || -> rusqlite::Result<(ObjectId, Body)> {
-            let body = Body::read(row.get_ref(1)?.as_blob()?).ok_or_else(|| row::broken(1))?;
-            Ok((ObjectId(row.get(0)?), body))
-        };
-        let (id, body) = read().map_err(failed("list copies"))?;
+        let (id, body) = row::id_and_body(row).map_err(failed("list copies"))?;
         last = Some(id);
         found.extend(body.copies);
     }

@@ -69,6 +69,12 @@ impl<'c> Objects<'c> {
     }
 }
 
+/// Reads an object's id and its body, of columns `id, body`.
+pub(super) fn id_and_body(row: &Row<'_>) -> rusqlite::Result<(ObjectId, Body)> {
+    let body = Body::read(row.get_ref(1)?.as_blob()?).ok_or_else(|| broken(1))?;
+    Ok((ObjectId(row.get(0)?), body))
+}
+
 /// A blob that is not what we write: the index is damaged.
 pub(super) fn broken(column: usize) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, "unreadable blob".into())
