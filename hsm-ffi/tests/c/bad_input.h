@@ -64,6 +64,8 @@ static struct outs {
     hsm_copy_info copy;
     hsm_maintained maintained;
     hsm_reconciled reconciled;
+    hsm_checked checked;
+    hsm_scrubbed scrubbed;
     const uint8_t *bytes, *value;
     const char *text;
     const hsm_attributes *attributes;
