@@ -64,6 +64,7 @@ static struct outs {
     hsm_copy_info copy;
     hsm_maintained maintained;
     hsm_reconciled reconciled;
+    hsm_restored restored;
     hsm_checked checked;
     hsm_scrubbed scrubbed;
     const uint8_t *bytes, *value;
