@@ -49,7 +49,7 @@ impl Argument {
 
     /// Whether it is text; a path is any bytes.
     pub(crate) fn is_text(&self) -> bool {
-        self.kind == "constchar*" && self.name != "path"
+        self.kind == "constchar*" && !["path", "root"].contains(&self.name.as_str())
     }
 
     /// The type that it points to.
