@@ -45,7 +45,7 @@ soak: setup ## Kill a client at random moments for SECONDS and compare with what
 bench: setup ## Measure
 	$(RELEASE) -p hsm-benches --bin bench -- $(ARGS)
 
-header: setup ## Write include/hsm.h anew from hsm-ffi
+header: setup ## Write include/hsm.h and docs/c anew from hsm-ffi
 	HSM_BLESS=1 $(CARGO) test $(CARGO_FLAGS) -p hsm-ffi --test header
 
 abi: setup ## Write hsm-ffi/abi/libhsm.abi anew from hsm-ffi
