@@ -6,8 +6,12 @@
 
 #[path = "header/chapters.rs"]
 mod chapters;
+#[path = "support/library.rs"]
+mod library;
 #[path = "header/pages.rs"]
 mod pages;
+#[path = "support/tool.rs"]
+mod tool;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -132,6 +136,28 @@ fn every_module_with_something_of_c_is_a_chapter() {
             fs::read_to_string(&path).is_ok_and(|text| text.lines().any(|line| marks.contains(&line.trim())));
         let is_chapter = CHAPTERS.iter().any(|(_, chapter)| *chapter == module);
         assert_eq!(exports, is_chapter, "{module}");
+    }
+}
+
+/// What `hsm.hpp` leaves to C, and why.
+const NOT_IN_CPP: [(&str, &str); 3] = [
+    ("hsm_error_status", "an exception has the status that the call answered, which is the same"),
+    ("hsm_version", "it takes nothing and cannot fail: called as it is"),
+    ("hsm_version_number", "as hsm_version()"),
+];
+
+#[test]
+fn every_function_is_reached_from_cpp_or_left_out_for_a_reason() {
+    let wrapped = fs::read_to_string(root().join("../include/hsm.hpp")).unwrap();
+    let words: Vec<_> = wrapped.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    for function in library::declared() {
+        let left_out = NOT_IN_CPP.iter().find(|(name, _)| *name == function);
+        match left_out {
+            None => assert!(words.contains(&function.as_str()), "hsm.hpp does not use {function}()"),
+            Some((_, why)) => {
+                assert!(!words.contains(&function.as_str()), "hsm.hpp uses {function}(), not so: {why}");
+            }
+        }
     }
 }
 
