@@ -21,7 +21,7 @@ help: ## List the targets (this text)
 	@echo "Variables:"
 	@echo "  CARGO        the cargo command (now: $(CARGO))"
 	@echo "  CARGO_FLAGS  added to every cargo command that builds (now: $(or $(strip $(CARGO_FLAGS)),none); in CI: --locked)"
-	@echo "  ARGS         arguments of the program that demo, crash or bench runs"
+	@echo "  ARGS         arguments of the program that demo, crash or bench runs; with them demo leaves out the part in C"
 	@echo "  PREFIX       where install puts the library (now: $(PREFIX))"
 	@echo "  DESTDIR      stands before PREFIX while a package is made"
 	@echo "  SECONDS      how long soak takes (now: $(SECONDS))"
@@ -32,6 +32,8 @@ setup: ## Install missing Debian packages (as root), else name them
 
 demo: setup ## Show what hsm does
 	$(RELEASE) -p hsm-examples --bin demo -- $(ARGS)
+	$(if $(strip $(ARGS)),,@$(MAKE) --no-print-directory install DESTDIR= PREFIX="$(BUILT)/installed")
+	$(if $(strip $(ARGS)),,@bash examples/c/demo "$(BUILT)/installed")
 
 test: setup ## Run every test
 	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features --no-fail-fast
@@ -45,7 +47,7 @@ soak: setup ## Kill a client at random moments for SECONDS and compare with what
 bench: setup ## Measure
 	$(RELEASE) -p hsm-benches --bin bench -- $(ARGS)
 
-header: setup ## Write include/hsm.h anew from hsm-ffi
+header: setup ## Write include/hsm.h and docs/c anew from hsm-ffi
 	HSM_BLESS=1 $(CARGO) test $(CARGO_FLAGS) -p hsm-ffi --test header
 
 abi: setup ## Write hsm-ffi/abi/libhsm.abi anew from hsm-ffi

@@ -35,6 +35,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <initializer_list>
 #include <iterator>
@@ -101,10 +102,21 @@ private:
 
 namespace detail {
 
+/// What a callable that follows a store threw on this thread, until the call that it stopped has come back.
+inline std::exception_ptr &thrown_by_follower() noexcept
+{
+    thread_local std::exception_ptr thrown;
+    return thrown;
+}
+
 /// Throws unless a call answered OK, or an answer that is no error. Gives back what it answered.
 /// `from` is a reference: the call that sets it may stand beside it among the arguments, in either order.
 inline hsm_status check(hsm_status status, hsm_error *const &from)
 {
+    if (thrown_by_follower()) {
+        hsm_error_free(from);
+        std::rethrow_exception(std::exchange(thrown_by_follower(), nullptr));
+    }
     if (status >= 16)
         throw error(status, from);
     return status;
@@ -251,6 +263,42 @@ private:
 
 } // namespace detail
 
+namespace detail {
+
+/// A record as this header knows it. That of the library may be shorter, or longer.
+template <typename Record> Record known(const Record *record, std::size_t size) noexcept
+{
+    Record known = {};
+    std::memcpy(&known, record, std::min(size, sizeof known));
+    return known;
+}
+
+/// A callable that follows a store, as C calls and destroys it.
+template <typename Follow> struct follower {
+    Follow follow;
+
+    static std::int32_t call(void *user_data, const hsm_progress *progress, std::size_t size) noexcept
+    {
+        try {
+            const hsm_progress now = known(progress, size);
+            auto &follow = static_cast<follower *>(user_data)->follow;
+            if constexpr (std::is_void_v<decltype(follow(now))>) {
+                follow(now);
+                return 0;
+            } else {
+                static_assert(!std::is_same_v<decltype(follow(now)), bool>, "a number: 0 to go on");
+                return follow(now);
+            }
+        } catch (...) {
+            thrown_by_follower() = std::current_exception();
+            return -1;
+        }
+    }
+    static void destroy(void *user_data) noexcept { delete static_cast<follower *>(user_data); }
+};
+
+} // namespace detail
+
 /* ------------------------------------------------------- attributes and settings */
 
 /// Attributes of an object or a dataset, or changes to them.
@@ -273,6 +321,14 @@ public:
     {
         detail::call(hsm_attributes_remove, get(), name.data(), name.size());
         return *this;
+    }
+
+    /// How many there are, removals included.
+    std::size_t size() const
+    {
+        std::size_t count = 0;
+        detail::call(hsm_attributes_count, get(), &count);
+        return count;
     }
 
     hsm_attributes *get() const noexcept { return handle_.get(); }
@@ -630,6 +686,12 @@ private:
     const hsm_object *object_;
 };
 
+/// One name of an object: a key in a dataset.
+struct name {
+    hsm::id dataset;
+    std::string key;
+};
+
 /// What the store knew of an object when it was asked.
 class object : public object_view {
 public:
@@ -773,18 +835,60 @@ public:
         detail::call(hsm_event_attributes, event_, &lent);
         return detail::list(lent);
     }
-    std::optional<std::string_view> key() const
+    std::vector<hsm_copy_info> copies() const
     {
-        const std::uint8_t *key = nullptr;
-        std::size_t length = 0;
-        if (detail::call(hsm_event_key, event_, &key, &length) == HSM_STATUS_END)
+        std::vector<hsm_copy_info> all;
+        hsm_copy_info copy;
+        while (detail::call(hsm_event_copy_at, event_, all.size(), &copy, sizeof copy) != HSM_STATUS_END)
+            all.push_back(copy);
+        return all;
+    }
+    /// As "algorithm:value".
+    std::vector<std::string> digests() const
+    {
+        std::vector<std::string> all;
+        while (auto digest = detail::text([&](char *text, std::size_t size, std::size_t *length, hsm_error **from) {
+                   return hsm_event_digest_at(event_, all.size(), text, size, length, from);
+               }))
+            all.push_back(std::move(*digest));
+        return all;
+    }
+    std::optional<std::string_view> key() const { return lent(hsm_event_key); }
+    /// Of the dataset that was created, of the tier, or of the setting.
+    std::optional<std::string_view> name() const { return lent(hsm_event_name); }
+    /// Of the setting that changed, or the root of the tier.
+    std::optional<std::string_view> value() const { return lent(hsm_event_value); }
+    /// What the tier is like after it; its objects, its bytes and whether it is online are 0.
+    std::optional<hsm_tier_info> tier() const
+    {
+        hsm_tier_info info;
+        hsm_tier_settings **no_settings = nullptr;
+        if (detail::call(hsm_event_tier, event_, &info, sizeof info, no_settings) == HSM_STATUS_END)
             return std::nullopt;
-        return detail::view(key, length);
+        return info;
+    }
+    /// The settings of the tier after it.
+    std::optional<tier_settings> settings() const
+    {
+        hsm_tier_info info;
+        detail::owned<hsm_tier_settings, hsm_tier_settings_free> handle;
+        if (detail::make(handle, hsm_event_tier, event_, &info, sizeof info) == HSM_STATUS_END)
+            return std::nullopt;
+        return tier_settings(std::move(handle));
     }
 
     const hsm_event *get() const noexcept { return event_; }
 
 private:
+    template <typename Function> std::optional<std::string_view> lent(Function function) const
+    {
+        const std::uint8_t *data = nullptr;
+        std::size_t length = 0;
+        if (detail::call(function, event_, &data, &length) == HSM_STATUS_END)
+            return std::nullopt;
+        return detail::view(data, length);
+    }
+
     const hsm_event *event_;
 };
 
@@ -1015,6 +1119,26 @@ public:
     /// Opens the store in a directory, or creates it there; ":memory:" is one in memory.
     explicit store(std::string_view path) { open(path, nullptr); }
     store(std::string_view path, const store_options &options) { open(path, options.get()); }
+    /// Takes a handle over.
+    explicit store(detail::owned<hsm_store, hsm_store_free> handle) noexcept : handle_(std::move(handle)) {}
+
+    /// A second handle of the store. Its long calls, and those of what is made from it, tell
+    /// `follow(const hsm_progress &)` how far they have come, on their own thread: where several threads use the
+    /// handle, it is called on each, also at the same time. It returns nothing, or 0 to go on; another number
+    /// stops the call with HSM_STATUS_CANCELLED. What it throws stops the call too, and goes on to its caller,
+    /// also where the stop came too late and the call is done. It is destroyed with the handle and all that was
+    /// made from it.
+    template <typename Follow> store with_progress(Follow follow) const
+    {
+        using follower = detail::follower<Follow>;
+        hsm_progress_callback c = {};
+        c.user_data = new follower{std::move(follow)};
+        c.call = follower::call;
+        c.destroy = follower::destroy;
+        detail::owned<hsm_store, hsm_store_free> handle;
+        detail::make(handle, hsm_store_with_progress, get(), c);
+        return store(std::move(handle));
+    }
 
     void close() const { detail::call(hsm_store_close, get()); }
 
@@ -1027,6 +1151,13 @@ public:
         return done;
     }
 
+    /// The directory that it lies in.
+    std::string directory() const
+    {
+        return *detail::text([&](char *text, std::size_t size, std::size_t *length, hsm_error **from) {
+            return hsm_store_directory(get(), text, size, length, from);
+        });
+    }
     id store_id() const
     {
         id value;
@@ -1082,6 +1213,42 @@ public:
         hsm_reconciled found;
         detail::call(hsm_store_reconcile, get(), &found, sizeof found);
         return found;
+    }
+
+    /* Check. */
+
+    /// Compares the index with itself, copies with places, and places with copies.
+    hsm_checked check(const hsm_check_options &options = {}) const
+    {
+        hsm_checked done;
+        detail::call(hsm_store_check, get(), &options, sizeof options, hsm_finding_callback{}, &done, sizeof done);
+        return done;
+    }
+    /// The same; tells `found(const hsm_finding &)` of all that is not as it should be.
+    template <typename Found> hsm_checked check(const hsm_check_options &options, Found found) const
+    {
+        hsm_checked done;
+        with_findings(found, [&](hsm_finding_callback c, hsm_error **from) {
+            return hsm_store_check(get(), &options, sizeof options, c, &done, sizeof done, from);
+        });
+        return done;
+    }
+    /// Reads copies back from the medium and compares every block.
+    hsm_scrubbed scrub(const hsm_scrub_options &options = {}, std::int32_t tier = any_tier) const
+    {
+        hsm_scrubbed done;
+        detail::call(hsm_store_scrub, get(), tier, &options, sizeof options, hsm_finding_callback{}, &done, sizeof done);
+        return done;
+    }
+    /// The same; tells `found(const hsm_finding &)` of all that is not as it should be.
+    template <typename Found>
+    hsm_scrubbed scrub(const hsm_scrub_options &options, std::int32_t tier, Found found) const
+    {
+        hsm_scrubbed done;
+        with_findings(found, [&](hsm_finding_callback c, hsm_error **from) {
+            return hsm_store_scrub(get(), tier, &options, sizeof options, c, &done, sizeof done, from);
+        });
+        return done;
     }
 
     /* Put. */
@@ -1225,6 +1392,24 @@ public:
         detail::make(handle, hsm_object_open, get(), &object);
         return hsm::object(std::move(handle));
     }
+    /// Every key of a live object.
+    std::vector<name> names(const id &object) const
+    {
+        std::vector<name> all;
+        auto call = [&](const hsm_id *dataset, const void *key, std::size_t length) {
+            all.push_back({*dataset, std::string(static_cast<const char *>(key), length)});
+            return 0;
+        };
+        detail::callback<decltype(call)> guarded(call);
+        hsm_name_callback c = {};
+        c.call = [](void *user_data, const hsm_id *dataset, const void *key, std::size_t length) -> std::int32_t {
+            return (*static_cast<decltype(guarded) *>(user_data))(dataset, key, length);
+        };
+        c.user_data = &guarded;
+        hsm_error *from = nullptr;
+        guarded.check(hsm_object_names(get(), &object, c, &from), from);
+        return all;
+    }
     hsm::position set_attributes(const id &object, const attributes &changes) const
     {
         hsm::position at;
@@ -1311,6 +1496,32 @@ public:
             after = info.tier;
         }
         return all;
+    }
+    /// Its word for people; empty if it was given none.
+    std::string tier_name(std::int32_t tier) const
+    {
+        return *detail::text([&](char *text, std::size_t size, std::size_t *length, hsm_error **from) {
+            return hsm_tier_name(get(), tier, text, size, length, from);
+        });
+    }
+    /// Its directory: absolute, or relative to the store's; empty for one in memory.
+    std::string tier_root(std::int32_t tier) const
+    {
+        return *detail::text([&](char *text, std::size_t size, std::size_t *length, hsm_error **from) {
+            return hsm_tier_root(get(), tier, text, size, length, from);
+        });
+    }
+    /// The settings of all tiers as a YAML file.
+    std::string export_tiers() const
+    {
+        return *detail::text([&](char *text, std::size_t size, std::size_t *length, hsm_error **from) {
+            return hsm_tiers_export(get(), text, size, length, from);
+        });
+    }
+    /// Adds or changes the tiers that a YAML file names.
+    void apply_tiers(std::string_view yaml) const
+    {
+        detail::call(hsm_tiers_apply, get(), yaml.data(), yaml.size());
     }
     tier_settings settings(std::int32_t tier) const
     {
@@ -1410,6 +1621,21 @@ private:
     void open(std::string_view path, const hsm_store_options *options)
     {
         detail::make(handle_, hsm_store_open, path.data(), path.size(), options);
+    }
+    template <typename Found, typename Call> static void with_findings(Found &found, Call call)
+    {
+        auto take = [&](const hsm_finding *finding, std::size_t size) {
+            found(detail::known(finding, size));
+            return 0;
+        };
+        detail::callback<decltype(take)> guarded(take);
+        hsm_finding_callback c = {};
+        c.call = [](void *user_data, const hsm_finding *finding, std::size_t size) -> std::int32_t {
+            return (*static_cast<decltype(guarded) *>(user_data))(finding, size);
+        };
+        c.user_data = &guarded;
+        hsm_error *from = nullptr;
+        guarded.check(call(c, &from), from);
     }
     put_result put_with(bytes data, const hsm_put_options *options) const
     {

@@ -1,15 +1,15 @@
 //! The documents are true: what they tell the reader to type works, and what they link to is there.
 //!
 //! The Rust code of the README is a doctest of hsm-core. Its ```` ```sh ```` blocks run here, as written, from
-//! the root of the repository, but for three: `make test`, which runs this, `make demo`, whose program `demo.rs`
-//! runs on a smaller tree, and `make install`, which hsm-ffi's `install.rs` runs below a directory of its own. A
-//! `git clone` would be passed over too: this is the clone.
+//! the root of the repository, but for four: `make test`, which runs this, `make demo`, whose program `demo.rs`
+//! runs on a smaller tree, and `make install` and the lines that build programs in C, which hsm-ffi's `install.rs` runs
+//! below a directory of its own. A `git clone` would be passed over too: this is the clone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const RUN_ELSEWHERE: [&str; 4] = ["git clone", "make test", "make demo", "make install"];
+const RUN_ELSEWHERE: [&str; 5] = ["git clone", "make test", "make demo", "make install", "cc -o "];
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

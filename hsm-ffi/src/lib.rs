@@ -9,7 +9,8 @@
 //! - `fork` tells quickly whether the process was forked.
 //!
 //! What it does not do: anything of its own. Each function checks its arguments and calls one verb of
-//! `hsm_core`. `tests/header.rs` generates the header and compares it with the committed one.
+//! `hsm_core`. `tests/header.rs` generates the header and its pages in `docs/c`, and
+//! compares them with the committed ones.
 
 #![allow(unsafe_code, reason = "this crate is the boundary to C")]
 #![allow(non_camel_case_types, reason = "these are the names of the types in C")]

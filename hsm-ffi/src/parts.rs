@@ -243,8 +243,8 @@ pub unsafe extern "C" fn hsm_part_write(
     })
 }
 
-/// Ends the part: its bytes survive a power loss when this returns. The receipt says what it holds; its length grows by 16
-/// bytes with each block. After HSM_STATUS_BUFFER_TOO_SMALL, and after success, it can be asked for again.
+/// Ends the part: its bytes survive a power loss when this returns. The receipt says what it holds, in about a hundred
+/// bytes. After HSM_STATUS_BUFFER_TOO_SMALL, and after success, it can be asked for again.
 ///
 /// @param buffer       gets the bytes of the receipt; may be NULL when buffer_size is 0
 /// @param buffer_size  in bytes

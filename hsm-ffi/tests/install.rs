@@ -47,7 +47,7 @@ impl Project {
         let scratch = self.path(&format!("{name} scratch"));
         std::fs::create_dir(&scratch).unwrap();
         let mut command = program(self.path(name));
-        command.arg(scratch).env("LD_LIBRARY_PATH", Installation::shared().file("lib"));
+        command.arg(scratch).env(tool::LIBRARY_PATH, Installation::shared().file("lib"));
         output(&mut command).unwrap();
     }
 }
@@ -149,6 +149,27 @@ fn a_program_in_cpp_is_built_with_what_pkg_config_says() {
     project.run("program");
 }
 
+/// The demonstration takes the lines that build its programs from the README.
+fn the_programs_of_the_readme_are_built_as_it_says_and_keep_a_tree() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tree, temporary) = (directory.path().join("tree"), directory.path().join("tmp"));
+    for (number, length) in [0, 1, 4096, 70_000, 2_500_000].into_iter().enumerate() {
+        std::fs::create_dir_all(tree.join("a/b")).unwrap();
+        std::fs::write(tree.join(format!("a/b/{number}")), vec![number as u8; length]).unwrap();
+    }
+    std::os::unix::fs::symlink("nowhere", tree.join("a/link")).unwrap();
+    std::fs::create_dir(&temporary).unwrap();
+    let mut demo = Command::new("bash");
+    demo.arg(tool::repository().join("examples/c/demo")).arg(Installation::shared().prefix()).arg(&tree);
+    let said = output(demo.env("TMPDIR", &temporary)).unwrap();
+    for program in ["sync_tool", "datamover", "follow"] {
+        assert!(said.contains(&format!("cc -o {program} ")), "{said}");
+    }
+    assert!(said.contains("put ") && said.contains("a new file"), "the feed was read: {said}");
+    assert!(said.ends_with("The trees are equal.\n"), "{said}");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "nothing is left behind");
+}
+
 fn a_cmake_project_finds_the_package() {
     let project = Project::new(&["program.c", "program.cpp", "CMakeLists.txt"]);
     let mut configure = Command::new("cmake");
@@ -243,6 +264,11 @@ fn main() -> ExitCode {
             "a_program_in_cpp_is_built_with_what_pkg_config_says",
             &["pkg-config", "c++"],
             a_program_in_cpp_is_built_with_what_pkg_config_says,
+        ),
+        case(
+            "the_programs_of_the_readme_are_built_as_it_says_and_keep_a_tree",
+            &["pkg-config"],
+            the_programs_of_the_readme_are_built_as_it_says_and_keep_a_tree,
         ),
         case("a_cmake_project_finds_the_package", &["cmake", "c++"], a_cmake_project_finds_the_package),
         case(

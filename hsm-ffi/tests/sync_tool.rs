@@ -2,7 +2,7 @@
 //! says, and however often it was killed on the way.
 //!
 //! The tool is `examples/c/sync_tool.c`, compiled here as strict C99 and run as a program. `HSM_SYNC_FILES` and
-//! `HSM_SYNC_LARGE_MIB` make the trees of two tests as large as one likes.
+//! `HSM_SYNC_LARGE_MIB` make the trees as large as one likes; CONTRIBUTING.md has the command of the full run.
 
 #[path = "support/library.rs"]
 mod library;
@@ -11,6 +11,8 @@ mod tool;
 
 #[path = "sync_tool/datamover.rs"]
 mod datamover;
+#[path = "sync_tool/follow.rs"]
+mod follow;
 #[path = "sync_tool/hostile.rs"]
 mod hostile;
 #[path = "sync_tool/killed.rs"]

@@ -4,31 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <set>
 #include <stdexcept>
 
-#define CHECK(condition)                                                                \
-    do {                                                                                \
-        if (!(condition)) {                                                             \
-            std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            std::exit(1);                                                               \
-        }                                                                               \
-    } while (0)
+#include "check.hpp"
 
 namespace {
-
-/// The status of the hsm::error that `call` throws; HSM_STATUS_OK when it throws none.
-template <typename Call> hsm_status status_of(Call call)
-{
-    try {
-        call();
-    } catch (const hsm::error &error) {
-        return error.status();
-    }
-    return HSM_STATUS_OK;
-}
 
 void puts_and_gets(const hsm::store &store)
 {

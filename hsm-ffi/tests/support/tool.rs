@@ -11,6 +11,10 @@ use libtest_mimic::Trial;
 /// How long one program may take before it counts as hung, in seconds.
 const TIME_S_MAX: &str = "900";
 
+/// Where the loader looks first. Cargo names its own directories there, and a library of an earlier build may lie in
+/// them; the programs of the tests know by themselves where theirs is.
+pub(crate) const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
 /// The repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -25,7 +29,7 @@ pub(crate) fn compiler(variable: &str, default: &str) -> Command {
 /// A program, stopped when it hangs.
 pub(crate) fn program(path: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=10", TIME_S_MAX]).arg(path);
+    command.args(["--kill-after=10", TIME_S_MAX]).arg(path).env_remove(LIBRARY_PATH);
     command
 }
 

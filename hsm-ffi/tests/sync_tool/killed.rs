@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::run::Scene;
+use crate::odd_tree;
+use crate::run::{Scene, scale};
 use crate::snapshot::{assert_same, snapshot, without_owner};
 
 /// How often a run is killed before one is let to its end.
@@ -21,9 +23,9 @@ impl Numbers {
     }
 }
 
-/// A tree with something of everything.
+/// A tree with something of everything, as many files as one likes.
 fn make(root: &Path, numbers: &mut Numbers) {
-    for number in 0..600 {
+    for number in 0..scale("HSM_SYNC_FILES", 600) {
         let directory = root.join(format!("{}/{}", numbers.below(7), numbers.below(5)));
         fs::create_dir_all(&directory).unwrap();
         fs::write(
@@ -33,7 +35,8 @@ fn make(root: &Path, numbers: &mut Numbers) {
         .unwrap();
     }
     for number in 0..4 {
-        fs::write(root.join(format!("large {number}")), vec![number; 3_000_000]).unwrap();
+        fs::write(root.join(format!("large {number}")), vec![number; scale("HSM_SYNC_LARGE_MIB", 3) << 20])
+            .unwrap();
         fs::hard_link(root.join(format!("large {number}")), root.join(format!("0/name {number}"))).unwrap();
     }
     symlink("nowhere", root.join("link")).unwrap();
@@ -80,8 +83,8 @@ fn kill_many(
 ) -> u32 {
     let mut killed = 0;
     for _ in 0..KILLS {
-        let mut child =
-            scene.command(command, tree, options).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut tool = scene.command(command, tree, options);
+        let mut child = tool.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_nanos(numbers.below(whole.as_nanos() as u64)));
         child.kill().unwrap();
         killed += u32::from(child.wait().unwrap().code().is_none());
@@ -138,6 +141,28 @@ fn a_restore_that_is_killed_at_random_moments_ends_equal() {
         assert_same(&without_owner(snapshot(&scene.path("tree"))), &snapshot(&scene.path("target")));
     }
     println!("{killed} of {} runs were killed", KILLS * 3);
+    assert!(killed > 0);
+    scene.check_store();
+}
+
+#[test]
+fn a_tree_of_odd_names_and_types_survives_being_killed_as_well() {
+    let mut numbers = Numbers(3);
+    let scene = Scene::new();
+    let left = odd_tree::make(&scene.path("tree"));
+    let before = without_owner(odd_tree::archivable(snapshot(&scene.path("tree")), &left));
+    let whole = time(|| {
+        let elsewhere = Scene::new();
+        let mut tool = scene.command("archive", "tree", &[]);
+        tool.args(["--store".as_ref(), elsewhere.path("store").as_os_str()]);
+        assert_eq!(tool.output().unwrap().status.code(), Some(3));
+    });
+    let mut killed = kill_many(&scene, "archive", "tree", &[], whole, &mut numbers);
+    scene.run("archive", "tree", &[]).exited(3);
+    killed += kill_many(&scene, "restore", "target", &[], whole, &mut numbers);
+    scene.run("restore", "target", &[]).exited(0);
+    assert_same(&before, &snapshot(&scene.path("target")));
+    println!("{killed} of {} runs were killed", KILLS * 2);
     assert!(killed > 0);
     scene.check_store();
 }

@@ -11,6 +11,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
+use crate::snapshot::Snapshot;
+
 /// The longest key, in bytes.
 const KEY_LENGTH_MAX: usize = 4096;
 
@@ -20,6 +22,12 @@ pub(crate) struct Left {
     pub(crate) count: u64,
     /// Their paths.
     pub(crate) paths: Vec<Vec<u8>>,
+}
+
+/// What of an odd tree can be archived.
+pub(crate) fn archivable(mut tree: Snapshot, left: &Left) -> Snapshot {
+    tree.retain(|path, _| !left.paths.contains(path));
+    tree
 }
 
 /// Makes the tree at `root`, which must not be there.

@@ -4,21 +4,15 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 
-use crate::odd_tree;
-use crate::run::{Said, Scene, program};
-use crate::snapshot::{Snapshot, assert_same, snapshot, without_owner};
+use crate::odd_tree::{self, archivable};
+use crate::run::{Said, Scene, program, scale};
+use crate::snapshot::{assert_same, snapshot, without_owner};
 
 /// A user with no rights at all.
 const NOBODY: u32 = 65_534;
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
-/// What of an odd tree can be archived.
-fn archivable(mut tree: Snapshot, left: &odd_tree::Left) -> Snapshot {
-    tree.retain(|path, _| !left.paths.contains(path));
-    tree
 }
 
 #[test]
@@ -171,12 +165,12 @@ fn what_the_demonstration_in_rust_archives_this_tool_restores_and_the_other_way_
 
 /// Files in the tree of the next test; the full run has 50 000.
 fn files() -> usize {
-    std::env::var("HSM_SYNC_FILES").ok().map_or(3000, |count| count.parse().unwrap())
+    scale("HSM_SYNC_FILES", 3000)
 }
 
 /// Size of each of ten files, in MiB; the full run has more.
 fn large_mib() -> usize {
-    std::env::var("HSM_SYNC_LARGE_MIB").ok().map_or(8, |size| size.parse().unwrap())
+    scale("HSM_SYNC_LARGE_MIB", 8)
 }
 
 #[test]

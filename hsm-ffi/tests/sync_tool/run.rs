@@ -32,7 +32,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let directory = BUILT.get_or_init(|| {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples-c");
         let libraries = library::directory(&library::built(), &directory);
-        for name in ["sync_tool", "datamover"] {
+        for name in ["sync_tool", "datamover", "follow"] {
             let source = tool::repository().join("examples/c").join(name).with_extension("c");
             let mut compiler = tool::compiler("CC", "cc");
             compiler.arg("-std=c99").args(WARNINGS).args(["-O2", "-g"]);
@@ -48,6 +48,18 @@ pub(crate) fn program(name: &str) -> PathBuf {
         directory
     });
     directory.join(name)
+}
+
+/// A run of one of the programs.
+fn command(name: &str) -> Command {
+    let mut command = Command::new(program(name));
+    command.env_remove(tool::LIBRARY_PATH);
+    command
+}
+
+/// How large a test is: a number of the environment, for full runs.
+pub(crate) fn scale(variable: &str, default: usize) -> usize {
+    std::env::var(variable).ok().map_or(default, |count| count.parse().unwrap())
 }
 
 /// A store, a dataset and a place for trees.
@@ -97,7 +109,7 @@ impl Scene {
 
     /// A run of the sync tool that has yet to be started.
     pub(crate) fn command(&self, command: &str, tree: &str, options: &[&str]) -> Command {
-        let mut tool = Command::new(program("sync_tool"));
+        let mut tool = self::command("sync_tool");
         tool.arg(command).arg("--store").arg(self.path("store")).args(["--dataset", "tree", "--json"]);
         tool.args(options).arg(self.path(tree));
         tool
@@ -139,5 +151,5 @@ impl Scene {
 
 /// Runs a program with any arguments.
 pub(crate) fn run<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> Said {
-    Said::of(&Command::new(program(name)).args(arguments).output().unwrap())
+    Said::of(&command(name).args(arguments).output().unwrap())
 }
