@@ -178,11 +178,11 @@ struct MemoryPlace {
     bytes: RwLock<Bytes>,
 }
 
-/// Every chunk but those grown last may be shorter than [`CHUNK_LENGTH`]: the rest of it is zero.
+/// Chunks by number. One may be shorter than [`CHUNK_LENGTH`], or not there: the rest is zero.
 #[derive(Debug, Default)]
 struct Bytes {
     length: u64,
-    chunks: Vec<Vec<u8>>,
+    chunks: BTreeMap<u64, Vec<u8>>,
 }
 
 impl MemoryPlace {
@@ -198,7 +198,7 @@ impl MemoryPlace {
             let (index, within) = position(offset + done as u64);
             let count = (CHUNK_LENGTH - within).min(wanted - done);
             let target = &mut buffer[done..done + count];
-            let chunk = bytes.chunks.get(index).map_or(&[][..], |chunk| chunk.get(within..).unwrap_or(&[]));
+            let chunk = bytes.chunks.get(&index).map_or(&[][..], |chunk| chunk.get(within..).unwrap_or(&[]));
             let held = chunk.len().min(count);
             target[..held].copy_from_slice(&chunk[..held]);
             target[held..].fill(0);
@@ -208,8 +208,8 @@ impl MemoryPlace {
     }
 }
 
-fn position(offset: u64) -> (usize, usize) {
-    ((offset / CHUNK_LENGTH as u64) as usize, (offset % CHUNK_LENGTH as u64) as usize)
+fn position(offset: u64) -> (u64, usize) {
+    (offset / CHUNK_LENGTH as u64, (offset % CHUNK_LENGTH as u64) as usize)
 }
 
 impl PlaceWriter for MemoryPlace {
@@ -222,10 +222,7 @@ impl PlaceWriter for MemoryPlace {
         while done < bytes.len() {
             let (index, within) = position(offset + done as u64);
             let count = (CHUNK_LENGTH - within).min(bytes.len() - done);
-            if held.chunks.len() <= index {
-                held.chunks.resize_with(index + 1, Vec::new);
-            }
-            let chunk = &mut held.chunks[index];
+            let chunk = held.chunks.entry(index).or_default();
             if chunk.len() < within + count {
                 chunk.resize(within + count, 0);
             }
@@ -244,8 +241,8 @@ impl PlaceWriter for MemoryPlace {
         let mut held = self.bytes.write();
         if len < held.length {
             let (index, within) = position(len);
-            held.chunks.truncate(index + 1);
-            if let Some(chunk) = held.chunks.get_mut(index) {
+            held.chunks.split_off(&(index + 1));
+            if let Some(chunk) = held.chunks.get_mut(&index) {
                 chunk.truncate(within);
             }
         }
@@ -279,5 +276,16 @@ mod tests {
     #[test]
     fn it_is_a_backend() {
         crate::testing::backend::conformance(&|| Arc::new(MemoryBackend::new()));
+    }
+
+    #[test]
+    fn a_hole_costs_no_memory() {
+        let place = MemoryPlace::default();
+        place.write_at(b"far out", 1 << 62).unwrap();
+        let mut back = [7; 9];
+        assert_eq!(place.read(&mut back, (1 << 62) - 2), 9);
+        assert_eq!(&back, b"\0\0far out");
+        place.truncate(3).unwrap();
+        assert_eq!((place.length(), place.bytes.read().chunks.len()), (3, 0));
     }
 }
