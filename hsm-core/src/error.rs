@@ -59,6 +59,9 @@ pub enum Error {
         /// The tier without a copy.
         tier: TierIndex,
     },
+    /// The object in parts that a token or a part belongs to is no longer being written.
+    #[error("the object in parts is gone: who began it has committed, given up or ended; begin anew")]
+    PartsNotFound,
     /// Something of this name is there already.
     #[error("{what} exists already")]
     Exists {
@@ -275,7 +278,8 @@ impl Error {
             | Self::DatasetNotFound { .. }
             | Self::KeyNotFound { .. }
             | Self::CopyNotFound { .. }
-            | Self::SnapshotNotFound { .. } => Kind::NotFound,
+            | Self::SnapshotNotFound { .. }
+            | Self::PartsNotFound => Kind::NotFound,
             Self::Exists { .. } => Kind::Exists,
             Self::Conflict { .. } => Kind::Conflict,
             Self::LastCopy { .. } | Self::ReadOnly { .. } | Self::TierReadOnly { .. } => Kind::Refused,

@@ -5,7 +5,8 @@
 //! visible before; freed without a commit, nothing is left. Tokens and receipts are bytes without a pointer in
 //! them, sent in whatever way the processes have.
 //!
-//! Who began must keep its handle, and its store open, until the commit: when it is gone, so are the parts.
+//! Who began must keep its handle, and its store open, until the commit: when it is gone, so are the parts. No part may be
+//! written while the commit runs; after it, writing to one answers HSM_STATUS_NOT_FOUND.
 //! A `const hsm_parts *` may be shared between threads, each of which writes a part of its own.
 
 use std::ffi::c_void;
@@ -223,7 +224,7 @@ pub unsafe extern "C" fn hsm_part_begin(
 ///
 /// @param data  may be NULL when size is 0
 /// @param size  in bytes
-/// @return HSM_STATUS_CLOSED once it was finished
+/// @return HSM_STATUS_CLOSED once it was finished, HSM_STATUS_NOT_FOUND when who began has committed or gone
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_part_write(
     part: *mut hsm_part,
@@ -249,7 +250,7 @@ pub unsafe extern "C" fn hsm_part_write(
 /// @param buffer       gets the bytes of the receipt; may be NULL when buffer_size is 0
 /// @param buffer_size  in bytes
 /// @param length_out   gets the length, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
-/// @return after a failure the part can only be freed
+/// @return HSM_STATUS_NOT_FOUND when who began has committed or gone; after a failure the part can only be freed
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_part_finish(
     part: *mut hsm_part,

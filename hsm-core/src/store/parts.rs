@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::Store;
 use super::put::{Put, PutOptions};
 use crate::backend::object_file::{BlockDigests, Spilled, Table, Tail, write_end};
-use crate::backend::{PlaceName, PlaceWriter};
+use crate::backend::{PlaceName, PlaceWriter, ReadFrom};
 use crate::catalog::{Durability, Expect};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Result};
@@ -26,6 +26,8 @@ use crate::wire::{self, Reader, Writer as Fields};
 const TOKEN_MAGIC: [u8; 8] = *b"hsmparts";
 const RECEIPT_MAGIC: [u8; 8] = *b"hsmpartr";
 const RUN_LEN: usize = 1 << 20;
+/// Of a block's digest in the scratch place.
+const DIGEST_LENGTH: usize = 16;
 
 /// An object being written in parts. Callable from several threads.
 #[derive(Debug)]
@@ -49,10 +51,16 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Part {
     store: Store,
+    tier: TierIndex,
     place: Arc<dyn PlaceWriter>,
     name: PlaceName,
+    scratch: Arc<dyn PlaceWriter>,
+    scratch_serial: u64,
+    block_shift: u8,
     offset: u64,
     length: u64,
+    /// Blocks before this one, that the part has reached, have no digest of other bytes any more.
+    disowned: u64,
     digests: BlockDigests,
     /// A write that failed left a hole: the part cannot be finished any more.
     failed: Option<Error>,
@@ -113,8 +121,14 @@ impl Store {
         })();
         let (tier, block_shift, name, scratch_serial) = read.ok_or_else(invalid)?;
         let on = engine.tier(tier)?;
-        let place = on.backend.reopen(name)?;
-        let scratch = on.backend.reopen(PlaceName { serial: scratch_serial, ..name })?;
+        let reopen = |name| {
+            on.backend.reopen(name).map_err(|error| match error {
+                Error::Io { io_kind: std::io::ErrorKind::NotFound, .. } => Error::PartsNotFound,
+                error => error,
+            })
+        };
+        let place = reopen(name)?;
+        let scratch = reopen(PlaceName { serial: scratch_serial, ..name })?;
         Ok(Parts {
             store: self.clone(),
             options: PutOptions::default(),
@@ -162,10 +176,15 @@ impl Parts {
         }
         Ok(Part {
             store: self.store.clone(),
+            tier: self.tier,
             place: self.place.clone(),
             name: self.name,
+            scratch: self.scratch.clone(),
+            scratch_serial: self.scratch_serial,
+            block_shift: self.block_shift,
             offset,
             length: 0,
+            disowned: offset >> self.block_shift,
             digests: BlockDigests::in_place(
                 self.block_size(),
                 self.scratch.clone(),
@@ -193,6 +212,10 @@ impl Parts {
         }
         let root = root.finish();
         let recorded = self.whole_digests(size, &parts)?;
+        // A part that nobody has a receipt for may reach beyond the object.
+        if self.place.len()? > size {
+            self.place.truncate(size)?;
+        }
         let engine = self.store.engine().clone();
         let fresh = self.store.new_id();
         let mut table: Option<Table> = None;
@@ -326,14 +349,19 @@ impl Parts {
 }
 
 impl Part {
-    /// Adds the next bytes of the part.
+    /// Adds the next bytes of the part. Not while the parts are being committed: it would write into the object.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` once the parts were committed, or given up by who began them.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         self.check()?;
         if (self.offset + self.length).saturating_add(bytes.len() as u64) > SIZE_MAX {
             return Err(Error::invalid("size", "an object has at most 2^63 - 1 bytes"));
         }
         for run in bytes.chunks(RUN_LEN) {
-            let written = self.place.write_at(run, self.offset + self.length);
+            let written = self.disown(self.offset + self.length + run.len() as u64);
+            let written = written.and_then(|()| self.place.write_at(run, self.offset + self.length));
             let hashed = written.and_then(|()| self.digests.write(run));
             hashed.inspect_err(|error| self.failed = Some(error.clone()))?;
             self.length += run.len() as u64;
@@ -341,9 +369,34 @@ impl Part {
         Ok(())
     }
 
+    /// Takes away the digests of blocks up to byte `end`, which other bytes are about to be written to: the receipt of a
+    /// part that lay there fits no more, and no commit takes it.
+    fn disown(&mut self, end: u64) -> Result<()> {
+        let to = end.div_ceil(1 << self.block_shift);
+        if self.disowned >= to {
+            return Ok(());
+        }
+        let mut slots = vec![0; (to - self.disowned) as usize * DIGEST_LENGTH];
+        let at = self.disowned * DIGEST_LENGTH as u64;
+        let held = self.scratch.read_at(&mut slots, at)?;
+        if slots[..held].iter().any(|byte| *byte != 0) {
+            slots.fill(0);
+            self.scratch.write_at(&slots[..held], at)?;
+        }
+        self.disowned = to;
+        Ok(())
+    }
+
     fn check(&self) -> Result<()> {
-        self.store.engine().check()?;
-        self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))
+        let engine = self.store.engine();
+        engine.check()?;
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        // Written on after the commit, the part would damage the object. The scratch place goes with the commit.
+        let scratch = PlaceName { serial: self.scratch_serial, ..self.name };
+        let found = engine.tier(self.tier)?.backend.open(scratch, ReadFrom::Anywhere)?;
+        found.map(drop).ok_or(Error::PartsNotFound)
     }
 
     /// Ends the part: its bytes are durable when this returns.
