@@ -141,8 +141,9 @@ pub unsafe extern "C" fn hsm_store_options_set_grace_ms(
     unsafe { set(options, error_out, |options| Ok(options.grace(Duration::from_millis(grace_ms)))) }
 }
 
-/// Where the index lies: an existing directory of a local file system, the same for every handle of a store.
-/// The default is a directory in the store.
+/// Where the index lies: an existing directory of a local file system, also one for several stores. The default is
+/// a directory in the store. It must be the same for every handle of a store: while others have the store open,
+/// opening it with another one answers HSM_STATUS_INVALID.
 ///
 /// @param path_length  in bytes; SIZE_MAX: up to the NUL
 #[unsafe(no_mangle)]

@@ -57,6 +57,43 @@ fn one_store_opened_twice_in_one_process_is_one_store() {
     assert_eq!(store.feed(Position::default()).last().unwrap().unwrap().position, store.position().unwrap());
 }
 
+#[test]
+fn stores_may_share_a_directory_for_their_indexes() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = StoreOptions::new().index_directory(directory.path());
+    let open = |name: &str| Store::open(directory.path().join(name), &options).unwrap();
+    let (one, other) = (open("one"), open("other"));
+    let put = |store: &Store| store.put(b"mine", &PutOptions::default()).unwrap().id;
+    let ids = [put(&one), put(&other)];
+    drop((one, other));
+    let (one, other) = (open("one"), open("other"));
+    assert_eq!((one.get(ids[0]).unwrap(), other.get(ids[1]).unwrap()), (b"mine".to_vec(), b"mine".to_vec()));
+    one.get(ids[1]).unwrap_err();
+}
+
+/// Each index says where the journal goes on: the writers of two would write over each other's changes.
+#[test]
+fn a_handle_with_another_index_than_those_inside_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = directory.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let path = directory.path().join("store");
+    let apart = StoreOptions::new().index_directory(&elsewhere);
+    let one = open(&path);
+    let refused = Store::open(&path, &apart).unwrap_err();
+    assert_eq!(refused.kind(), hsm_core::Kind::Invalid, "{refused}");
+    let beside = StoreOptions::new().index_directory(path.join("index"));
+    assert_eq!(Store::open(&path, &beside).unwrap_err().kind(), hsm_core::Kind::Invalid);
+    let id = one.put(b"safe", &PutOptions::default()).unwrap().id;
+    one.close().unwrap();
+    // Alone, a handle may begin to use another one.
+    let store = Store::open(&path, &apart).unwrap();
+    assert_eq!(store.get(id).unwrap(), b"safe");
+    let by_another_path = StoreOptions::new().index_directory(path.join("../elsewhere"));
+    assert_eq!(Store::open(&path, &by_another_path).unwrap().get(id).unwrap(), b"safe");
+    assert_eq!(Store::open(&path, &StoreOptions::new()).unwrap_err().kind(), hsm_core::Kind::Invalid);
+}
+
 /// A copy of the library under a name of its own.
 #[allow(unsafe_code, reason = "calls into a loaded library cannot be checked")]
 mod image {

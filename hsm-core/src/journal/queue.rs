@@ -19,6 +19,7 @@ use crate::wire::{self, HEAD_LENGTH, Writer};
 const MAGIC: [u8; 8] = *b"hsmlock1";
 const TICKET_OFFSET: u64 = HEAD_LENGTH as u64;
 const TIERS_OFFSET: u64 = TICKET_OFFSET + 8;
+const INDEX_OFFSET: u64 = TIERS_OFFSET + 8;
 const OPEN: u64 = 1 << 40;
 const DOOR: u64 = OPEN + 1;
 const INSIDE: u64 = OPEN + 2;
@@ -118,6 +119,19 @@ impl LockFile {
     /// Tells every handle that tiers changed. The caller holds the writer lock.
     pub(crate) fn note_tiers(&self, number: u64) -> Result<()> {
         self.file.write_at(&number.to_le_bytes(), TIERS_OFFSET).context("write", &self.path)
+    }
+
+    /// Which index the handles inside use, as [`note_index`](Self::note_index) was told; 0: unknown.
+    pub(crate) fn index(&self) -> Result<u64> {
+        let mut bytes = [0; 8];
+        // A file that is shorter was never told.
+        self.file.read_at(&mut bytes, INDEX_OFFSET).context("read", &self.path)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Tells those who open the store after us which index we use. The caller holds the lock for opening.
+    pub(crate) fn note_index(&self, index: u64) -> Result<()> {
+        self.file.write_at(&index.to_le_bytes(), INDEX_OFFSET).context("write", &self.path)
     }
 
     fn wait(&self, range: std::ops::Range<u64>, exclusive: bool, what: &str) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Opening and creating a store.
 
+mod index;
 mod restore;
 
 use std::io;
@@ -13,7 +14,7 @@ use super::member::{self, Member, Others};
 use super::orders::{self, What};
 use super::{Inner, Store, StoreOptions, reserve};
 use crate::catalog::Places as _;
-use crate::catalog::embedded::{Embedded, Found, Ground, IndexPlace};
+use crate::catalog::embedded::{Embedded, Found, Ground};
 use crate::clock::{self, TimeNs};
 use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
@@ -215,6 +216,7 @@ impl Opening<'_> {
         let id = clock::random_identity(clock);
         self.clear_interrupted_creation()?;
         self.make_directories()?;
+        lock.note_index(self.index_mark()?)?;
         let parts = self.parts(id, lock)?;
         let mut changes = Vec::new();
         for mut config in self.options.tiers.clone().unwrap_or_else(default_tiers) {
@@ -287,6 +289,7 @@ impl Opening<'_> {
                 waited_s: 0,
             });
         }
+        self.check_index(&lock, alone)?;
         let parts = self.parts(id, lock)?;
         let ordered = orders::read(&*self.disk, &self.directory, &id)?;
         let lost: Vec<_> = ordered.iter().filter(|order| order.what == What::Lose).map(|o| o.tier).collect();
@@ -329,25 +332,13 @@ impl Opening<'_> {
             directory: self.directory.clone(),
             store_id: id,
             instance,
-            index: self.index_place()?,
+            index: self.index_place(&id)?,
             exclusive: self.options.exclusive,
             segment_bytes_max: self.options.segment_bytes_max,
             places: tiers.clone(),
             lock: lock.clone(),
         };
         Ok(Parts { ground, tiers, lock, instance })
-    }
-
-    fn index_place(&self) -> Result<IndexPlace> {
-        if self.options.index_in_memory {
-            return Ok(IndexPlace::Memory);
-        }
-        if let Some(directory) = &self.options.index_directory {
-            return Ok(IndexPlace::File(directory.join("index.db")));
-        }
-        let directory = self.directory.join("index");
-        file::create_dirs(&*self.disk, &self.directory, &directory).context("create", &directory)?;
-        Ok(IndexPlace::File(directory.join("index.db")))
     }
 
     fn make_reserve(&self, id: &[u8; 16]) {

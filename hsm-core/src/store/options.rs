@@ -105,8 +105,9 @@ impl StoreOptions {
         self
     }
 
-    /// Where the index lies: an existing directory of a local file system. Every handle of a store must name
-    /// the same. Default: `index` in the store.
+    /// Where the index lies: an existing directory of a local file system, also one for several stores. Every handle
+    /// of a store must name the same: while others have it open, another one is `Invalid`. Default: `index` in
+    /// the store.
     #[must_use]
     pub fn index_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.index_directory = Some(directory.into());
