@@ -29,8 +29,10 @@ pub struct hsm_error {
 
 impl hsm_error {
     pub(crate) fn new(status: hsm_status, message: impl Into<Vec<u8>>) -> Self {
-        let mut message: Vec<u8> = message.into();
-        message.retain(|byte| *byte != 0);
+        let message: Vec<u8> = message.into();
+        // One line, whatever a path, a name or a parser brings in.
+        let lines = message.split(|byte| matches!(byte, b'\n' | b'\r' | 0)).map(<[u8]>::trim_ascii);
+        let message = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(&b' ');
         let message = CString::new(message).unwrap_or_default();
         Self { status, message, object: None, tier: -1, callback: 0 }
     }

@@ -29,10 +29,14 @@ int main(int count, char **arguments)
     CHECK_OK(hsm_store_id(store, &id, &error));
     hsm_position position;
     CHECK_OK(hsm_store_position(store, &position, &error));
-    CHECK_STATUS(hsm_store_read_only_reason(store, NULL, 0, NULL, &error), HSM_STATUS_END);
+    /* A length is written with HSM_STATUS_OK, and when the buffer is too small; not otherwise. */
+    size_t length = 77;
+    CHECK_STATUS(hsm_store_read_only_reason(store, NULL, 0, &length, &error), HSM_STATUS_END);
+    CHECK_STATUS(hsm_store_directory(store, NULL, 4096, &length, &error), HSM_STATUS_INVALID);
+    CHECK(length == 77);
 
     /* Its directory comes back whole or not at all. */
-    size_t length = 0;
+    length = 0;
     CHECK_STATUS(hsm_store_directory(store, NULL, 0, &length, &error), HSM_STATUS_BUFFER_TOO_SMALL);
     CHECK(length >= strlen("/store"));
     char *directory = malloc(length + 1);

@@ -137,6 +137,10 @@ int main(int argc, char **argv)
     CHECK_OK(hsm_tier_name(store, 9, text, sizeof text, NULL, &error));
     CHECK(strcmp(text, "cold") == 0);
     CHECK_STATUS(hsm_tiers_apply(store, "tiers: [{index: 9, rot: x}]", SIZE_MAX, &error), HSM_STATUS_INVALID);
+    /* Whatever the parser says of it, the message is one line. */
+    CHECK(hsm_tiers_apply(store, "tiers: [{index: 256}]", SIZE_MAX, &error) == HSM_STATUS_INVALID);
+    CHECK(strstr(hsm_error_message(error), "256") != NULL && strchr(hsm_error_message(error), '\n') == NULL);
+    hsm_error_free(error);
 
     CHECK_OK(hsm_store_close(store, &error));
     CHECK_STATUS(hsm_tier_stat(store, 9, &info, sizeof info, &error), HSM_STATUS_CLOSED);
