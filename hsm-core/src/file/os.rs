@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +49,12 @@ impl OsDisk {
     /// Needs nothing and holds nothing.
     pub fn new() -> Self {
         Self {}
+    }
+
+    /// Tells a file or directory from every other that is there, whatever path leads to it: its device and its inode.
+    pub fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {
+        let found = fs::metadata(path)?;
+        Ok((found.dev(), found.ino()))
     }
 
     /// A file that the caller opened, seen as a file of this layer. It is closed when the last clone of the

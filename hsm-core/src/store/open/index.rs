@@ -1,12 +1,11 @@
 //! Where the index of a store lies, and that all handles of it agree on that.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use super::Opening;
 use crate::catalog::embedded::IndexPlace;
 use crate::error::{Error, IoContext as _, Result};
-use crate::file;
+use crate::file::{self, OsDisk};
 use crate::journal::queue::LockFile;
 use crate::object::ObjectId;
 
@@ -56,8 +55,8 @@ impl Opening<'_> {
             return Ok(0);
         }
         let directory = self.index_directory()?;
-        let found = std::fs::metadata(&directory).context("look at", &directory)?;
-        let mark = found.ino().rotate_left(32) ^ found.dev();
+        let (device, inode) = OsDisk::new().identity(&directory).context("look at", &directory)?;
+        let mark = inode.rotate_left(32) ^ device;
         // In a directory that was named the file has another name, also in the store's own.
         Ok(if self.options.index_directory.is_some() { !mark } else { mark }.max(1))
     }
