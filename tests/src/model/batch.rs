@@ -90,7 +90,8 @@ impl State {
             .iter()
             .map(|item| match item {
                 Item::Put(put) => self.resolve(put).map(Some),
-                _ => Ok(None),
+                Item::Attributes(id, _) => self.live(*id).map(|_| None),
+                Item::Remove(_) | Item::Name(..) => Ok(None),
             })
             .collect();
         if atomic && let Err(kind) = self.check_atomic(items, &resolved) {
@@ -109,14 +110,14 @@ impl State {
 
     /// An atomic batch is looked at as a whole before any of it happens.
     fn check_atomic(&self, items: &[Item], resolved: &[Answer<Option<Resolved>>]) -> Answer<()> {
-        for resolved in resolved {
-            (*resolved)?;
-        }
         let mut objects = BTreeSet::new();
-        for item in items {
+        for (item, _) in items.iter().zip(resolved).filter(|(_, resolved)| resolved.is_ok()) {
             if self.object_of(item).is_some_and(|id| !objects.insert(id)) {
                 return Err(Kind::Invalid);
             }
+        }
+        for resolved in resolved {
+            (*resolved)?;
         }
         let mut bytes = std::collections::BTreeMap::<u8, u64>::new();
         for item in items {
