@@ -136,6 +136,9 @@ pub trait PlaceWriter: Send + Sync + Debug {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
     /// Makes the bytes and the place's name survive a power loss. Fails for ever once it failed.
     fn sync(&self) -> Result<()>;
+    /// Begins to bring written bytes to the medium and does not wait. Only a hint: nothing is promised before
+    /// [`sync`](Self::sync).
+    fn start_writeback(&self, offset: u64, len: u64);
     /// Cuts the place to `len` bytes.
     fn truncate(&self, len: u64) -> Result<()>;
     /// Reads back what was written, from wherever it is at hand.

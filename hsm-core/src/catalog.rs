@@ -20,7 +20,7 @@ pub use query::{Cursor, NamesPage, Page, Query};
 use crate::backend::PlaceName;
 use crate::backend::pack::Unsynced;
 use crate::clock::TimeNs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::journal::{Change, EpochCause};
 use crate::object::{
@@ -219,6 +219,26 @@ pub(crate) trait Places: Send + Sync + Debug {
     fn committed(&self, durable: &Position, segment: u64);
 }
 
+/// Answers to many questions as of one moment, for little more than the price of one.
+///
+/// It begins with the first question and ends when it is dropped; whoever has one asks the catalog nothing else
+/// meanwhile, and holds it for as long as it takes to ask, no longer.
+pub(crate) trait View {
+    /// An object, live or removed.
+    fn object(&self, id: ObjectId) -> Result<Option<Object>>;
+    /// The object with this name.
+    fn resolve(&self, name: &Name) -> Result<Option<ObjectId>>;
+    /// Whether there is a dataset with this id.
+    fn has_dataset(&self, id: DatasetId) -> Result<bool>;
+    /// The last change that it shows.
+    fn applied(&self) -> Result<Position>;
+
+    /// A live object.
+    fn live(&self, id: ObjectId) -> Result<Object> {
+        self.object(id)?.filter(|object| !object.is_removed()).ok_or(Error::ObjectNotFound { id })
+    }
+}
+
 /// The record of all objects. Callable from several threads.
 pub(crate) trait Catalog: Send + Sync + Debug {
     /// Commits proposals in order, each for itself: one that fails leaves no trace and does not disturb the
@@ -231,6 +251,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn distrust(&self, tier: TierIndex);
     /// How far it has come.
     fn progress(&self) -> Result<Progress>;
+    /// What many questions are put to.
+    fn view(&self) -> Box<dyn View + '_>;
     /// An object, live or removed.
     fn object(&self, id: ObjectId) -> Result<Option<Object>>;
     /// Names of a live object, behind the cursor.

@@ -274,8 +274,11 @@ impl Tier {
         let mut open = self.packs[usize::from(relaxed)].lock();
         if let Some(pack) = &*open {
             if pack.failed().is_none() && pack.len() < self.config.pack_size_bytes {
-                // An open file outlives the root it lies on: what is written there would not be found.
-                self.backend.look_for_root()?;
+                // An open file outlives the root it lies on: what is written there would not be found. What waits to
+                // be written was looked for already, and is written with this.
+                if !pack.is_pending() {
+                    self.backend.look_for_root()?;
+                }
                 return Ok(pack.clone());
             }
             *open = None;

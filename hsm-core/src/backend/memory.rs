@@ -237,6 +237,8 @@ impl PlaceWriter for MemoryPlace {
         Ok(())
     }
 
+    fn start_writeback(&self, _offset: u64, _len: u64) {}
+
     fn truncate(&self, len: u64) -> Result<()> {
         let mut held = self.bytes.write();
         if len < held.length {

@@ -383,6 +383,10 @@ impl PlaceWriter for PosixPlace {
         Ok(())
     }
 
+    fn start_writeback(&self, offset: u64, len: u64) {
+        self.file.start_writeback(offset, len);
+    }
+
     fn truncate(&self, len: u64) -> Result<()> {
         self.file.set_len(len).context("truncate", &self.path)
     }

@@ -15,6 +15,7 @@ mod commit;
 mod feed;
 mod index;
 mod lookup;
+mod moment;
 mod page_checksum;
 mod recover;
 mod row;
@@ -36,7 +37,7 @@ pub(crate) use recover::Found;
 
 use super::{
     Catalog, Committed, Contradictions, Cursor, Durability, Expired, FeedCursor, Garbage, NamesPage,
-    PackUsage, Page, Places, Progress, Proposal, Query, TierUsage,
+    PackUsage, Page, Places, Progress, Proposal, Query, TierUsage, View,
 };
 use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
@@ -49,6 +50,7 @@ use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position, TierIn
 use crate::tier::kept::Source;
 use commit::Queue;
 use index::Index;
+use moment::Moment;
 
 /// What an embedded catalog stands on.
 #[derive(Debug, Clone)]
@@ -137,6 +139,10 @@ impl Catalog for Embedded {
             let state = lookup::must_state(connection)?;
             Ok(Progress { applied: state.tail.last, durable: state.durable.last })
         })
+    }
+
+    fn view(&self) -> Box<dyn View + '_> {
+        Box::new(Moment::new(self))
     }
 
     fn object(&self, id: ObjectId) -> Result<Option<Object>> {

@@ -4,22 +4,26 @@
 //! journal. An *atomic* batch happens wholly or not at all; otherwise each change stands for itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Store;
 use super::put::{Put, PutMode, PutOptions, Resolved};
-use crate::catalog::{Durability, Expect, Proposal};
+use crate::catalog::{Durability, Expect, Proposal, View};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Result};
 use crate::integrity::Digest;
 use crate::journal::{Change, Subject, Updates};
 use crate::monitor::{Phase, Watch};
-use crate::object::{self, Content, Copy, Name, ObjectId};
-use crate::tier::{CopyWriter, PackEnd};
+use crate::object::{self, Content, Copy, Name, ObjectId, TierIndex};
+use crate::tier::{CopyWriter, PackEnd, Tier};
 
 /// Bytes of small objects, attributes and keys that a batch holds in memory at most.
 const BYTES_MAX: u64 = 16 << 20;
 /// Changes in a batch at most.
 const CHANGES_MAX: usize = 65_536;
+
+/// Puts whose sync is left to the commit, at most: after a power loss each of their records is read back.
+const DEFERRED_MAX: usize = 4096;
 
 /// Changes gathered to be committed together.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub struct Batch {
     durability: Durability,
     steps: Vec<Step>,
     bytes: u64,
+    /// The tier that puts go to, as it was at the last of them, and for which of them.
+    target: Option<(Option<TierIndex>, Arc<Tier>)>,
     objects: BTreeSet<ObjectId>,
     names: BTreeSet<Name>,
 }
@@ -42,10 +48,12 @@ enum Step {
     Name { id: ObjectId, name: Name },
 }
 
-/// A step that is ready to be proposed: for a put, what has to be synced before.
+/// A step that is ready to be proposed.
 struct Prepared {
     index: usize,
-    put: Option<(Resolved, PackEnd)>,
+    resolved: Resolved,
+    /// What has to be synced before.
+    end: PackEnd,
     proposal: Proposal,
 }
 
@@ -59,6 +67,7 @@ impl Store {
             durability,
             steps: Vec::new(),
             bytes: 0,
+            target: None,
             objects: BTreeSet::new(),
             names: BTreeSet::new(),
         }
@@ -86,7 +95,7 @@ impl Batch {
         options.check()?;
         let engine = self.store.engine().clone();
         engine.check_writable()?;
-        let tier = engine.target(options.tier)?;
+        let tier = self.target(&engine, options.tier)?;
         let small = bytes.len() as u64 <= tier.config.pack_threshold_bytes;
         let held = options_len(options) + if small { bytes.len() as u64 } else { 0 };
         self.check_room(held)?;
@@ -143,6 +152,14 @@ impl Batch {
         self.note(Some(id), Some(&name), name.key.len() as u64)?;
         self.steps.push(Step::Name { id, name });
         Ok(())
+    }
+
+    /// Where the bytes of a put go. Others may change the tiers meanwhile: the commit finds that out.
+    fn target(&mut self, engine: &Engine, named: Option<TierIndex>) -> Result<Arc<Tier>> {
+        match &self.target {
+            Some((known, tier)) if *known == named => Ok(tier.clone()),
+            _ => Ok(self.target.insert((named, engine.target(named)?)).1.clone()),
+        }
     }
 
     /// Refuses what would take more memory than a batch may.
@@ -219,13 +236,11 @@ impl Batch {
         answers: &mut [Option<Result<Put>>],
         watch: &mut Watch<'_>,
     ) -> Result<()> {
-        let mut prepared = Vec::with_capacity(self.steps.len());
-        for (index, step) in self.steps.iter_mut().enumerate() {
-            if answers[index].is_some() {
-                continue;
-            }
+        let looked_up = self.look_up(engine, answers);
+        let mut prepared = Vec::with_capacity(looked_up.len());
+        for (index, looked_up) in looked_up {
             watch.check()?;
-            match prepare(engine, step, index) {
+            match looked_up.and_then(|found| prepare(engine, &mut self.steps[index], index, found)) {
                 Ok(ready) => prepared.push(ready),
                 Err(error) => answers[index] = Some(Err(error)),
             }
@@ -255,6 +270,7 @@ impl Batch {
             for ready in &mut prepared {
                 all.expect.append(&mut ready.proposal.expect);
                 all.changes.append(&mut ready.proposal.changes);
+                all.data.append(&mut ready.proposal.data);
             }
             all.expect = room_in_all(all.expect);
             vec![all]
@@ -281,11 +297,8 @@ impl Batch {
                 Err(error) => Err(error.clone()),
                 Ok(done) => {
                     finished += 1;
-                    let (id, generation) = match &ready.put {
-                        Some((resolved, _)) => (resolved.id, resolved.generation),
-                        None => (self.steps[ready.index].object(), 0),
-                    };
-                    replaced += ready.put.as_ref().map_or(0, |(resolved, _)| resolved.replaced);
+                    let Resolved { id, generation, replaced: places, .. } = ready.resolved;
+                    replaced += places;
                     Ok(Put { id, generation, position: done.position })
                 }
             };
@@ -304,17 +317,29 @@ impl Batch {
         Ok(true)
     }
 
-    /// Syncs the bytes of all puts: each pack once, up to the last record of the batch.
+    /// Looks up, as of one moment, what the steps without an answer are about.
+    fn look_up(&self, engine: &Engine, answers: &[Option<Result<Put>>]) -> Vec<(usize, Result<Resolved>)> {
+        let view = engine.catalog.view();
+        let unanswered = self.steps.iter().enumerate().filter(|(index, _)| answers[*index].is_none());
+        unanswered.map(|(index, step)| (index, step.look_up(engine, &*view))).collect()
+    }
+
+    /// Syncs the bytes of all puts: each pack once, up to the last record of the batch. What the commit can sync
+    /// together with the journal is left to it.
     fn sync_data(&self, engine: &Engine, prepared: &mut Vec<Prepared>, answers: &mut [Option<Result<Put>>]) {
+        let defer = prepared.len() <= DEFERRED_MAX;
         let mut failed = BTreeSet::new();
         // The last record of a pack first: that one sync is the sync of all before it.
-        for ready in prepared.iter().rev() {
-            let (Some((_, end)), Step::Put { copy, .. }) = (&ready.put, &self.steps[ready.index]) else {
-                continue;
-            };
-            if let Err(error) = engine.note_sync(copy.tier().index(), copy.sync(end)) {
-                answers[ready.index] = Some(Err(error));
-                failed.insert(ready.index);
+        for ready in prepared.iter_mut().rev() {
+            let Step::Put { copy, .. } = &self.steps[ready.index] else { continue };
+            let end = &ready.end;
+            let synced = if defer { copy.sync_or_defer(end) } else { copy.sync(end).map(|()| Vec::new()) };
+            match engine.note_sync(copy.tier().index(), synced) {
+                Ok(deferred) => ready.proposal.data = deferred,
+                Err(error) => {
+                    answers[ready.index] = Some(Err(error));
+                    failed.insert(ready.index);
+                }
             }
         }
         prepared.retain(|ready| !failed.contains(&ready.index));
@@ -322,15 +347,29 @@ impl Batch {
 }
 
 impl Step {
-    fn lost_a_name(&self, error: &Error) -> bool {
-        matches!(self, Self::Put { options, .. } if options.lost_a_name(error))
+    /// Which object it is about, and what must hold of it.
+    fn look_up(&self, engine: &Engine, view: &dyn View) -> Result<Resolved> {
+        let live = |id, more: &[Expect]| {
+            let expect = [&[Expect::Live(id)], more].concat();
+            Ok(Resolved { id, generation: 0, new: false, replaced: 0, expect })
+        };
+        match self {
+            Self::Put { options, fresh, .. } | Self::Empty { options, fresh } => {
+                options.resolve(view, *fresh)
+            }
+            Self::Attributes { id, updates } => {
+                super::attributes::check(engine, &view.live(*id)?.attributes, updates)?;
+                live(*id, &[])
+            }
+            Self::Remove { id } => live(*id, &[]),
+            Self::Name { id, name } => {
+                live(*id, &[Expect::Dataset(name.dataset), Expect::NameFree(name.clone())])
+            }
+        }
     }
 
-    fn object(&self) -> ObjectId {
-        match self {
-            Self::Put { fresh, options, .. } | Self::Empty { fresh, options } => options.id.unwrap_or(*fresh),
-            Self::Attributes { id, .. } | Self::Remove { id } | Self::Name { id, .. } => *id,
-        }
+    fn lost_a_name(&self, error: &Error) -> bool {
+        matches!(self, Self::Put { options, .. } if options.lost_a_name(error))
     }
 }
 
@@ -365,13 +404,15 @@ fn room_in_all(expect: Vec<Expect>) -> Vec<Expect> {
     left
 }
 
-fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
-    let (put, expect, change) = match step {
-        Step::Put { options, fresh, digests, copy } => {
-            let resolved = options.resolve(engine, *fresh)?;
+/// Makes of a step what is to be proposed, and writes what goes into a pack.
+fn prepare(engine: &Engine, step: &mut Step, index: usize, mut resolved: Resolved) -> Result<Prepared> {
+    let mut expect = std::mem::take(&mut resolved.expect);
+    let mut pack_end = PackEnd::Nothing;
+    let change = match step {
+        Step::Put { options, digests, copy, .. } => {
             let (written, end) = copy.finish(resolved.id, resolved.generation)?;
+            pack_end = end;
             let tier = copy.tier();
-            let mut expect = resolved.expect.clone();
             expect.push(Expect::TierWritable(tier.index(), tier.config.incarnation));
             if tier.config.capacity_bytes != 0 {
                 expect.push(Expect::TierRoom(tier.index(), written.size));
@@ -382,7 +423,8 @@ fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
                 root: written.root,
                 digests: digests.clone(),
             };
-            let change = Change::Put {
+            debug_assert!(options.mode != PutMode::Update || !resolved.new);
+            Change::Put {
                 object: resolved.id,
                 generation: resolved.generation,
                 content: Some(content),
@@ -395,30 +437,18 @@ fn prepare(engine: &Engine, step: &mut Step, index: usize) -> Result<Prepared> {
                 attributes: options.updates(),
                 name: options.name.clone(),
                 new: resolved.new,
-            };
-            debug_assert!(options.mode != PutMode::Update || !resolved.new);
-            (Some((resolved, end)), expect, change)
+            }
         }
-        Step::Empty { options, fresh } => {
-            let resolved = options.resolve(engine, *fresh)?;
-            let expect = resolved.expect.clone();
-            let change = options.change_without_data(&resolved);
-            (Some((resolved, PackEnd::Nothing)), expect, change)
-        }
+        Step::Empty { options, .. } => options.change_without_data(&resolved),
         Step::Attributes { id, updates } => {
-            super::attributes::check(engine, &engine.live(*id)?.attributes, updates)?;
-            let change = Change::AttributesSet { subject: Subject::Object(*id), attributes: updates.clone() };
-            (None, vec![Expect::Live(*id)], change)
+            Change::AttributesSet { subject: Subject::Object(*id), attributes: updates.clone() }
         }
         Step::Remove { id } => {
             let until_ns = engine.clock.now_ns().saturating_add(engine.grace_ns);
-            (None, vec![Expect::Live(*id)], Change::Removed { object: *id, until_ns })
+            Change::Removed { object: *id, until_ns }
         }
-        Step::Name { id, name } => {
-            let expect =
-                vec![Expect::Live(*id), Expect::Dataset(name.dataset), Expect::NameFree(name.clone())];
-            (None, expect, Change::Named { name: name.clone(), object: *id })
-        }
+        Step::Name { id, name } => Change::Named { name: name.clone(), object: *id },
     };
-    Ok(Prepared { index, put, proposal: Proposal { expect, changes: vec![change], data: Vec::new() } })
+    let proposal = Proposal { expect, changes: vec![change], data: Vec::new() };
+    Ok(Prepared { index, resolved, end: pack_end, proposal })
 }

@@ -220,7 +220,7 @@ impl Parts {
         let fresh = self.store.new_id();
         let mut table: Option<Table> = None;
         for _ in 0..ATTEMPTS_MAX {
-            let resolved = self.options.resolve(&engine, fresh)?;
+            let resolved = self.options.resolve(&*engine.catalog.view(), fresh)?;
             let tail = self.tail(&engine, &resolved, size, root);
             match &table {
                 Some(table) => table.write_tail(&*self.place, &tail).map(drop)?,

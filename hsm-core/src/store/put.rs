@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::Store;
-use crate::catalog::{Committed, Durability, Expect, Proposal};
+use crate::catalog::{Committed, Durability, Expect, Proposal, View};
 use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::integrity::{Algorithm, Digest, DigestSet};
@@ -149,13 +149,13 @@ impl PutOptions {
     }
 
     /// Looks up which object is meant. `fresh`: the id for a new one.
-    pub(super) fn resolve(&self, engine: &Engine, fresh: ObjectId) -> Result<Resolved> {
+    pub(super) fn resolve(&self, view: &dyn View, fresh: ObjectId) -> Result<Resolved> {
         let named = match &self.name {
             Some(name) => {
-                if engine.catalog.dataset(name.dataset)?.is_none() {
+                if !view.has_dataset(name.dataset)? {
                     return Err(Error::DatasetNotFound { name: name.dataset.to_string() });
                 }
-                engine.catalog.resolve(name)?
+                view.resolve(name)?
             }
             None => None,
         };
@@ -181,7 +181,7 @@ impl PutOptions {
                 _ => Ok(Resolved { id: fresh, generation: 1, new: true, replaced: 0, expect }),
             };
         };
-        let found = engine.catalog.object(id)?;
+        let found = view.object(id)?;
         let live = found.as_ref().filter(|object| !object.is_removed());
         match (self.mode, live) {
             (PutMode::Create, Some(_)) => return Err(Error::Exists { what: format!("object {id}") }),
@@ -199,7 +199,7 @@ impl PutOptions {
         // every number that the earlier life can have had.
         let generation = match &found {
             Some(object) => object.generation + 1,
-            None => engine.catalog.progress()?.applied.number + 1,
+            None => view.applied()?.number + 1,
         };
         let replaced = found.iter().flat_map(|object| &object.copies).map(|copy| copy.pieces.len()).sum();
         Ok(Resolved { id, generation, new: live.is_none(), replaced, expect })
@@ -253,7 +253,7 @@ impl Store {
         let options = PutOptions { mode: PutMode::Create, ..options.clone() };
         let fresh = self.new_id();
         for attempt in 0.. {
-            let resolved = options.resolve(engine, fresh)?;
+            let resolved = options.resolve(&*engine.catalog.view(), fresh)?;
             let change = options.change_without_data(&resolved);
             match engine.commit_one(resolved.expect, vec![change], options.durability) {
                 Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
@@ -363,7 +363,7 @@ impl Writer {
         let digests = self.options.checked(std::mem::take(&mut self.digests))?;
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
-            let resolved = self.options.resolve(&engine, self.fresh)?;
+            let resolved = self.options.resolve(&*engine.catalog.view(), self.fresh)?;
             if over.is_some_and(|generation| generation + 1 != resolved.generation) {
                 break;
             }

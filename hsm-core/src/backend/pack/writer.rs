@@ -123,7 +123,10 @@ impl PackWriter {
         state.pending.resize(length, 0); // The pack's header and every record end on a multiple of 8.
         let end = state.end();
         if length > PENDING_LENGTH_MAX {
+            let (begin, length) = (state.pending_at, length as u64);
             self.write_pending(&mut state)?;
+            // The medium works while the rest is prepared; whoever syncs waits for less.
+            MutexGuard::unlocked(&mut state, || self.place.start_writeback(begin, length));
         }
         Ok(Appended { offset, end })
     }
@@ -165,6 +168,11 @@ impl PackWriter {
     /// Whether the records before `end` are durable.
     pub fn is_synced(&self, end: u64) -> bool {
         self.state.lock().synced >= end
+    }
+
+    /// Whether records wait to be written.
+    pub fn is_pending(&self) -> bool {
+        !self.state.lock().pending.is_empty()
     }
 
     /// Length of the pack in bytes, with what is pending.

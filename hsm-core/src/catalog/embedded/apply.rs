@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, params};
 
 use super::index::{damaged, one, run};
+use super::lookup;
 use super::row::{self, Body};
 use crate::backend::pack;
 use crate::clock::TimeNs;
@@ -29,6 +30,21 @@ struct Sums {
     keys: BTreeMap<i64, i64>,
 }
 
+/// Numbers of datasets, looked up once.
+#[derive(Debug, Default)]
+pub(super) struct DatasetNumbers(BTreeMap<DatasetId, Option<i64>>);
+
+impl DatasetNumbers {
+    pub(super) fn look_up(&mut self, connection: &Connection, id: DatasetId) -> Result<Option<i64>> {
+        if let Some(known) = self.0.get(&id) {
+            return Ok(*known);
+        }
+        let found = dataset_number(connection, id)?;
+        self.0.insert(id, found);
+        Ok(found)
+    }
+}
+
 /// Applies changes within one transaction.
 #[derive(Debug)]
 pub(super) struct Applier<'a> {
@@ -36,13 +52,20 @@ pub(super) struct Applier<'a> {
     sums: Sums,
     /// Settings of tiers that expectations asked for: most proposals of a group name the same one.
     tiers: RefCell<BTreeMap<u8, Option<TierConfig>>>,
+    datasets: RefCell<DatasetNumbers>,
     /// Whether places that come in were not synced yet.
     pub(super) relaxed: bool,
 }
 
 impl<'a> Applier<'a> {
     pub(super) fn new(connection: &'a Connection) -> Self {
-        Self { connection, sums: Sums::default(), tiers: RefCell::default(), relaxed: false }
+        Self {
+            connection,
+            sums: Sums::default(),
+            tiers: RefCell::default(),
+            datasets: RefCell::default(),
+            relaxed: false,
+        }
     }
 
     /// A tier's settings as they are after the changes so far.
@@ -50,9 +73,22 @@ impl<'a> Applier<'a> {
         if let Some(known) = self.tiers.borrow().get(&tier) {
             return Ok(known.clone());
         }
-        let found = super::lookup::tier(self.connection, tier)?.map(|usage| usage.config);
+        let found = lookup::tier(self.connection, tier)?.map(|usage| usage.config);
         self.tiers.borrow_mut().insert(tier, found.clone());
         Ok(found)
+    }
+
+    /// A dataset's number, as it is after the changes so far.
+    pub(super) fn find_dataset(&self, id: DatasetId) -> Result<Option<i64>> {
+        self.datasets.borrow_mut().look_up(self.connection, id)
+    }
+
+    /// The object with this name, after the changes so far.
+    pub(super) fn resolve(&self, name: &Name) -> Result<Option<ObjectId>> {
+        match self.find_dataset(name.dataset)? {
+            Some(number) => lookup::entry(self.connection, number, &name.key),
+            None => Ok(None),
+        }
     }
 
     /// Bytes that changes not summed up yet add to a tier.
@@ -112,12 +148,14 @@ impl<'a> Applier<'a> {
                 Ok(())
             }
             Change::DatasetCreated { dataset, name, attributes } => {
+                self.datasets.borrow_mut().0.remove(dataset);
                 let mut all = Attributes::new();
                 update(&mut all, attributes);
                 let sql = "INSERT INTO dataset(number, id, name, created, attributes, keys) VALUES (?1, ?2, ?3, ?4, ?5, 0)";
                 self.run(sql, params![number as i64, dataset.0, name, time_ns, all.encoded()]).map(drop)
             }
             Change::DatasetRemoved { dataset } => {
+                self.datasets.borrow_mut().0.remove(dataset);
                 self.run("DELETE FROM dataset WHERE id = ?1", params![dataset.0]).map(drop)
             }
             Change::Named { name, object } => self.name(number, *object, name),
@@ -367,7 +405,7 @@ impl<'a> Applier<'a> {
     }
 
     fn dataset_number(&self, id: DatasetId) -> Result<i64> {
-        dataset_number(self.connection, id)?
+        self.find_dataset(id)?
             .ok_or_else(|| damaged("apply a change", &format!("dataset {id} is named but not known")))
     }
 

@@ -53,15 +53,15 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             }
             Err(Error::LastCopy { id: *id, tier: *tier })
         }
-        Expect::NameFree(name) => match lookup::resolve(connection, name)? {
+        Expect::NameFree(name) => match applier.resolve(name)? {
             Some(_) => Err(Error::Exists { what: format!("key \"{}\"", name.key.escape_ascii()) }),
             None => Ok(()),
         },
-        Expect::NameIs(name, id) => match lookup::resolve(connection, name)? {
+        Expect::NameIs(name, id) => match applier.resolve(name)? {
             Some(found) if found == *id => Ok(()),
             _ => Err(Error::Conflict { what: format!("key \"{}\"", name.key.escape_ascii()) }),
         },
-        Expect::Dataset(id) => match apply::dataset_number(connection, *id)? {
+        Expect::Dataset(id) => match applier.find_dataset(*id)? {
             Some(_) => Ok(()),
             None => Err(Error::DatasetNotFound { name: id.to_string() }),
         },

@@ -146,6 +146,19 @@ fn pragma(connection: &Connection, name: &str, value: impl rusqlite::ToSql) -> R
     connection.pragma_update(None, name, value).map_err(failed("open"))
 }
 
+impl Reading<'_> {
+    /// Ends it for good where it could not be ended as it should: nobody borrows its connection again.
+    pub(super) fn give_up(&mut self) {
+        match self {
+            Self::Own { connection, .. } => *connection = None,
+            Self::Shared(connection) => {
+                // A transaction that only read: nothing is undone.
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+        }
+    }
+}
+
 impl Deref for Reading<'_> {
     type Target = Connection;
 

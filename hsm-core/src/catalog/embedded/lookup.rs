@@ -28,6 +28,12 @@ pub(super) fn resolve(connection: &Connection, name: &Name) -> Result<Option<Obj
     one(connection, "look up a key", sql, params![name.dataset.0, name.key], |row| row.get(0).map(ObjectId))
 }
 
+/// The object that a key of a dataset stands for, by the dataset's number.
+pub(super) fn entry(connection: &Connection, dataset: i64, key: &[u8]) -> Result<Option<ObjectId>> {
+    let sql = "SELECT id FROM entry WHERE dataset = ?1 AND key = ?2";
+    one(connection, "look up a key", sql, params![dataset, key], |row| row.get(0).map(ObjectId))
+}
+
 /// Names in the order of their datasets' numbers, then of their keys: that of table `alias`.
 pub(super) fn names(
     connection: &Connection,

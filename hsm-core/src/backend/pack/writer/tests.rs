@@ -40,6 +40,8 @@ impl PlaceWriter for SlowPlace {
         Ok(())
     }
 
+    fn start_writeback(&self, _offset: u64, _len: u64) {}
+
     fn truncate(&self, _len: u64) -> Result<()> {
         Ok(())
     }
