@@ -11,6 +11,13 @@ fn a_crash_at_any_step_leaves_the_old_state_or_the_new() {
     all_verbs(effort, &mut report);
     together(effort, &mut report);
     index_files(&mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn every_mistake_made_on_purpose_is_found() {
+    let mut report = Report::default();
     mutants(&mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");

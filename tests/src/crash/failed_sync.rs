@@ -102,12 +102,18 @@ fn fail_each_of_data(shape: Shape, count: &mut Count) -> std::result::Result<(),
     let small: Change = |world| world.store().put(&bytes(93, 400), &blocks()).map(drop);
     let sync: Change = |world| world.store().sync().map(drop);
     // Its pack is synced before the commit.
+    let copy: Change = |world| world.store().copy(world.cast().small, None, 1).map(drop);
     let batch: Change = |world| {
         let mut batch = world.store().batch(true, Durability::Durable);
         batch.put(&bytes(97, 350), &blocks())?;
         batch.commit().map(drop)
     };
-    let changes = CHANGES.into_iter().chain([("put small", small), ("batch", batch), ("sync", sync)]);
+    let changes = CHANGES.into_iter().chain([
+        ("put small", small),
+        ("copy small", copy),
+        ("batch", batch),
+        ("sync", sync),
+    ]);
     for (what, change) in changes {
         for nth in 0.. {
             let failed = |message| (format!("{what}, sync {nth} of data"), message);
@@ -132,8 +138,8 @@ fn fail_nth_of_data(base: &Base, change: Change, nth: usize, count: &mut Count) 
     let mut world = base.world().map_err(|error| error.to_string())?;
     world.open().map_err(text)?;
     let mut views = vec![audit::view(world.store())?];
-    for (seed, length) in [(94, 500), (95, 9000), (96, 300)] {
-        let relaxed = PutOptions { durability: Durability::Relaxed, ..blocks() };
+    for (seed, length, tier) in [(94, 500, 0), (95, 9000, 0), (96, 300, 0), (98, 320, 1)] {
+        let relaxed = PutOptions { durability: Durability::Relaxed, tier: Some(tier), ..blocks() };
         world.store().put(&bytes(seed, length), &relaxed).map_err(text)?;
         views.push(audit::view(world.store())?);
     }
