@@ -155,6 +155,8 @@ pub trait PlaceWriter: Send + Sync + Debug {
 pub trait PlaceReader: Send + Sync + Debug {
     /// Reads up to `buffer.len()` bytes at `offset`; short only at the end of the place.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
+    /// Begins to fetch bytes that will be read soon, and does not wait. Only a hint.
+    fn start_reading(&self, _offset: u64, _len: u64) {}
     /// Length in bytes.
     fn len(&self) -> Result<u64>;
     /// Whether it holds nothing.

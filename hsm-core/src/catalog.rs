@@ -226,6 +226,8 @@ pub(crate) trait Places: Send + Sync + Debug {
 pub(crate) trait View {
     /// An object, live or removed.
     fn object(&self, id: ObjectId) -> Result<Option<Object>>;
+    /// Objects, live or removed, in the order asked for.
+    fn objects(&self, ids: &[ObjectId]) -> Result<Vec<Option<Object>>>;
     /// The object with this name.
     fn resolve(&self, name: &Name) -> Result<Option<ObjectId>>;
     /// Whether there is a dataset with this id.

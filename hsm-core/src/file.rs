@@ -135,6 +135,8 @@ pub trait File: Send + Sync + Debug {
     /// Asks the kernel to begin writing a range out, so that the sync at the end has less to wait for.
     /// A hint: it promises nothing and fails silently.
     fn start_writeback(&self, offset: u64, len: u64);
+    /// Asks the kernel to begin reading a range that will be read soon. A hint: it promises nothing and fails silently.
+    fn start_reading(&self, _offset: u64, _len: u64) {}
     /// Tries to lock a range of bytes for this open file: shared, or exclusive. `false`: another open file,
     /// here or in another process, holds a lock in the way. Taking a range again converts it.
     fn try_lock(&self, range: Range<u64>, exclusive: bool) -> io::Result<bool>;

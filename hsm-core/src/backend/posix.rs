@@ -405,6 +405,10 @@ impl PlaceReader for PosixPlace {
         self.file.read_at(buffer, offset).context("read", &self.path)
     }
 
+    fn start_reading(&self, offset: u64, len: u64) {
+        self.file.start_reading(offset, len);
+    }
+
     fn len(&self) -> Result<u64> {
         self.file.len().context("measure", &self.path)
     }

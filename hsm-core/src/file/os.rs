@@ -297,6 +297,12 @@ impl File for OsFile {
         }
     }
 
+    fn start_reading(&self, offset: u64, len: u64) {
+        if let (Ok(offset), Ok(len)) = (i64::try_from(offset), i64::try_from(len)) {
+            let _ = posix_fadvise(&self.file, offset, len, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
+        }
+    }
+
     fn try_lock(&self, range: Range<u64>, exclusive: bool) -> io::Result<bool> {
         self.set_lock(&range, if exclusive { libc::F_WRLCK } else { libc::F_RDLCK })
     }

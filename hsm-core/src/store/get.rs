@@ -13,7 +13,7 @@ use crate::object::{Name, Object, ObjectId, TierIndex};
 use crate::tier::CopyReader;
 
 /// Bytes handed on at once.
-const RUN_LEN: usize = 1 << 20;
+pub(super) const RUN_LEN: usize = 1 << 20;
 
 /// Where to read from.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,7 @@ use crate::integrity::{BlockDigest, checksum};
 use crate::object::{Generation, ObjectId};
 use crate::wire::{Reader, Writer};
 
-pub(super) const RECORD_HEADER_LENGTH: usize = 72;
+pub(crate) const RECORD_HEADER_LENGTH: usize = 72;
 const MAGIC: &[u8; 4] = b"HREC";
 const VERSION: u16 = 1;
 

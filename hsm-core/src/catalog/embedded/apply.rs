@@ -6,10 +6,11 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::index::{damaged, one, run};
+use super::index::{damaged, failed, one, run};
 use super::lookup;
 use super::row::{self, Body};
 use crate::backend::pack;
@@ -432,12 +433,21 @@ impl<'a> Applier<'a> {
     }
 }
 
+static FIND: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM object o WHERE o.id = ?1", row::OBJECT_COLUMNS));
+
 /// Reads an object, live or removed.
 pub(super) fn find(connection: &Connection, id: ObjectId) -> Result<Option<Object>> {
-    use std::sync::LazyLock;
-    static SQL: LazyLock<String> =
-        LazyLock::new(|| format!("SELECT {} FROM object o WHERE o.id = ?1", row::OBJECT_COLUMNS));
-    one(connection, "look up an object", &SQL, params![id.0], |row| row::Objects::of(connection).read(row))
+    one(connection, "look up an object", &FIND, params![id.0], |row| row::Objects::of(connection).read(row))
+}
+
+/// Reads many, in the order asked for; best in that of their ids.
+pub(super) fn find_all(connection: &Connection, ids: &[ObjectId]) -> Result<Vec<Option<Object>>> {
+    let failed = failed("look up objects");
+    let mut statement = connection.prepare_cached(&FIND).map_err(&failed)?;
+    let mut objects = row::Objects::of(connection);
+    let mut find = |id: &ObjectId| statement.query_row(params![id.0], |row| objects.read(row)).optional();
+    ids.iter().map(|id| find(id).map_err(&failed)).collect()
 }
 
 pub(super) fn dataset_number(connection: &Connection, id: DatasetId) -> Result<Option<i64>> {
