@@ -2690,6 +2690,122 @@ hsm_status hsm_object_get_stream(const hsm_store *store,
 
 
 /*
+ * GETTING MANY OBJECTS
+ *
+ * Reading many objects in one call.
+ *
+ * The objects come in the order in which they lie on their tiers, and small ones that lie next to each other are read
+ * together: much quicker than one call for each, on a disk that seeks most of all. Each comes whole, its bytes in
+ * order and checked; one that cannot be read comes as its error and disturbs no other.
+ *
+ * A program that writes what it gets into files restores a dataset so.
+ */
+
+/**
+ * Bytes of one of the objects, or why it could not be read.
+ */
+typedef struct hsm_delivery {
+  /**
+   * The position of the object in the list of ids, or in the listing: both begin with 0.
+   */
+  uint64_t index;
+  /**
+   * The object.
+   */
+  hsm_id id;
+  /**
+   * The key that the listing has it under, without a NUL at its end; NULL outside a dataset.
+   */
+  const void *key;
+  /**
+   * In bytes.
+   */
+  uint64_t key_length;
+  /**
+   * The size of the object; 0 with an error.
+   */
+  uint64_t size_bytes;
+  /**
+   * Where these bytes begin in the object. The last of them are those with offset + length = size_bytes.
+   */
+  uint64_t offset;
+  /**
+   * The bytes; NULL where there are none.
+   */
+  const void *data;
+  /**
+   * How many: at most 1 MiB; 0 for an object of 0 bytes, which comes once, and with an error.
+   */
+  uint64_t length;
+  /**
+   * HSM_STATUS_OK, or why the object could not be read: it ends here, whatever came of it before.
+   */
+  hsm_status status;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+  /**
+   * Tells more of that; NULL with HSM_STATUS_OK. It is there during the call only, and not to be freed.
+   */
+  const hsm_error *error;
+} hsm_delivery;
+
+/**
+ * Takes deliveries.
+ */
+typedef struct hsm_delivery_callback {
+  /**
+   * Takes a delivery, which is there during the call only, with all that it points to; `size` is that of the library's
+   * record, and may differ from sizeof(hsm_delivery). Returns 0 to go on.
+   */
+  int32_t (*call)(void *user_data,
+                  const hsm_delivery *delivery,
+                  size_t size);
+  /**
+   * Passed to each call.
+   */
+  void *user_data;
+  /**
+   * Runs once at the end; may be NULL.
+   */
+  void (*destroy)(void *user_data);
+} hsm_delivery_callback;
+
+/**
+ * Reads many objects.
+ *
+ * @param ids     the objects, in any order; one may be there more than once. May be NULL when count is 0
+ * @param count   how many; memory grows with it, not with the sizes of the objects
+ * @param tier    where to read from; -1: for each the hottest copy in reach, and another where that is damaged
+ * @param target  takes the bytes; destroyed before this returns
+ * @return HSM_STATUS_OK when all were gone through, also where some could not be read: the callback was told.
+ *         HSM_STATUS_CANCELLED when the callback answered something other than 0
+ */
+hsm_status hsm_objects_get(const hsm_store *store,
+                           const hsm_id *ids,
+                           size_t count,
+                           int32_t tier,
+                           hsm_delivery_callback target,
+                           hsm_error **error_out);
+
+/**
+ * Reads all objects that match a query: a dataset, say. Nothing grows with their number. One that comes or goes
+ * meanwhile may or may not be among them.
+ *
+ * @param query   copied; NULL: all objects
+ * @param tier    where to read from; -1: for each the hottest copy in reach, and another where that is damaged
+ * @param target  takes the bytes; destroyed before this returns
+ * @return as hsm_objects_get(); HSM_STATUS_NOT_FOUND when there is no such dataset
+ */
+hsm_status hsm_objects_get_all(const hsm_store *store,
+                               const hsm_query *query,
+                               int32_t tier,
+                               hsm_delivery_callback target,
+                               hsm_error **error_out);
+
+
+/*
  * READERS
  *
  * Reading one object in several calls.

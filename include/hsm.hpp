@@ -1113,6 +1113,32 @@ private:
 
 /* -------------------------------------------------------------------- the store */
 
+/// Bytes of one of many objects, or why it could not be read; there during the call only.
+class delivery {
+public:
+    explicit delivery(const hsm_delivery &record) : record_(record) {}
+    /// Its position in the list of ids, or in the listing.
+    std::uint64_t index() const noexcept { return record_.index; }
+    const hsm::id &id() const noexcept { return record_.id; }
+    std::string_view key() const noexcept { return text(record_.key, record_.key_length); }
+    /// The size of the object.
+    std::uint64_t size() const noexcept { return record_.size_bytes; }
+    /// Where these bytes begin in it.
+    std::uint64_t offset() const noexcept { return record_.offset; }
+    std::string_view data() const noexcept { return text(record_.data, record_.length); }
+    /// HSM_STATUS_OK, or why the object could not be read.
+    hsm_status status() const noexcept { return record_.status; }
+    /// Tells more of that; empty with HSM_STATUS_OK.
+    std::string message() const { return record_.error ? hsm_error_message(record_.error) : std::string(); }
+
+private:
+    static std::string_view text(const void *at, std::uint64_t length) noexcept
+    {
+        return at ? std::string_view(static_cast<const char *>(at), std::size_t(length)) : std::string_view();
+    }
+    const hsm_delivery &record_;
+};
+
 /// An open store. Destroyed, it closes; close() says whether that went well.
 class store {
 public:
@@ -1377,6 +1403,22 @@ public:
         guarded.check(hsm_object_get_stream(get(), &object, tier, c, &size, &from), from);
         return size;
     }
+    /// Reads many objects and hands their bytes to `take(const delivery &)`, in the order in which they lie.
+    template <typename Take>
+    void get(const std::vector<id> &objects, Take take, std::int32_t tier = any_tier) const
+    {
+        deliver(std::move(take), [&](hsm_delivery_callback target, hsm_error **from) {
+            return hsm_objects_get(get(), objects.data(), objects.size(), tier, target, from);
+        });
+    }
+    /// Reads all objects that match: a dataset, say.
+    template <typename Take>
+    void get_all(const hsm::query &query, Take take, std::int32_t tier = any_tier) const
+    {
+        deliver(std::move(take), [&](hsm_delivery_callback target, hsm_error **from) {
+            return hsm_objects_get_all(get(), query.get(), tier, target, from);
+        });
+    }
     hsm::reader reader(const id &object, std::int32_t tier = any_tier) const
     {
         detail::owned<hsm_reader, hsm_reader_free> handle;
@@ -1618,6 +1660,21 @@ public:
     const hsm_store *get() const noexcept { return handle_.get(); }
 
 private:
+    template <typename Take, typename Call> static void deliver(Take take, Call get)
+    {
+        auto call = [&](const hsm_delivery *record) {
+            take(delivery(*record));
+            return 0;
+        };
+        detail::callback<decltype(call)> guarded(call);
+        hsm_delivery_callback c = {};
+        c.call = [](void *user_data, const hsm_delivery *record, std::size_t) -> std::int32_t {
+            return (*static_cast<decltype(guarded) *>(user_data))(record);
+        };
+        c.user_data = &guarded;
+        hsm_error *from = nullptr;
+        guarded.check(get(c, &from), from);
+    }
     void open(std::string_view path, const hsm_store_options *options)
     {
         detail::make(handle_, hsm_store_open, path.data(), path.size(), options);

@@ -64,6 +64,17 @@ impl Ours {
         Ok(self.0.get(id).context(|| "get a small object".into())?.len() as u64)
     }
 
+    /// Reads many small objects in one call and returns their length in bytes, all together.
+    pub(crate) fn get_many(&self, ids: &[ObjectId]) -> Result<u64> {
+        let mut read_bytes = 0;
+        let got = self.0.get_many(ids, &GetOptions::default(), &mut |delivery| {
+            read_bytes += delivery.bytes.map_err(Clone::clone)?.len() as u64;
+            Ok(())
+        });
+        got.context(|| "get many small objects".into())?;
+        Ok(read_bytes)
+    }
+
     /// Puts one small object.
     pub(crate) fn put_small(&self, payload: &[u8]) -> Result<()> {
         self.0.put(payload, &PutOptions::default()).context(|| "put a small object".into())?;

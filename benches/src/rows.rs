@@ -168,7 +168,7 @@ impl Sizes {
 }
 
 /// Every row, in the order of the table. What adds to a store that is shared comes behind what lists it.
-const ALL: [Row; 18] = [
+const ALL: [Row; 19] = [
     put_file::ROW,
     get_file::ROW,
     put_batches::ROW,
@@ -178,6 +178,7 @@ const ALL: [Row; 18] = [
     put_threads::AND_FILES,
     open_empty::ROW,
     get_small::ROW,
+    get_small::IN_BULK,
     list::BY_ARRIVAL,
     list::BY_KEY,
     move_small::ROW,

@@ -225,16 +225,7 @@ unsafe fn many(
     transfer: impl FnOnce(&hsm_core::Store, &[ObjectId]) -> Answers,
 ) -> Answer {
     // SAFETY: as the caller promises.
-    let (store, ids) = unsafe { (scope.store(store)?, input::slice(ids, count, "ids")?) };
-    let mut objects = Vec::with_capacity(ids.len());
-    for (index, one) in ids.iter().enumerate() {
-        if one.bytes == [0; 16] {
-            return Err(hsm_error::invalid(format!(
-                "invalid ids: number {index} is all zero, which is no id"
-            )));
-        }
-        objects.push(ObjectId(one.bytes));
-    }
+    let (store, objects) = unsafe { (scope.store(store)?, objects(ids, count)?) };
     let mut first = None;
     for (index, answer) in transfer(store.store(), &objects)?.into_iter().enumerate() {
         let error = answer.err().map(hsm_error::from);
@@ -246,6 +237,23 @@ unsafe fn many(
         first = first.or(error);
     }
     first.map_or_else(done, Err)
+}
+
+/// The objects that a list of ids names.
+///
+/// # Safety
+///
+/// NULL or valid for reads of that many.
+pub(crate) unsafe fn objects(ids: *const hsm_id, count: usize) -> Result<Vec<ObjectId>, hsm_error> {
+    // SAFETY: as the caller promises.
+    let ids = unsafe { input::slice(ids, count, "ids")? };
+    let object = |(index, one): (usize, &hsm_id)| match one.bytes {
+        none if none == [0; 16] => {
+            Err(hsm_error::invalid(format!("invalid ids: number {index} is all zero, which is no id")))
+        }
+        bytes => Ok(ObjectId(bytes)),
+    };
+    ids.iter().enumerate().map(object).collect()
 }
 
 /// Writes where a change stands, if that is wanted: zeros where there was none.

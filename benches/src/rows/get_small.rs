@@ -22,7 +22,14 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(0.5),
     also: &[],
     rival_name: "open, read, close of plain files, 2 threads",
-    build,
+    build: |setup| build(setup, false),
+};
+
+pub(super) const IN_BULK: Row = Row {
+    name: "get 4 KiB at random, warm, in one call",
+    goal: Goal::Ratio(1.5),
+    build: |setup| build(setup, true),
+    ..ROW
 };
 
 const THREADS: usize = 2;
@@ -32,6 +39,7 @@ struct OurGets {
     payloads: Arc<Payloads>,
     ids: Vec<ObjectId>,
     order: Vec<usize>,
+    in_bulk: bool,
 }
 
 struct FileReads {
@@ -40,11 +48,12 @@ struct FileReads {
     order: Vec<usize>,
 }
 
-fn build(setup: &Setup) -> Result<Sides> {
+fn build(setup: &Setup, in_bulk: bool) -> Result<Sides> {
     let payloads = Arc::new(Payloads::random()?);
     let order = shuffled(setup.sizes.gets)?;
     let store = StoreInDir::new(setup.row_dir.join("ours"));
-    let ours = OurGets { store, payloads: Arc::clone(&payloads), ids: Vec::new(), order: order.clone() };
+    let ours =
+        OurGets { store, payloads: Arc::clone(&payloads), ids: Vec::new(), order: order.clone(), in_bulk };
     let rival = FileReads { dir: setup.row_dir.join("rival"), payloads, order };
     Ok(Sides { ours: Box::new(ours), rival: Some(Box::new(rival)) })
 }
@@ -63,6 +72,11 @@ pub(super) fn put_all(store: &StoreInDir, payloads: &Payloads, count: usize) -> 
 impl OurGets {
     fn read_all(&self) -> Result<()> {
         let ours = self.store.get()?;
+        if self.in_bulk {
+            let ids: Vec<ObjectId> = self.order.iter().map(|index| self.ids[*index]).collect();
+            let read_bytes = ours.get_many(&ids)?;
+            return filesystem::check_length("our objects", read_bytes, (ids.len() * SMALL_BYTES) as u64);
+        }
         share_out(&mut [(); THREADS], self.order.len(), |()| {
             Ok(|index: usize| {
                 let read_bytes = ours.get_small(self.ids[self.order[index]])?;

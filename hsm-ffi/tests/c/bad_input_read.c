@@ -171,6 +171,46 @@ static void transfers(void)
     FINE(function, statuses_out, (world.store, ids, 0, 0, 1, NULL, &error));                       \
     BAD(NOT_FOUND, function, ids, (world.store, ids + 1, 1, 0, 1, NULL, &error))
 
+static int count_delivery(void *user_data, const hsm_delivery *delivery, size_t size)
+{
+    (void)size;
+    (void)delivery;
+    return *(int *)user_data;
+}
+
+static void count_end(void *user_data)
+{
+    (void)user_data;
+    destroyed++;
+}
+
+/* What both calls that read many objects are asked; each gives its user_data back. */
+#define EVERY_GET_OF_MANY(function, which, ...)                                                    \
+    BAD(INVALID, function, store, (NULL, __VA_ARGS__, -1, target, &error));                        \
+    CLOSED(function, store, (world.closed, __VA_ARGS__, -1, target, &error));                      \
+    BAD(INVALID, function, tier, (world.store, __VA_ARGS__, -2, target, &error));                  \
+    BAD(INVALID, function, tier, (world.store, __VA_ARGS__, 256, target, &error));                 \
+    BAD(INVALID, function, target, (world.store, __VA_ARGS__, -1, none, &error));                  \
+    BAD(INVALID, function, target, (world.store, __VA_ARGS__, -1, half, &error));                  \
+    BAD(CANCELLED, function, target, (world.store, __VA_ARGS__, -1, stopper, &error))
+
+static void gets_of_many(void)
+{
+    static int go_on = 0, stop = 7;
+    const hsm_delivery_callback target = {count_delivery, &go_on, count_end}, none = {NULL, NULL, NULL};
+    const hsm_delivery_callback half = {NULL, &go_on, count_end}, stopper = {count_delivery, &stop, count_end};
+    destroyed = 0;
+    EVERY_GET_OF_MANY(hsm_objects_get, ids, &world.object, 1);
+    BAD(INVALID, hsm_objects_get, ids, (world.store, NULL, 1, -1, target, &error));
+    BAD(INVALID, hsm_objects_get, ids, (world.store, &zero, 1, -1, target, &error));
+    BAD(INVALID, hsm_objects_get, count, (world.store, &world.object, TOO_LONG, -1, target, &error));
+    FINE(hsm_objects_get, ids, (world.store, NULL, 0, -1, target, &error));
+    CHECK(destroyed == 10);
+    EVERY_GET_OF_MANY(hsm_objects_get_all, query, NULL);
+    FINE(hsm_objects_get_all, query, (world.store, NULL, -1, target, &error));
+    CHECK(destroyed == 17);
+}
+
 static void many(void)
 {
     hsm_id ids[2];
@@ -206,6 +246,7 @@ int main(int argc, char **argv)
     close_the_other();
     gets_of_objects(argv[1], &empty.id);
     readers(&empty.id, reader);
+    gets_of_many();
     transfers();
     many();
     removals(&empty.id);

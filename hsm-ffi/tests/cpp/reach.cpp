@@ -204,6 +204,30 @@ void checks_and_what_they_find(const hsm::store &store, const std::string &direc
     }
 }
 
+void many_objects_in_one_call(const hsm::store &store)
+{
+    std::vector<hsm::id> ids;
+    for (const char *text : {"one", "two", "three"})
+        ids.push_back(store.put(text).id);
+    std::map<std::uint64_t, std::string> came;
+    store.get(ids, [&](const hsm::delivery &delivery) {
+        CHECK(delivery.status() == HSM_STATUS_OK && delivery.message().empty() && delivery.key().empty());
+        CHECK(delivery.id() == ids[delivery.index()] && delivery.offset() == came[delivery.index()].size());
+        came[delivery.index()] += delivery.data();
+        CHECK(came[delivery.index()].size() <= delivery.size());
+    });
+    CHECK((came == std::map<std::uint64_t, std::string>{{0, "one"}, {1, "two"}, {2, "three"}}));
+    std::size_t all = 0;
+    store.get_all({}, [&](const hsm::delivery &delivery) { all += delivery.data() == "two"; });
+    CHECK(all == 1);
+    try {
+        store.get_all({}, [](const hsm::delivery &) { throw std::domain_error("mine"); });
+        CHECK(!"it throws");
+    } catch (const std::domain_error &error) {
+        CHECK(std::string_view(error.what()) == "mine");
+    }
+}
+
 } // namespace
 
 int main(int, char **arguments)
@@ -213,6 +237,7 @@ int main(int, char **arguments)
     tiers_as_text(store);
     all_of_an_event(store);
     checks_and_what_they_find(store, arguments[1]);
+    many_objects_in_one_call(store);
     progress_is_told_and_stops(store);
     what_a_follower_throws_comes_to_its_caller(store);
 }

@@ -24,6 +24,7 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("WRITERS", "writer"),
     ("PARTS", "parts"),
     ("GETTING OBJECTS", "get"),
+    ("GETTING MANY OBJECTS", "get_many"),
     ("READERS", "reader"),
     ("MOVING BETWEEN TIERS", "transfer"),
     ("REMOVING", "remove"),

@@ -1,0 +1,168 @@
+//! Reading many objects in one call.
+//!
+//! The objects come in the order in which they lie on their tiers, and small ones that lie next to each other are read
+//! together: much quicker than one call for each, on a disk that seeks most of all. Each comes whole, its bytes in
+//! order and checked; one that cannot be read comes as its error and disturbs no other.
+//!
+//! A program that writes what it gets into files restores a dataset so.
+
+use std::ffi::c_void;
+use std::ptr;
+
+use hsm_core::object::ObjectId;
+use hsm_core::{Delivery, Error, Result};
+
+use crate::callback::{Callback, Record, Taken, record};
+use crate::error::hsm_error;
+use crate::get::options;
+use crate::guard::{done, guard};
+use crate::id::hsm_id;
+use crate::query::hsm_query;
+use crate::status::{HSM_STATUS_OK, hsm_status};
+use crate::store::hsm_store;
+use crate::transfer::objects;
+
+/// Bytes of one of the objects, or why it could not be read.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct hsm_delivery {
+    /// The position of the object in the list of ids, or in the listing: both begin with 0.
+    pub index: u64,
+    /// The object.
+    pub id: hsm_id,
+    /// The key that the listing has it under, without a NUL at its end; NULL outside a dataset.
+    pub key: *const c_void,
+    /// In bytes.
+    pub key_length: u64,
+    /// The size of the object; 0 with an error.
+    pub size_bytes: u64,
+    /// Where these bytes begin in the object. The last of them are those with offset + length = size_bytes.
+    pub offset: u64,
+    /// The bytes; NULL where there are none.
+    pub data: *const c_void,
+    /// How many: at most 1 MiB; 0 for an object of 0 bytes, which comes once, and with an error.
+    pub length: u64,
+    /// HSM_STATUS_OK, or why the object could not be read: it ends here, whatever came of it before.
+    pub status: hsm_status,
+    /// 0.
+    pub reserved: i32,
+    /// Tells more of that; NULL with HSM_STATUS_OK. It is there during the call only, and not to be freed.
+    pub error: *const hsm_error,
+}
+
+/// Takes deliveries.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct hsm_delivery_callback {
+    /// Takes a delivery, which is there during the call only, with all that it points to; `size` is that of the library's
+    /// record, and may differ from sizeof(hsm_delivery). Returns 0 to go on.
+    pub call: Option<
+        unsafe extern "C" fn(user_data: *mut c_void, delivery: *const hsm_delivery, size: usize) -> i32,
+    >,
+    /// Passed to each call.
+    pub user_data: *mut c_void,
+    /// Runs once at the end; may be NULL.
+    pub destroy: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
+}
+
+record!(hsm_delivery_callback, *const hsm_delivery, usize);
+
+/// Hands deliveries to a host's callback, and keeps what it answered.
+struct Taker {
+    callback: Callback<hsm_delivery_callback>,
+    stopped: Option<hsm_error>,
+}
+
+impl Taker {
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<()> {
+        let error = delivery.bytes.err().map(|error| hsm_error::from(error.clone()));
+        let data = delivery.bytes.unwrap_or_default();
+        let start = |bytes: &[u8]| if bytes.is_empty() { ptr::null() } else { bytes.as_ptr().cast() };
+        let record = hsm_delivery {
+            index: delivery.index,
+            id: delivery.id.into(),
+            key: start(delivery.key),
+            key_length: delivery.key.len() as u64,
+            size_bytes: delivery.size,
+            offset: delivery.offset,
+            data: start(data),
+            length: data.len() as u64,
+            status: error.as_ref().map_or(HSM_STATUS_OK, hsm_error::status),
+            reserved: 0,
+            error: error.as_ref().map_or(ptr::null(), ptr::from_ref),
+        };
+        // SAFETY: as the host promised; the record, and what it points to, is there during the call.
+        let returned = unsafe {
+            (self.callback.call)(self.callback.user_data(), &raw const record, size_of::<hsm_delivery>())
+        };
+        self.callback.answer(returned).map_err(|error| {
+            self.stopped = Some(error);
+            Error::Cancelled { reason: "the callback stopped it".to_owned() }
+        })
+    }
+
+    /// What came of the call: where the callback stopped it, that.
+    fn outcome(self, done: Result<()>) -> std::result::Result<(), hsm_error> {
+        self.stopped.map_or_else(|| done.map_err(hsm_error::from), Err)
+    }
+}
+
+/// Reads many objects.
+///
+/// @param ids     the objects, in any order; one may be there more than once. May be NULL when count is 0
+/// @param count   how many; memory grows with it, not with the sizes of the objects
+/// @param tier    where to read from; -1: for each the hottest copy in reach, and another where that is damaged
+/// @param target  takes the bytes; destroyed before this returns
+/// @return HSM_STATUS_OK when all were gone through, also where some could not be read: the callback was told.
+///         HSM_STATUS_CANCELLED when the callback answered something other than 0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_objects_get(
+    store: *const hsm_store,
+    ids: *const hsm_id,
+    count: usize,
+    tier: i32,
+    target: hsm_delivery_callback,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    let target = unsafe { Taken::new(target) };
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        let (store, ids): (_, Vec<ObjectId>) = unsafe { (scope.store(store)?, objects(ids, count)?) };
+        let options = options(tier)?;
+        let mut taker = Taker { callback: target.needed("target")?, stopped: None };
+        let got = store.store().get_many(&ids, &options, &mut |delivery| taker.take(&delivery));
+        taker.outcome(got)?;
+        done()
+    })
+}
+
+/// Reads all objects that match a query: a dataset, say. Nothing grows with their number. One that comes or goes
+/// meanwhile may or may not be among them.
+///
+/// @param query   copied; NULL: all objects
+/// @param tier    where to read from; -1: for each the hottest copy in reach, and another where that is damaged
+/// @param target  takes the bytes; destroyed before this returns
+/// @return as hsm_objects_get(); HSM_STATUS_NOT_FOUND when there is no such dataset
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_objects_get_all(
+    store: *const hsm_store,
+    query: *const hsm_query,
+    tier: i32,
+    target: hsm_delivery_callback,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    let target = unsafe { Taken::new(target) };
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        let (store, query) = unsafe {
+            (scope.store(store)?, query.as_ref().map(|query| query.query.clone()).unwrap_or_default())
+        };
+        let options = options(tier)?;
+        let mut taker = Taker { callback: target.needed("target")?, stopped: None };
+        let got = store.store().get_all(&query, &options, &mut |delivery| taker.take(&delivery));
+        taker.outcome(got)?;
+        done()
+    })
+}
