@@ -140,13 +140,13 @@ fn objects_that_move_meanwhile_come_from_where_they_went() {
     let store = &fixture.store;
     let ids: Vec<ObjectId> =
         (0..200).map(|seed| store.put(&bytes(1000, seed), &on_tier(0)).unwrap().id).collect();
-    let (mover, mut came, mut moved) = (fixture.another_handle(), Came::new(), false);
+    let (other, mut came, mut moved) = (fixture.another_handle(), Came::new(), false);
     let done = store.get_many(&ids, &GetOptions::default(), &mut |delivery| {
         if !moved {
             moved = true;
             // Looked up already, and gone before most of it is read.
-            assert!(mover.move_many(&ids, 0, 2).unwrap().iter().all(Result::is_ok));
-            mover.maintain().unwrap();
+            assert!(other.move_many(&ids, 0, 2).unwrap().iter().all(Result::is_ok));
+            other.maintain().unwrap();
         }
         collect(&mut came, &delivery);
         Ok(())

@@ -172,14 +172,12 @@ impl<'a> Bulk<'a> {
     fn deliver(&mut self, objects: impl Iterator<Item = (Wanted, Option<Object>)>) -> Result<()> {
         let (mut records, mut others) = (Vec::new(), Vec::new());
         for (wanted, object) in objects {
-            match object.as_ref().and_then(|object| self.record(object)) {
-                Some((expect, size)) => records.push(Record { wanted, expect, size }),
-                None => {
-                    let place =
-                        object.as_ref().and_then(|object| object.copies.first()?.pieces.first().copied());
-                    others.push((place.map(|piece| piece.place), wanted));
-                }
+            if let Some((expect, size)) = object.as_ref().and_then(|object| self.record(object)) {
+                records.push(Record { wanted, expect, size });
+                continue;
             }
+            let place = object.as_ref().and_then(|object| object.copies.first()?.pieces.first().copied());
+            others.push((place.map(|piece| piece.place), wanted));
         }
         records.sort_unstable_by_key(|record| (record.expect.piece.place, record.begin()));
         self.deliver_records(records)?;
@@ -228,7 +226,7 @@ impl<'a> Bulk<'a> {
                 under_way.push_back(run);
             }
             match under_way.pop_front() {
-                Some(run) => self.deliver_run(run)?,
+                Some(run) => self.deliver_run(&run)?,
                 None => return Ok(()),
             }
         }
@@ -240,7 +238,7 @@ impl<'a> Bulk<'a> {
         tier.backend.open(place_name(piece), ReadFrom::Anywhere).ok()?
     }
 
-    fn deliver_run(&mut self, run: Run) -> Result<()> {
+    fn deliver_run(&mut self, run: &Run) -> Result<()> {
         self.store.engine().check()?;
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.resize(run.len() as usize, 0);
