@@ -55,8 +55,6 @@ pub use open::{RestoreOptions, Restored};
 pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
-#[cfg(feature = "yaml")]
-pub use tiers::TiersFile;
 
 pub use crate::migration::{Fault, Finding, Remedy, ScrubOptions, Scrubbed};
 

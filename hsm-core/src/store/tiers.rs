@@ -294,7 +294,4 @@ fn strike_off(
 }
 
 #[cfg(feature = "yaml")]
-pub use yaml::TiersFile;
-
-#[cfg(feature = "yaml")]
 mod yaml;

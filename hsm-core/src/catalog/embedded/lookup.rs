@@ -271,18 +271,24 @@ pub(super) fn page(
     while let Some(found) = rows.next().map_err(failed("list objects"))? {
         looked_at += 1;
         let object = objects.read(found).map_err(failed("list objects"))?;
-        let key: Option<Vec<u8>> = found.get(row::OBJECT_COLUMNS_LEN).map_err(failed("list objects"))?;
-        let cursor = match &key {
-            Some(key) => After::Key(key.clone()),
-            None => After::Id(object.id),
+        let key: Option<Vec<u8>> = match query.dataset {
+            Some(_) => Some(found.get(row::OBJECT_COLUMNS_LEN).map_err(failed("list objects"))?),
+            None => None,
         };
-        if matches(query, &object) {
-            bytes += key.as_ref().map_or(0, Vec::len);
-            bytes += object.attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let is_wanted = matches(query, &object);
+        if is_wanted {
+            bytes += key.as_ref().map_or(0, Vec::len) + object.attributes.encoded().len();
+        }
+        let count = page.items.len() + usize::from(is_wanted);
+        let is_full = looked_at == ROWS_A_PAGE_MAX || bytes > BYTES_A_PAGE_MAX || count >= limit;
+        if is_full {
+            let after = key.as_ref().map_or(After::Id(object.id), |key| After::Key(key.clone()));
+            page.next = Some(Cursor { after });
+        }
+        if is_wanted {
             page.items.push((key.unwrap_or_default(), object));
         }
-        if looked_at == ROWS_A_PAGE_MAX || bytes > BYTES_A_PAGE_MAX || page.items.len() >= limit {
-            page.next = Some(Cursor { after: cursor });
+        if is_full {
             break;
         }
     }

@@ -1,202 +1,57 @@
 //! Tiers as a YAML file: exported, edited, applied.
+//!
+//! One mapping with the key `tiers`: a sequence of mappings, one a tier, whose values are scalars. What of a tier is
+//! left out has the default of a new one. Anchors and aliases are not taken.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use granit_parser::{Event, Parser, StrInput};
 
 use super::super::Store;
 use crate::error::{Error, Result};
 use crate::object::{Access, BackendKind, TierConfig, TierState};
 
-/// The tiers of a store as they stand in a YAML file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TiersFile {
-    /// One entry a tier.
-    pub tiers: Vec<TierEntry>,
-}
+/// What a value can be, with the words for it.
+type Words<T> = [(&'static str, T)];
 
-/// One tier in a YAML file. What is left out has the default of a new tier.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TierEntry {
-    /// 0 is the hottest, 255 the coldest.
-    pub index: u8,
-    /// A word for people.
-    #[serde(default)]
-    pub name: String,
-    /// `posix` or `memory`.
-    #[serde(default = "posix")]
-    pub backend: String,
-    /// A directory, absolute or relative to the store.
-    #[serde(default)]
-    pub root: String,
-    /// `active`, `read-only` or `draining`.
-    #[serde(default = "active")]
-    pub state: String,
-    /// `online` or `delayed`.
-    #[serde(default = "online")]
-    pub access: String,
-    /// Bytes, or a number with KiB, MiB, GiB, TiB or PiB; 0: no limit.
-    #[serde(default)]
-    pub capacity: Size,
-    /// Objects up to this size are packed.
-    #[serde(default = "pack_threshold")]
-    pub pack_threshold: Size,
-    /// Where a pack is full.
-    #[serde(default = "pack_size")]
-    pub pack_size: Size,
-    /// Percent of the capacity.
-    #[serde(default = "high")]
-    pub high_watermark: u8,
-    /// Percent of the capacity.
-    #[serde(default = "low")]
-    pub low_watermark: u8,
-}
-
-/// A number of bytes: a plain number, or one with a binary unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Size {
-    /// Bytes.
-    Bytes(u64),
-    /// Such as `10 GiB`.
-    Text(String),
-}
-
-impl Default for Size {
-    fn default() -> Self {
-        Self::Bytes(0)
-    }
-}
-
-impl Size {
-    /// The number of bytes.
-    pub fn bytes(&self) -> Result<u64> {
-        let text = match self {
-            Self::Bytes(bytes) => return Ok(*bytes),
-            Self::Text(text) => text.trim(),
-        };
-        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-        let shift = match unit.trim() {
-            "" | "B" => 0,
-            "KiB" => 10,
-            "MiB" => 20,
-            "GiB" => 30,
-            "TiB" => 40,
-            "PiB" => 50,
-            _ => u32::MAX,
-        };
-        let bytes =
-            number.parse::<u64>().ok().and_then(|number| number.checked_mul(1_u64.checked_shl(shift)?));
-        bytes.ok_or_else(|| {
-            Error::invalid("size", format!("{text:?}; write bytes, or a number and KiB … PiB"))
-        })
-    }
-}
-
-fn posix() -> String {
-    "posix".to_owned()
-}
-
-fn active() -> String {
-    "active".to_owned()
-}
-
-fn online() -> String {
-    "online".to_owned()
-}
-
-fn pack_threshold() -> Size {
-    Size::Bytes(TierConfig::PACK_THRESHOLD_DEFAULT)
-}
-
-fn pack_size() -> Size {
-    Size::Bytes(TierConfig::PACK_SIZE_DEFAULT)
-}
-
-fn high() -> u8 {
-    90
-}
-
-fn low() -> u8 {
-    80
-}
-
-impl TierEntry {
-    fn from_config(config: &TierConfig) -> Self {
-        let backend = match config.backend {
-            BackendKind::Posix => "posix",
-            BackendKind::Memory => "memory",
-        };
-        let access = match config.access {
-            Access::Online => "online",
-            Access::Delayed => "delayed",
-        };
-        Self {
-            index: config.index,
-            name: config.name.clone(),
-            backend: backend.to_owned(),
-            root: config.root.clone(),
-            state: config.state.name().to_owned(),
-            access: access.to_owned(),
-            capacity: Size::Bytes(config.capacity_bytes),
-            pack_threshold: Size::Bytes(config.pack_threshold_bytes),
-            pack_size: Size::Bytes(config.pack_size_bytes),
-            high_watermark: config.high_watermark_percent,
-            low_watermark: config.low_watermark_percent,
-        }
-    }
-
-    fn to_config(&self) -> Result<TierConfig> {
-        let unknown = |what: &'static str, value: &str, known: &str| {
-            Error::invalid(what, format!("tier {}: {value:?}; known are {known}", self.index))
-        };
-        let mut config = TierConfig::posix(self.index, self.root.clone());
-        config.name.clone_from(&self.name);
-        config.backend = match self.backend.as_str() {
-            "posix" => BackendKind::Posix,
-            "memory" => BackendKind::Memory,
-            other => return Err(unknown("backend", other, "posix and memory")),
-        };
-        config.state = match self.state.as_str() {
-            "active" => TierState::Active,
-            "read-only" => TierState::ReadOnly,
-            "draining" => TierState::Draining,
-            "lost" => TierState::Lost,
-            other => return Err(unknown("state", other, "active, read-only and draining")),
-        };
-        config.access = match self.access.as_str() {
-            "online" => Access::Online,
-            "delayed" => Access::Delayed,
-            other => return Err(unknown("access", other, "online and delayed")),
-        };
-        config.capacity_bytes = self.capacity.bytes()?;
-        config.pack_threshold_bytes = self.pack_threshold.bytes()?;
-        config.pack_size_bytes = self.pack_size.bytes()?;
-        config.high_watermark_percent = self.high_watermark;
-        config.low_watermark_percent = self.low_watermark;
-        Ok(config)
-    }
-}
+const BACKENDS: &Words<BackendKind> = &[("posix", BackendKind::Posix), ("memory", BackendKind::Memory)];
+const STATES: &Words<TierState> = &[
+    ("active", TierState::Active),
+    ("read-only", TierState::ReadOnly),
+    ("draining", TierState::Draining),
+    ("lost", TierState::Lost),
+];
+const ACCESSES: &Words<Access> = &[("online", Access::Online), ("delayed", Access::Delayed)];
+/// Units of a size, and how far each shifts the number before it.
+const UNITS: &Words<u32> =
+    &[("", 0), ("B", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("PiB", 50)];
 
 impl Store {
     /// The tiers as YAML.
     pub fn export_tiers(&self) -> Result<String> {
-        let tiers = self.tiers()?.iter().map(|usage| TierEntry::from_config(&usage.config)).collect();
-        serde_saphyr::to_string(&TiersFile { tiers })
-            .map_err(|error| Error::invalid("tiers", format!("cannot be written as YAML: {error}")))
+        let mut yaml = "tiers:\n".to_owned();
+        for usage in self.tiers()? {
+            write_tier(&mut yaml, &usage.config);
+        }
+        Ok(yaml)
     }
 
     /// Applies a YAML file: tiers it names are added or changed, others stay as they are. Every entry is
     /// checked before the first is applied.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, with the line, for a file that is none; and those of [`add_tier`](Self::add_tier) and
+    /// [`change_tier`](Self::change_tier).
     pub fn apply_tiers(&self, yaml: &str) -> Result<()> {
-        let file: TiersFile = serde_saphyr::from_str(yaml)
-            .map_err(|error| Error::invalid("file of tiers", error.to_string()))?;
-        let configs = file.tiers.iter().map(TierEntry::to_config).collect::<Result<Vec<_>>>()?;
+        let configs = read_tiers(yaml)?;
         let existing = self.tiers()?;
         let before = |config: &TierConfig| {
             existing.iter().map(|usage| &usage.config).find(|other| other.index == config.index)
         };
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for config in &configs {
             if !seen.insert(config.index) {
                 return Err(Error::invalid("file of tiers", format!("tier {} is there twice", config.index)));
@@ -213,5 +68,231 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+fn write_tier(yaml: &mut String, config: &TierConfig) {
+    let entry = [
+        ("index", config.index.to_string()),
+        ("name", quoted(&config.name)),
+        ("backend", word(BACKENDS, &config.backend)),
+        ("root", quoted(&config.root)),
+        ("state", config.state.name().to_owned()),
+        ("access", word(ACCESSES, &config.access)),
+        ("capacity", config.capacity_bytes.to_string()),
+        ("pack_threshold", config.pack_threshold_bytes.to_string()),
+        ("pack_size", config.pack_size_bytes.to_string()),
+        ("high_watermark", config.high_watermark_percent.to_string()),
+        ("low_watermark", config.low_watermark_percent.to_string()),
+    ];
+    for (index, (key, value)) in entry.into_iter().enumerate() {
+        let before = if index == 0 { "  - " } else { "    " };
+        let _ = writeln!(yaml, "{before}{key}: {value}"); // A string takes everything.
+    }
+}
+
+/// A text in double quotes: YAML knows the escapes that are written here.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            // What is no printable character of YAML, and the byte order mark.
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn word<T: PartialEq>(words: &Words<T>, value: &T) -> String {
+    let found = words.iter().find(|(_, other)| other == value);
+    found.map_or_else(String::new, |(word, _)| (*word).to_owned())
+}
+
+fn read_tiers(yaml: &str) -> Result<Vec<TierConfig>> {
+    let mut file = File { parser: Parser::new_from_str(yaml), line: 0 };
+    let mut tiers = None;
+    file.skip_to_document()?;
+    file.begin_mapping()?;
+    while let Some(key) = file.key()? {
+        if key != "tiers" || tiers.is_some() {
+            return Err(file.wrong(format!("{key:?} is not expected here; there is one key, \"tiers\"")));
+        }
+        let mut entries = Vec::new();
+        match file.next()? {
+            Event::SequenceStart(..) => {}
+            _ => return Err(file.wrong("the tiers are no sequence")),
+        }
+        loop {
+            match file.next()? {
+                Event::SequenceEnd => break,
+                Event::MappingStart(..) => entries.push(file.tier()?),
+                _ => return Err(file.wrong("a tier is no mapping")),
+            }
+        }
+        tiers = Some(entries);
+    }
+    match (file.next()?, file.next()?) {
+        (Event::DocumentEnd, Event::StreamEnd) => {}
+        _ => return Err(file.wrong("another document follows")),
+    }
+    tiers.ok_or_else(|| file.wrong("it has no key \"tiers\""))
+}
+
+/// A file that is read.
+struct File<'a> {
+    parser: Parser<'a, StrInput<'a>>,
+    /// The line of what was read last, from 1.
+    line: usize,
+}
+
+impl<'a> File<'a> {
+    fn wrong(&self, what: impl AsRef<str>) -> Error {
+        Error::invalid("file of tiers", format!("line {}: {}", self.line, what.as_ref()))
+    }
+
+    fn next(&mut self) -> Result<Event<'a>> {
+        match self.parser.next_event() {
+            Some(Ok((event, span))) => {
+                self.line = span.start.line();
+                Ok(event)
+            }
+            Some(Err(error)) => Err(Error::invalid("file of tiers", error.to_string())),
+            None => Err(self.wrong("it ends too early")),
+        }
+    }
+
+    fn skip_to_document(&mut self) -> Result<()> {
+        match (self.next()?, self.next()?) {
+            (Event::StreamStart, Event::DocumentStart(..)) => Ok(()),
+            _ => Err(self.wrong("it is empty")),
+        }
+    }
+
+    fn begin_mapping(&mut self) -> Result<()> {
+        match self.next()? {
+            Event::MappingStart(..) => Ok(()),
+            _ => Err(self.wrong("it does not begin with \"tiers:\"")),
+        }
+    }
+
+    /// The next key of a mapping; `None` at its end.
+    fn key(&mut self) -> Result<Option<Cow<'a, str>>> {
+        match self.next()? {
+            Event::MappingEnd => Ok(None),
+            Event::Scalar(key, ..) => Ok(Some(key)),
+            _ => Err(self.wrong("a key is no word")),
+        }
+    }
+
+    fn tier(&mut self) -> Result<TierConfig> {
+        let mut config = TierConfig::posix(0, "");
+        let mut seen = BTreeSet::new();
+        while let Some(key) = self.key()? {
+            let Event::Scalar(value, ..) = self.next()? else {
+                return Err(self.wrong(format!("the value of {key:?} is not a single one")));
+            };
+            match &*key {
+                "index" => config.index = self.number(&key, &value)?,
+                "name" => config.name = value.into_owned(),
+                "backend" => config.backend = self.one_of(BACKENDS, &key, &value)?,
+                "root" => config.root = value.into_owned(),
+                "state" => config.state = self.one_of(STATES, &key, &value)?,
+                "access" => config.access = self.one_of(ACCESSES, &key, &value)?,
+                "capacity" => config.capacity_bytes = self.size(&key, &value)?,
+                "pack_threshold" => config.pack_threshold_bytes = self.size(&key, &value)?,
+                "pack_size" => config.pack_size_bytes = self.size(&key, &value)?,
+                "high_watermark" => config.high_watermark_percent = self.number(&key, &value)?,
+                "low_watermark" => config.low_watermark_percent = self.number(&key, &value)?,
+                _ => return Err(self.wrong(format!("a tier has no {key:?}"))),
+            }
+            if !seen.insert(key.clone()) {
+                return Err(self.wrong(format!("{key:?} is there twice")));
+            }
+        }
+        if seen.contains("index") { Ok(config) } else { Err(self.wrong("a tier has no index")) }
+    }
+
+    fn number(&self, key: &str, value: &str) -> Result<u8> {
+        value.parse().map_err(|_| self.wrong(format!("{key}: {value:?} is no number from 0 to 255")))
+    }
+
+    fn one_of<T: Copy>(&self, words: &Words<T>, key: &str, value: &str) -> Result<T> {
+        let found = words.iter().find(|(word, _)| *word == value);
+        found.map(|(_, meant)| *meant).ok_or_else(|| {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(format!("{key}: {value:?}; known are {}", known.join(", ")))
+        })
+    }
+
+    /// A number of bytes: a plain number, or one with a binary unit, such as `10 GiB`.
+    fn size(&self, key: &str, value: &str) -> Result<u64> {
+        let text = value.trim();
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let shift = UNITS.iter().find(|(word, _)| *word == unit.trim()).map(|(_, shift)| *shift);
+        let bytes =
+            number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
+        bytes.ok_or_else(|| {
+            self.wrong(format!(
+                "{key}: {value:?} is no size; write bytes, or a number and KiB, MiB, GiB, TiB or PiB"
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(yaml: &str) -> std::result::Result<Vec<TierConfig>, String> {
+        read_tiers(yaml).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_written_is_read_whatever_its_words_hold() {
+        let mut all = Vec::new();
+        for (index, name) in
+            ["", "warm", "a \"b\" \\c", "ü\u{1f4be}\u{2028}\u{feff}", "\u{1}\t\u{85}", "- [x]: #y"]
+                .into_iter()
+                .enumerate()
+        {
+            let config =
+                TierConfig { name: name.to_owned(), ..TierConfig::posix(index as u8, format!("/{name}/x")) };
+            all.push(TierConfig { capacity_bytes: u64::MAX >> index, access: Access::Delayed, ..config });
+        }
+        let mut yaml = "tiers:\n".to_owned();
+        for config in &all {
+            write_tier(&mut yaml, config);
+        }
+        assert_eq!(read(&yaml).unwrap(), all, "{yaml}");
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line() {
+        for (yaml, wanted) in [
+            ("", "it is empty"),
+            ("7", "does not begin with"),
+            ("tiers: 7", "no sequence"),
+            ("tiers: [7]", "no mapping"),
+            ("tiers:\n  - {index: 1}\n  - {rot: x}", "line 3: a tier has no \"rot\""),
+            ("tiers:\n  - root: x", "has no index"),
+            ("tiers:\n  - index: 1\n    index: 1", "line 3: \"index\" is there twice"),
+            ("tiers:\n  - index: 256", "no number from 0 to 255"),
+            ("tiers:\n  - {index: 1, capacity: 10 GB}", "no size"),
+            ("tiers:\n  - {index: 1, capacity: 20000 PiB}", "no size"),
+            ("tiers:\n  - {index: 1, state: asleep}", "known are active, read-only"),
+            ("tiers:\n  - {index: 1, name: [a]}", "not a single one"),
+            ("tiers: []\nmore: 1", "line 2: \"more\" is not expected"),
+            ("tiers: []\n---\ntiers: []", "another document"),
+            ("tiers: &a [{index: 1}, *a]", "no mapping"),
+            ("tiers: [", "file of tiers"),
+        ] {
+            let told = read(yaml).unwrap_err();
+            assert!(told.contains(wanted) && !told.contains('\n'), "{yaml:?}: {told}");
+        }
     }
 }
