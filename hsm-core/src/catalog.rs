@@ -306,6 +306,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn epochs(&self) -> Result<Vec<(u64, EpochCause, u64)>>;
     /// Closes what a clean end can close, so that nothing needs recovery.
     fn close(&self) -> Result<()>;
+    /// Gives its files back, at the very end: calls that come later are `Closed`.
+    fn let_go(&self) -> Result<()>;
     /// The next durable changes, in order, and moves the cursor behind them. Fewer than `limit` where they are
     /// large, none only at the end.
     fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>>;

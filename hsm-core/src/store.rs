@@ -204,11 +204,12 @@ impl Inner {
             let _ = engine.reclaim();
         }
         engine.tiers.close_packs();
-        match self.member.lock().take() {
+        let left = match self.member.lock().take() {
             // Its file stays where something failed: the next open then looks at what was left behind.
             Some(member) if synced.is_ok() && writable => self.leave(engine, member),
             _ => synced,
-        }
+        };
+        left.and(engine.catalog.let_go())
     }
 
     fn leave(&self, engine: &Engine, member: Member) -> Result<()> {

@@ -58,6 +58,24 @@ fn one_store_opened_twice_in_one_process_is_one_store() {
 }
 
 #[test]
+fn what_outlives_a_closed_handle_keeps_nobody_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let alone = StoreOptions::new().exclusive(true);
+    let id = open(&path).put(&vec![7; 300_000], &PutOptions::default()).unwrap().id;
+    for options in [StoreOptions::new(), alone.clone(), StoreOptions::new().index_in_memory()] {
+        let closed = Store::open(&path, &options).unwrap();
+        let reader = closed.reader(id, &hsm_core::GetOptions::default()).unwrap();
+        let objects = closed.objects(&Query::default());
+        closed.close().unwrap();
+        let store = Store::open(&path, &alone).unwrap();
+        assert_eq!(store.get(id).unwrap(), vec![7; 300_000]);
+        assert_eq!(closed.get(id).unwrap_err().kind(), hsm_core::Kind::Closed);
+        drop((reader, objects));
+    }
+}
+
+#[test]
 fn stores_may_share_a_directory_for_their_indexes() {
     let directory = tempfile::tempdir().unwrap();
     let options = StoreOptions::new().index_directory(directory.path());

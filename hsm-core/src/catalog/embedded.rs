@@ -254,6 +254,10 @@ impl Catalog for Embedded {
         Ok(())
     }
 
+    fn let_go(&self) -> Result<()> {
+        self.index.close()
+    }
+
     fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>> {
         self.next_events(cursor, limit)
     }

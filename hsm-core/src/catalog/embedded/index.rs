@@ -35,7 +35,8 @@ pub(super) struct Index {
     place: IndexPlace,
     exclusive: bool,
     writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    /// None once the index was closed.
+    readers: Mutex<Option<Vec<Connection>>>,
 }
 
 /// A connection borrowed for reading.
@@ -73,7 +74,12 @@ impl Index {
         if version != USER_VERSION {
             return Err(damaged("open", &format!("its version is {version}, not {USER_VERSION}")));
         }
-        Ok(Self { place: place.clone(), exclusive, writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self {
+            place: place.clone(),
+            exclusive,
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Some(Vec::new())),
+        })
     }
 
     /// The writing connection. Its users hold the writer lock, or are alone.
@@ -83,15 +89,28 @@ impl Index {
 
     /// A connection for reading: it sees what was committed before, and nothing by halves.
     pub(super) fn reader(&self) -> Result<Reading<'_>> {
-        if self.exclusive || self.place == IndexPlace::Memory {
-            return Ok(Reading::Shared(self.writer.lock()));
+        let shared =
+            (self.exclusive || self.place == IndexPlace::Memory).then(|| Reading::Shared(self.writer.lock()));
+        let closed = || Error::Closed { reason: "it was closed".to_owned() };
+        let mut readers = self.readers.lock();
+        let idle = readers.as_mut().ok_or_else(closed)?.pop();
+        drop(readers);
+        if let Some(shared) = shared {
+            return Ok(shared);
         }
-        let idle = self.readers.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => connect(&self.place, false)?,
         };
         Ok(Reading::Own { connection: Some(connection), index: self })
+    }
+
+    /// Closes its files: handles that were made from the store may stay for long, and would keep them from others.
+    pub(super) fn close(&self) -> Result<()> {
+        // Whoever reads now has a connection to itself, which is not kept.
+        self.readers.lock().take();
+        *self.writer.lock() = Connection::open_in_memory().map_err(failed("close"))?;
+        Ok(())
     }
 
     /// Checks that its file system has room for what a group of `payload` bytes does to it: a group that is in the
@@ -174,10 +193,8 @@ impl Drop for Reading<'_> {
     fn drop(&mut self) {
         if let Self::Own { connection, index } = self {
             let mut readers = index.readers.lock();
-            if readers.len() < IDLE_READERS_MAX
-                && let Some(connection) = connection.take()
-            {
-                readers.push(connection);
+            if let Some(readers) = readers.as_mut().filter(|readers| readers.len() < IDLE_READERS_MAX) {
+                readers.extend(connection.take());
             }
         }
     }
