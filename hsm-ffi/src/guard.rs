@@ -77,11 +77,17 @@ fn silence_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         panic::set_hook(Box::new(|info| {
+            #[cfg(feature = "testing")]
+            PANICS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let place = info.location().map(ToString::to_string);
             PANICKED_AT.with(|at| *at.borrow_mut() = place);
         }));
     });
 }
+
+/// How many panics there were, those included that no call tells of, such as one in a free.
+#[cfg(feature = "testing")]
+pub(crate) static PANICS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 fn panicked(payload: &(dyn Any + Send)) -> hsm_error {
     let words = payload

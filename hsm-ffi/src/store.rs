@@ -381,3 +381,10 @@ pub unsafe extern "C" fn hsm_testing_panic(
         panic!("on purpose, for a test")
     })
 }
+
+/// How many panics the library caught, those included that no call tells of. Only in builds for tests.
+#[cfg(feature = "testing")]
+#[unsafe(no_mangle)]
+pub extern "C" fn hsm_testing_panics() -> u64 {
+    crate::guard::PANICS.load(std::sync::atomic::Ordering::Relaxed)
+}

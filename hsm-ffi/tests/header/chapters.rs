@@ -75,7 +75,7 @@ pub(crate) fn declarations(module: &str) -> String {
         export: cbindgen::ExportConfig {
             include: types(&source(module)),
             // In builds for tests only.
-            exclude: vec!["hsm_testing_panic".to_owned()],
+            exclude: vec!["hsm_testing_panic".to_owned(), "hsm_testing_panics".to_owned()],
             ..Default::default()
         },
         function: cbindgen::FunctionConfig { args: cbindgen::Layout::Vertical, ..Default::default() },
