@@ -1054,7 +1054,8 @@ typedef struct hsm_restored {
  * @param position_out  gets the last change that the snapshot holds; may be NULL
  * @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_OFFLINE, HSM_STATUS_FULL,
  *         HSM_STATUS_REFUSED for a tier or a store that is read-only, HSM_STATUS_UNSUPPORTED for a tier in memory,
- *         HSM_STATUS_CANCELLED where the progress callback stopped it, and HSM_STATUS_IO
+ *         HSM_STATUS_CANCELLED where the progress callback stopped it, HSM_STATUS_BUSY from that callback itself, and
+ *         HSM_STATUS_IO
  */
 hsm_status hsm_store_snapshot_to(const hsm_store *store,
                                  int32_t tier,

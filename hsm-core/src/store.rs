@@ -36,12 +36,13 @@ mod sweep;
 mod tiers;
 mod transfer;
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex};
 
 pub use backup::{KeptSnapshot, SnapshotOptions};
 pub use batch::Batch;
@@ -78,8 +79,8 @@ struct Inner {
     engine: Option<Arc<Engine>>,
     member: Mutex<Option<Member>>,
     lock: Arc<LockFile>,
-    /// Held while this handle makes a snapshot on a tier.
-    keeping: Mutex<()>,
+    /// Held while this handle makes a snapshot on a tier; whether the thread that has it does.
+    keeping: ReentrantMutex<Cell<bool>>,
     store_id: [u8; 16],
     instance: u64,
     found: crate::catalog::embedded::Found,

@@ -13,7 +13,9 @@ use hsm_core::integrity::Algorithm;
 use hsm_core::monitor::{Monitor, Phase, Progress};
 use hsm_core::object::{ObjectId, TierIndex};
 use hsm_core::testing::disk::SimDisk;
-use hsm_core::{Durability, Error, GetOptions, Kind, PutOptions, Query, Result, Store, StoreOptions};
+use hsm_core::{
+    Durability, Error, GetOptions, Kind, PutOptions, Query, Result, SnapshotOptions, Store, StoreOptions,
+};
 use hsm_tests::audit::{self, Strictness};
 use hsm_tests::fixture::{LARGE, Listing, ManualClock, SMALL, bytes, files_below, tiers_of};
 use tempfile::TempDir;
@@ -466,4 +468,30 @@ fn no_lock_is_held_while_the_monitor_runs() {
             .unwrap_or_else(|error| panic!("{}: {error}", verb.name));
         assert!(busy.puts.load(Ordering::Relaxed) > 0, "{}", verb.name);
     }
+}
+
+#[test]
+fn a_snapshot_that_the_monitor_of_one_makes_is_refused() {
+    /// Makes a snapshot while one is made, and notes how that ended.
+    struct Again {
+        store: Store,
+        ended: std::sync::Mutex<Vec<Option<Kind>>>,
+    }
+    impl Monitor for Again {
+        fn report(&self, progress: &Progress) -> ControlFlow<i32> {
+            if progress.objects_total == 0 {
+                return ControlFlow::Continue(()); // Nothing is made yet.
+            }
+            let kind = self.store.snapshot_to(2, &SnapshotOptions::default()).err().map(|error| error.kind());
+            self.ended.lock().unwrap().push(kind);
+            ControlFlow::Continue(())
+        }
+    }
+    let world = World::new();
+    let again = Arc::new(Again { store: world.store.clone(), ended: std::sync::Mutex::default() });
+    let watched = world.store.with_monitor(again.clone());
+    watched.snapshot_to(2, &SnapshotOptions::default()).unwrap();
+    let ended = again.ended.lock().unwrap().clone();
+    assert!(!ended.is_empty() && ended.iter().all(|kind| *kind == Some(Kind::Busy)), "{ended:?}");
+    world.store.snapshot_to(2, &SnapshotOptions::default()).unwrap();
 }

@@ -1,6 +1,8 @@
 //! Snapshots on a tier: with one, a store whose whole directory is lost is made again
 //! ([`Store::restore`](super::Store::restore)).
 
+use std::cell::Cell;
+
 use super::{Store, member, open};
 use crate::clock::TimeNs;
 use crate::error::{Error, Kind, Result};
@@ -45,6 +47,26 @@ pub struct KeptSnapshot {
     pub bytes: u64,
 }
 
+/// A snapshot that this thread makes.
+struct Ours<'a>(&'a Cell<bool>);
+
+impl<'a> Ours<'a> {
+    /// Refuses where it makes one already: it was called by its own monitor, which would wait for itself.
+    fn begin(makes_one: &'a Cell<bool>) -> Result<Self> {
+        if makes_one.replace(true) {
+            let what = "the snapshot that this call was made from".to_owned();
+            return Err(Error::Busy { what, waited_s: 0 });
+        }
+        Ok(Self(makes_one))
+    }
+}
+
+impl Drop for Ours<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 impl Store {
     /// Makes a snapshot and keeps it on a tier, with what of the journal it needs. Returns the last change in it. Made
     /// while the store is in use; what is not durable becomes so first.
@@ -57,7 +79,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// `Offline` and `Full` of the tier, `Refused` where it is not active, `Unsupported` for a tier in memory.
+    /// `Offline` and `Full` of the tier, `Refused` where it is not active, `Unsupported` for a tier in memory, `Busy`
+    /// from the monitor of such a call.
     pub fn snapshot_to(&self, tier: TierIndex, options: &SnapshotOptions) -> Result<Position> {
         let engine = self.engine();
         engine.check_writable()?;
@@ -75,7 +98,8 @@ impl Store {
         let mut watch = self.watch(Phase::Snapshot, 0, 0);
         watch.check()?;
         // What this handle left half-made is not being made by another thread of it.
-        let _one_at_a_time = self.inner.keeping.lock();
+        let one_at_a_time = self.inner.keeping.lock();
+        let _ours = Ours::begin(&one_at_a_time)?;
         kept::sweep(backend, &self.living()?)?;
         engine.tiers.close_packs();
         let (position, files) = engine.catalog.open_snapshot()?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, ReentrantMutex, RwLock};
 
 use super::member::{self, Member, Others};
 use super::orders::{self, What};
@@ -379,7 +379,7 @@ impl Opening<'_> {
             instance: member.instance,
             member: Mutex::new(Some(member)),
             lock: parts.lock,
-            keeping: Mutex::new(()),
+            keeping: ReentrantMutex::default(),
             store_id,
             found,
         };
