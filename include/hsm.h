@@ -904,7 +904,8 @@ hsm_status hsm_store_open(const char *path,
 
 /**
  * Closes a store: relaxed changes become durable, and what could not be removed before is. Callable while
- * other threads use the store: their calls end, or answer HSM_STATUS_CLOSED, as a second close does.
+ * other threads use the store, and from a callback: their calls end, or answer HSM_STATUS_CLOSED, as a second
+ * close does.
  *
  * @return what went wrong, if something did; the handle is closed all the same
  */

@@ -73,7 +73,7 @@ impl Engine {
             return Err(Error::Forked);
         }
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed { reason: "it was closed".to_owned() });
+            return Err(Error::was_closed());
         }
         Ok(())
     }
@@ -128,7 +128,12 @@ impl Engine {
         if let Err(Error::Io { action: "sync the directory", .. }) = &synced {
             self.catalog.distrust(tier);
         }
-        synced
+        self.unless_closed(synced)
+    }
+
+    /// After a close what was not committed is swept, and not found any more: that is no fault of a medium.
+    pub(crate) fn unless_closed<T>(&self, done: Result<T>) -> Result<T> {
+        done.or_else(|error| self.check().and(Err(error)))
     }
 
     /// An object that a verb of this scope is about.

@@ -309,6 +309,11 @@ impl Error {
         Self::Invalid { what, detail: detail.into() }
     }
 
+    /// The handle was closed, by its owner.
+    pub(crate) fn was_closed() -> Self {
+        Self::Closed { reason: "it was closed".to_owned() }
+    }
+
     pub(crate) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
         Self::StoreDamaged { path: path.to_owned(), detail: detail.into() }
     }

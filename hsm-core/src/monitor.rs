@@ -6,12 +6,14 @@
 //!
 //! A verb that is stopped answers [`Error::Stopped`]. What it had committed by then stays, whole objects always;
 //! of what it had not, nothing is left. After the last commit of a verb a stop comes too late, and the verb answers
-//! that it is done. The monitor is asked no more once it said stop.
+//! that it is done. The monitor is asked no more once it said stop. Where the store is closed meanwhile, by the monitor
+//! or by another thread, the verb ends with [`Error::Closed`].
 //!
 //! It runs on the thread that called the verb. No lock of the engine is held meanwhile, but for `Store::reconcile`,
 //! which lets nobody open the store until it returns.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -83,6 +85,8 @@ pub(crate) struct Watch<'a> {
     bytes: [u64; PHASES],
     unreported: u64,
     stopped: Option<i32>,
+    /// Whether the store was closed: by the monitor, or by another thread.
+    closed: Option<&'a AtomicBool>,
     pace: Option<Pace>,
 }
 
@@ -106,7 +110,12 @@ impl Pace {
 impl<'a> Watch<'a> {
     pub(crate) fn new(monitor: Option<&'a dyn Monitor>, phase: Phase) -> Self {
         let progress = Progress { phase, objects_done: 0, objects_total: 0, bytes_done: 0, bytes_total: 0 };
-        Self { monitor, progress, bytes: [0; PHASES], unreported: 0, stopped: None, pace: None }
+        Self { monitor, progress, bytes: [0; PHASES], unreported: 0, stopped: None, closed: None, pace: None }
+    }
+
+    /// Ends the verb when the store is closed.
+    pub(crate) fn until(self, closed: &'a AtomicBool) -> Self {
+        Self { closed: Some(closed), ..self }
     }
 
     /// For work that nobody follows.
@@ -135,20 +144,24 @@ impl<'a> Watch<'a> {
 
     /// Another kind of work, which counts anew.
     pub(crate) fn stage(&mut self, phase: Phase) {
-        let (stopped, pace) = (self.stopped, self.pace);
-        *self = Self { stopped, pace, ..Self::new(self.monitor, phase) };
+        let (stopped, closed, pace) = (self.stopped, self.closed, self.pace);
+        *self = Self { stopped, closed, pace, ..Self::new(self.monitor, phase) };
     }
 
-    /// Reports, and fails when the verb is to stop.
+    /// Reports, and fails when the verb is to stop, or the store was closed.
     pub(crate) fn check(&mut self) -> Result<()> {
-        let Some(monitor) = self.monitor else { return Ok(()) };
-        if self.stopped.is_none()
+        if let Some(monitor) = self.monitor
+            && self.stopped.is_none()
             && let ControlFlow::Break(code) = monitor.report(&self.progress)
         {
             self.stopped = Some(code);
         }
         self.unreported = 0;
-        self.stopped.map_or(Ok(()), |code| Err(Error::Stopped { code }))
+        if let Some(code) = self.stopped {
+            return Err(Error::Stopped { code });
+        }
+        let closed = self.closed.is_some_and(|closed| closed.load(Ordering::Acquire));
+        if closed { Err(Error::was_closed()) } else { Ok(()) }
     }
 
     /// Goes through at most so many bytes a second from here on, all phases together; 0: as many as it can.

@@ -107,7 +107,7 @@ impl Store {
 
     /// Follows a verb with so many objects and bytes to do; 0: that is not known.
     fn watch(&self, phase: Phase, objects: u64, bytes: u64) -> Watch<'_> {
-        let mut watch = Watch::new(self.monitor.as_deref(), phase);
+        let mut watch = Watch::new(self.monitor.as_deref(), phase).until(&self.engine().closed);
         watch.expect(objects, bytes);
         watch
     }
@@ -204,7 +204,7 @@ impl Inner {
             // Garbage that is out of reach now is removed by a later handle.
             let _ = engine.reclaim();
         }
-        engine.tiers.close_packs();
+        engine.tiers.close();
         let left = match self.member.lock().take() {
             // Its file stays where something failed: the next open then looks at what was left behind.
             Some(member) if synced.is_ok() && writable => self.leave(engine, member),

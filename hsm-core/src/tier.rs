@@ -85,6 +85,8 @@ pub(crate) struct Serials {
     state: Mutex<(u64, BTreeSet<u64>)>,
     /// Packs of this handle. One that is full is open for as long as a put that it took is under way.
     packs: Mutex<Vec<OpenPack>>,
+    /// Whether the handle closed. Held for reading while a place is made.
+    closed: RwLock<bool>,
 }
 
 /// A pack of this handle.
@@ -107,6 +109,15 @@ impl Serials {
 
     pub(crate) fn settle(&self, serial: u64) {
         self.state.lock().1.remove(&serial);
+    }
+
+    /// Makes a place. Once the handle closed it makes none: nobody would sweep it.
+    fn make<T>(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        let closed = self.closed.read();
+        if *closed {
+            return Err(Error::was_closed());
+        }
+        make()
     }
 
     fn opened(&self, pack: &Arc<PackWriter>) {
@@ -188,6 +199,17 @@ impl Tiers {
         for tier in self.by_index.read().values() {
             tier.packs.iter().for_each(|pack| drop(pack.lock().take()));
         }
+    }
+
+    /// Closes every pack, and makes no place any more: what is there from now on is all there is to sweep.
+    pub(crate) fn close(&self) {
+        *self.serials.closed.write() = true;
+        let open: Vec<_> =
+            self.serials.packs.lock().iter().filter_map(|pack| pack.writer.upgrade()).collect();
+        for pack in open {
+            pack.close();
+        }
+        self.close_packs();
     }
 
     fn make(&self, config: &TierConfig, before: Option<&Arc<Tier>>) -> Arc<Tier> {
@@ -286,7 +308,8 @@ impl Tier {
         let serial = serials.next();
         let place = self.place(serial);
         let name = PlaceName { instance: place.instance, serial, packed: true };
-        let writer = self.backend.create(name).inspect_err(|_| serials.settle(serial))?;
+        let made = serials.make(|| self.backend.create(name));
+        let writer = made.inspect_err(|_| serials.settle(serial))?;
         let identity = PackIdentity { store_id: self.ground.store_id, place };
         let pack = Arc::new(PackWriter::new(writer, identity, self.ground.clock.now_ns()));
         serials.opened(&pack);

@@ -139,7 +139,8 @@ pub unsafe extern "C" fn hsm_store_open(
 }
 
 /// Closes a store: relaxed changes become durable, and what could not be removed before is. Callable while
-/// other threads use the store: their calls end, or answer HSM_STATUS_CLOSED, as a second close does.
+/// other threads use the store, and from a callback: their calls end, or answer HSM_STATUS_CLOSED, as a second
+/// close does.
 ///
 /// @return what went wrong, if something did; the handle is closed all the same
 #[unsafe(no_mangle)]

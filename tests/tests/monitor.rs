@@ -495,3 +495,41 @@ fn a_snapshot_that_the_monitor_of_one_makes_is_refused() {
     assert!(!ended.is_empty() && ended.iter().all(|kind| *kind == Some(Kind::Busy)), "{ended:?}");
     world.store.snapshot_to(2, &SnapshotOptions::default()).unwrap();
 }
+
+#[test]
+fn a_close_at_any_report_ends_the_verb_and_leaves_nothing_behind() {
+    /// Closes the store that it follows.
+    struct Closing {
+        store: Store,
+        at: usize,
+        reports: AtomicUsize,
+    }
+    impl Monitor for Closing {
+        fn report(&self, _: &Progress) -> ControlFlow<i32> {
+            if self.reports.fetch_add(1, Ordering::Relaxed) + 1 == self.at {
+                self.store.close().unwrap();
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    for verb in VERBS {
+        for at in 1.. {
+            let what = format!("{}, closed at report {at}", verb.name);
+            let mut world = World::new();
+            let closing = Arc::new(Closing { store: world.store.clone(), at, reports: AtomicUsize::new(0) });
+            let done = (verb.run)(&world, &world.store.with_monitor(closing.clone()));
+            assert!(matches!(&done, Ok(()) | Err(Error::Closed { .. })), "{what}: {done:?}");
+            let closed = closing.reports.load(Ordering::Relaxed) >= at;
+            if closed {
+                assert_eq!(world.store.position().unwrap_err().kind(), Kind::Closed, "{what}");
+                world.store = Store::open(STORE, &world.options).unwrap();
+            }
+            let found = world.store.check_all(&hsm_core::CheckOptions::default(), |_| Ok(())).unwrap();
+            assert_eq!((found.contradictions, found.bad, found.strays), (0, 0, 0), "{what}: {found:?}");
+            world.check(&what);
+            if !closed {
+                break;
+            }
+        }
+    }
+}

@@ -255,6 +255,7 @@ impl Catalog for Embedded {
     }
 
     fn let_go(&self) -> Result<()> {
+        self.failed.lock().get_or_insert_with(|| "it was closed".to_owned());
         self.index.close()
     }
 

@@ -200,7 +200,7 @@ fn finish(
     let mut proposals = Vec::with_capacity(good.len());
     let mut keepers = Vec::with_capacity(good.len());
     for (index, copy) in good {
-        match verify(engine, &copy, &mut window, watch) {
+        match engine.unless_closed(verify(engine, &copy, &mut window, watch)) {
             Ok(()) => {
                 proposals.push(proposal(&copy, wanted));
                 keepers.push((index, copy));

@@ -34,7 +34,7 @@ impl PlaceGuard {
         let name = PlaceName { instance: tiers.ground().instance, serial, packed: false };
         let (tier_held, serials) = (tier.clone(), tiers.serials().clone());
         let guard = Self { tier: tier_held, serials, name, keep: false, pid: std::process::id() };
-        let writer = tier.backend.create(name)?;
+        let writer = tiers.serials().make(|| tier.backend.create(name))?;
         tier.note_written();
         Ok((guard, writer))
     }

@@ -190,6 +190,15 @@ impl PackWriter {
         self.state.lock().failed.clone()
     }
 
+    /// Takes no record any more, and gives up what is pending. No write is under way when this returns.
+    pub fn close(&self) {
+        let mut state = self.state.lock();
+        self.fail(&mut state, Error::was_closed());
+        while !state.writing.is_empty() {
+            self.changed.wait(&mut state);
+        }
+    }
+
     /// Writes what is pending and syncs once; the lock is open meanwhile.
     fn lead_round(&self, state: &mut MutexGuard<'_, State>) -> Result<()> {
         state.syncing = true;
@@ -197,9 +206,13 @@ impl PackWriter {
             self.write_pending(state)?;
         }
         let end = state.pending_at;
-        while !state.is_written(end) {
-            self.changed.wait(state);
+        loop {
+            // Before the wait: who failed while we wrote woke nobody of us.
             state.check()?;
+            if state.is_written(end) {
+                break;
+            }
+            self.changed.wait(state);
         }
         self.unlocked(state, || self.place.sync())?;
         state.synced = end;
@@ -214,10 +227,10 @@ impl PackWriter {
         let begin = state.pending_at;
         state.pending_at += bytes.len() as u64;
         state.writing.push(begin);
-        self.unlocked(state, || self.place.write_at(&bytes, begin))?;
+        let written = self.unlocked(state, || self.place.write_at(&bytes, begin));
         state.writing.retain(|other| *other != begin);
         self.changed.notify_all();
-        Ok(())
+        written
     }
 
     /// Calls the place with the lock open. An error, or a panic of the backend, fails the pack and wakes
@@ -228,7 +241,9 @@ impl PackWriter {
             fn drop(&mut self) {
                 if !self.1 {
                     let reason = "its backend panicked".to_owned();
-                    self.0.fail(&mut self.0.state.lock(), Error::Closed { reason });
+                    let mut state = self.0.state.lock();
+                    self.0.fail(&mut state, Error::Closed { reason });
+                    state.writing.clear(); // Whichever it was: nobody is to wait for it.
                 }
             }
         }

@@ -91,9 +91,8 @@ impl Index {
     pub(super) fn reader(&self) -> Result<Reading<'_>> {
         let shared =
             (self.exclusive || self.place == IndexPlace::Memory).then(|| Reading::Shared(self.writer.lock()));
-        let closed = || Error::Closed { reason: "it was closed".to_owned() };
         let mut readers = self.readers.lock();
-        let idle = readers.as_mut().ok_or_else(closed)?.pop();
+        let idle = readers.as_mut().ok_or_else(Error::was_closed)?.pop();
         drop(readers);
         if let Some(shared) = shared {
             return Ok(shared);

@@ -1,5 +1,6 @@
 //! A pack that failed stays failed, and nobody who waits on it is left behind.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -110,4 +111,74 @@ fn a_panic_in_the_backend_wakes_everyone() {
     place.panic.store(true, Ordering::SeqCst);
     assert_eq!(on_threads(&pack, 4), 0);
     assert_eq!(pack.failed().map(|error| error.kind()), Some(Kind::Closed));
+}
+
+/// A place whose first write fails while a second is under way, which ends after that.
+#[derive(Debug, Default)]
+struct CrossedPlace {
+    pack: OnceLock<Arc<PackWriter>>,
+    second_began: AtomicBool,
+}
+
+/// Waits until something is so.
+fn wait_for(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        thread::yield_now();
+    }
+}
+
+impl PlaceWriter for CrossedPlace {
+    fn write_at(&self, _bytes: &[u8], offset: u64) -> Result<()> {
+        if offset == 0 {
+            wait_for(|| self.second_began.load(Ordering::SeqCst));
+            return Err(Error::invalid("write", "told to fail"));
+        }
+        self.second_began.store(true, Ordering::SeqCst);
+        wait_for(|| self.pack.get().unwrap().failed().is_some());
+        Ok(())
+    }
+
+    fn start_writeback(&self, _offset: u64, _len: u64) {}
+
+    fn sync(&self) -> Result<()> {
+        panic!("what was not written is synced");
+    }
+
+    fn truncate(&self, _len: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn read_at(&self, _buffer: &mut [u8], _offset: u64) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn len(&self) -> Result<u64> {
+        Ok(0)
+    }
+}
+
+#[test]
+fn a_write_that_fails_while_the_leader_writes_leaves_nobody_waiting() {
+    let place = Arc::new(CrossedPlace::default());
+    let pack = Arc::new(PackWriter::new(place.clone(), IDENTITY, 1));
+    place.pack.set(pack.clone()).unwrap();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| append(&pack, &vec![0; PACKED_LENGTH_MAX]));
+        wait_for(|| !pack.state.lock().writing.is_empty());
+        let appended = append(&pack, b"data").unwrap();
+        assert!(pack.sync_to(appended.end).is_err());
+        assert!(first.join().unwrap().is_err());
+    });
+    pack.close(); // Waits for nobody.
+}
+
+#[test]
+fn a_pack_that_was_closed_takes_nothing_more() {
+    let place = Arc::new(SlowPlace::default());
+    let pack = PackWriter::new(place.clone(), IDENTITY, 1);
+    let appended = append(&pack, b"data").unwrap();
+    pack.close();
+    assert_eq!(append(&pack, b"more").unwrap_err().kind(), Kind::Closed);
+    assert_eq!(pack.sync_to(appended.end).unwrap_err().kind(), Kind::Closed);
+    assert_eq!(place.syncs.load(Ordering::SeqCst), 0);
 }
