@@ -8,10 +8,10 @@ use std::fmt::Write;
 
 use crate::header::{Function, Header, Parameter};
 
-/// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work on; often what makes
-/// it.
+/// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
+/// on; often what makes it.
 const WEIGHTS: [(&str, u32); 35] = [
-    ("hsm_store_close", 2),
+    ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
     ("hsm_tier_set_state", 4),
@@ -39,20 +39,17 @@ const WEIGHTS: [(&str, u32); 35] = [
     ("hsm_parts_commit", 20),
     ("hsm_event_digest_at", 40),
     ("hsm_event_key", 30),
-    ("hsm_store_read_only_reason", 30),
+    ("hsm_store_read_only_reason", 40),
     ("hsm_store_restore", 20),
     ("hsm_dataset_create", 20),
-    ("hsm_key_add", 20),
-    ("hsm_key_find", 20),
+    ("hsm_key_add", 30),
+    ("hsm_key_find", 30),
     ("hsm_key_remove", 20),
     ("hsm_feed_next", WEIGHT_MAX),
 ];
 const WEIGHT: u32 = 10;
 const WEIGHT_FREE: u32 = 4;
 const WEIGHT_MAX: u32 = 60;
-
-/// What a callback must not call on the handle that it runs for.
-const NEVER_NESTED: [&str; 1] = ["hsm_store_close"];
 
 /// `kinds.h`: a number for each type of handle and how many functions there are.
 pub(crate) fn kinds(header: &Header) -> String {
@@ -79,8 +76,8 @@ pub(crate) fn calls(header: &Header) -> String {
         let first = call.first.as_ref().map_or("KINDS".to_owned(), |first| format!("KIND_{}", first.kind));
         let usual = if name.ends_with("_free") { WEIGHT_FREE } else { WEIGHT };
         let weight = WEIGHTS.iter().find(|(known, _)| known == name).map_or(usual, |(_, weight)| *weight);
-        let nests = call.nests && !NEVER_NESTED.contains(&name.as_str());
-        writeln!(table, "    {{\"{name}\", call_{name}, {first}, {weight}, {}}},", i32::from(nests)).unwrap();
+        writeln!(table, "    {{\"{name}\", call_{name}, {first}, {weight}, {}}},", i32::from(call.nests))
+            .unwrap();
     }
     write!(text, "static const struct function functions[] = {{\n{table}}};\n\n").unwrap();
     text + &pools(header)

@@ -165,7 +165,7 @@ static size_t data_size(void)
 }
 
 static const char *const texts[MEANINGS][8] = {
-    [KEY] = {"k0", "k0", "k0", "k1", "k/2", "\xff\xfe", "k", "a key that is longer than most of the others"},
+    [KEY] = {"k0", "k0", "k0", "k0", "k0", "\xff\xfe", "k/1", "a key that is longer than most of the others"},
     [DATASET_NAME] = {"d0", "d0", "d1", "d1", "d2", "d3", "d\xc3\xa9", "d"},
     [ATTRIBUTE_NAME] = {"a0", "a0", "a0", "a0", "a1", "a1", "a2", "a b"},
     [WORD] = {"", "hot", "cold", "x", "archive", "tier\n", "y", "z"},

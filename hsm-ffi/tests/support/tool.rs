@@ -28,8 +28,13 @@ pub(crate) fn compiler(variable: &str, default: &str) -> Command {
 
 /// A program, stopped when it hangs.
 pub(crate) fn program(path: impl AsRef<OsStr>) -> Command {
+    program_for(path, TIME_S_MAX)
+}
+
+/// A program that counts as hung after so many seconds.
+pub(crate) fn program_for(path: impl AsRef<OsStr>, seconds: &str) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=10", TIME_S_MAX]).arg(path).env_remove(LIBRARY_PATH);
+    command.args(["--kill-after=10", seconds]).arg(path).env_remove(LIBRARY_PATH);
     command
 }
 
