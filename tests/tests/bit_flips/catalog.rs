@@ -1,0 +1,310 @@
+//! The journal, the index and its write-ahead log, and the small files of a store and its roots.
+//!
+//! Each flipped bit is met by an open. What a store says then is what it said before, or an error, or, where it says
+//! that it is read-only since a part of the journal is missing, what it said at some moment before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hsm_core::object::{Attributes, ObjectId, TierConfig};
+use hsm_core::testing::disk::{CrashImage, Keep, SimDisk};
+use hsm_core::{Durability, Error, Kind, PutOptions, Query, Result, Store, StoreOptions};
+use hsm_tests::fixture::{bytes, name};
+use tempfile::TempDir;
+
+use super::{content, files, flip};
+
+const STORE: &str = "/store";
+
+/// What a store says of its objects and datasets, each under a name of its own.
+type Said = BTreeMap<String, String>;
+
+/// What was asked of a store: what it said, and how it failed.
+#[derive(Debug, Default)]
+struct Look {
+    said: Said,
+    bytes: BTreeMap<(ObjectId, u64), Vec<u8>>,
+    failed: Vec<Error>,
+    /// Of reading objects, which says nothing of the catalog.
+    unreadable: Vec<Error>,
+}
+
+impl Look {
+    fn at(store: &Store) -> Self {
+        let mut look = Self::default();
+        for removed in [false, true] {
+            for item in store.objects(&Query { removed, ..Query::default() }) {
+                match item {
+                    Ok((_, object)) => look.object(store, &object, removed),
+                    Err(error) => look.failed.push(error),
+                }
+            }
+        }
+        match store.datasets(None, 1000) {
+            Ok(all) => all.iter().for_each(|one| {
+                look.said.insert(format!("dataset {}", one.name), format!("{one:?}"));
+            }),
+            Err(error) => look.failed.push(error),
+        }
+        look
+    }
+
+    fn object(&mut self, store: &Store, object: &hsm_core::object::Object, removed: bool) {
+        let names = if removed { Ok(Vec::new()) } else { store.names(object.id) };
+        let answer = names.and_then(|names| {
+            for name in &names {
+                let found = store.find(name)?;
+                assert_eq!(found, object.id, "a name leads to another object");
+            }
+            Ok(names)
+        });
+        match answer {
+            Ok(names) => {
+                self.said.insert(format!("object {}", object.id), format!("{object:?} {names:?}"));
+            }
+            Err(error) => self.failed.push(error),
+        }
+        if !removed && object.content.is_some() {
+            match store.get(object.id) {
+                Ok(content) => drop(self.bytes.insert((object.id, object.generation), content)),
+                Err(error) => self.unreadable.push(error),
+            }
+        }
+    }
+}
+
+/// A store on a disk in memory, its index in files of the real one: closed, and as the death of its process left it.
+struct Small {
+    closed: CrashImage,
+    closed_index: Files,
+    died: CrashImage,
+    died_index: Files,
+    /// What it said after each change.
+    moments: Vec<Said>,
+    bytes: BTreeMap<(ObjectId, u64), Vec<u8>>,
+}
+
+/// Files of an index, by their names.
+type Files = Vec<(String, Vec<u8>)>;
+
+fn index_directory() -> TempDir {
+    // In memory where there is such a place.
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn read_index(directory: &TempDir) -> Files {
+    let entries = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+}
+
+fn write_index(directory: &TempDir, index: &Files) {
+    for (name, _) in read_index(directory) {
+        fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    for (name, content) in index {
+        fs::write(directory.path().join(name), content).unwrap();
+    }
+}
+
+/// Opens the store; its index in a directory, or made anew in memory.
+fn open(disk: &SimDisk, index: Option<&TempDir>) -> Result<Store> {
+    let tiers = [0, 1].map(|tier| TierConfig::posix(tier, format!("tiers/{tier}")));
+    let options = StoreOptions::new().disk(Arc::new(disk.clone())).reserve_bytes(0).tiers(tiers.into());
+    let options = match index {
+        Some(directory) => options.index_directory(directory.path()),
+        None => options.index_in_memory(),
+    };
+    Store::open(STORE, &options)
+}
+
+impl Small {
+    fn new() -> Self {
+        let (disk, directory) = (SimDisk::new(), index_directory());
+        let store = open(&disk, Some(&directory)).unwrap();
+        let mut moments = vec![Look::at(&store).said];
+        let mut bytes_of = BTreeMap::new();
+        let mut look = |store: &Store| {
+            let look = Look::at(store);
+            assert!(look.failed.is_empty() && look.unreadable.is_empty());
+            moments.push(look.said);
+            bytes_of.extend(look.bytes);
+        };
+        let data = store.create_dataset("data", &Attributes::from([("a", b"b")])).unwrap();
+        look(&store);
+        let one = store.put(&bytes(40, 1), &PutOptions::name(name(data, "one"))).unwrap().id;
+        look(&store);
+        let two = store.put(&bytes(70_000, 2), &PutOptions::default()).unwrap().id;
+        look(&store);
+        let relaxed = PutOptions { durability: Durability::Relaxed, ..PutOptions::id(one) };
+        store.put(&bytes(41, 3), &relaxed).unwrap();
+        look(&store);
+        store.copy(two, None, 1).unwrap();
+        look(&store);
+        store.set_attributes(one, &vec![("colour".into(), Some(b"red".to_vec()))]).unwrap();
+        look(&store);
+        store.remove(two).unwrap();
+        look(&store);
+        store.put(&bytes(10, 4), &PutOptions::name(name(data, "three"))).unwrap();
+        look(&store);
+        let (died, died_index) = (disk.crash(), read_index(&directory));
+        assert!(died_index.iter().any(|(name, content)| name.ends_with("-wal") && !content.is_empty()));
+        store.close().unwrap();
+        drop(store);
+        let (closed, closed_index) = (disk.crash(), read_index(&directory));
+        Self { closed, closed_index, died, died_index, moments, bytes: bytes_of }
+    }
+
+    /// Compares what a store says with what is true. Whether it said all of that.
+    fn judge(&self, store: &Store, place: &str) -> bool {
+        let look = Look::at(store);
+        let truth = self.moments.last().unwrap();
+        for (generation, content) in &look.bytes {
+            assert_eq!(self.bytes.get(generation), Some(content), "{place}");
+        }
+        for error in &look.failed {
+            assert_eq!(error.kind(), Kind::Corrupt, "{place}: {error}");
+        }
+        let reason = store.read_only_reason();
+        if look.failed.is_empty() {
+            if look.said == *truth {
+                assert!(
+                    look.unreadable.is_empty() || reason.is_some() || !are_tiers_online(store),
+                    "{place}"
+                );
+                return true;
+            }
+            let reason =
+                reason.unwrap_or_else(|| panic!("{place}: another store, and nothing is said of it"));
+            assert!(self.moments.contains(&look.said), "{place}: {:?} ({reason})", look.said);
+            for error in &look.unreadable {
+                assert_eq!(error.kind(), Kind::Corrupt, "{place}: {error}");
+            }
+            assert_eq!(store.put(b"x", &PutOptions::default()).unwrap_err().kind(), Kind::Refused, "{place}");
+            return false;
+        }
+        for (name, said) in &look.said {
+            assert_eq!(truth.get(name), Some(said), "{place}");
+        }
+        false
+    }
+}
+
+fn are_tiers_online(store: &Store) -> bool {
+    [0, 1].iter().all(|tier| store.is_tier_online(*tier).is_ok_and(|online| online))
+}
+
+/// How it went with the flips of a file.
+#[derive(Debug, Default)]
+struct Tally {
+    flips: u64,
+    refused: u64,
+    incomplete: u64,
+}
+
+/// Flips bits of files of the disk, and opens what that makes of the store.
+fn on_the_disk(small: &Small, paths: &[PathBuf], with_index: bool, stride: usize) -> Tally {
+    let mut tally = Tally::default();
+    let directory = index_directory();
+    for path in paths {
+        let len = content(&small.closed.power_loss(Keep::All), path).len() as u64;
+        for bit in (0..len * 8).step_by(stride) {
+            let disk = small.closed.process_crash();
+            flip(&disk, path, bit);
+            let place = format!("bit {bit} of {}, with index: {with_index}", path.display());
+            if with_index {
+                write_index(&directory, &small.closed_index);
+            }
+            tally.flips += 1;
+            match open(&disk, with_index.then_some(&directory)) {
+                Ok(store) => {
+                    let complete = small.judge(&store, &place);
+                    assert!(complete || !with_index, "{place}: what the index knows is lost");
+                    tally.incomplete += u64::from(!complete);
+                    let _ = store.close();
+                }
+                Err(error) => {
+                    let kind = error.kind();
+                    assert!(
+                        matches!(kind, Kind::Corrupt | Kind::Unsupported | Kind::Invalid),
+                        "{place}: {error}"
+                    );
+                    tally.refused += 1;
+                }
+            }
+        }
+    }
+    tally
+}
+
+/// Flips bits of one file of the index. Once it was met, it is mended by an open.
+fn in_the_index(image: &CrashImage, index: &Files, suffix: &str, stride: usize, small: &Small) -> Tally {
+    let mut tally = Tally::default();
+    let which = index.iter().position(|(name, _)| name.ends_with(suffix)).unwrap();
+    let directory = index_directory();
+    for bit in (0..index[which].1.len() * 8).step_by(stride) {
+        let mut flipped = index.clone();
+        flipped[which].1[bit / 8] ^= 1 << (bit % 8);
+        write_index(&directory, &flipped);
+        let disk = image.process_crash();
+        let place = format!("bit {bit} of the index's {suffix}");
+        tally.flips += 1;
+        let mut rounds = 0;
+        loop {
+            let store = open(&disk, Some(&directory)).unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert_eq!(store.read_only_reason(), None, "{place}");
+            let complete = small.judge(&store, &place);
+            let _ = store.close();
+            drop(store);
+            if complete {
+                break;
+            }
+            tally.incomplete += 1;
+            rounds += 1;
+            assert!(rounds < 3, "{place}: it is not mended by an open");
+        }
+    }
+    tally
+}
+
+fn segments(small: &Small) -> Vec<PathBuf> {
+    files(&small.closed.power_loss(Keep::All), Path::new(STORE), ".seg")
+}
+
+/// Everything of a store but its data, its journal and its index.
+fn small_files(small: &Small) -> Vec<PathBuf> {
+    let disk = small.closed.power_loss(Keep::All);
+    let names = ["HSM-STORE", "HSM-TIER", "HSM-SEEN", "lock", "reserve"];
+    let found: Vec<PathBuf> = names.iter().flat_map(|name| files(&disk, Path::new(STORE), name)).collect();
+    let kinds: BTreeSet<_> = found.iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    assert!(kinds.len() >= 4, "{kinds:?}");
+    found
+}
+
+fn flip_bits(of_disk: usize, of_index: usize) {
+    let small = Small::new();
+    let say = |what: &str, tally: &Tally| {
+        println!("{what}: {tally:?}");
+        assert!(tally.flips > 100);
+    };
+    let journal = on_the_disk(&small, &segments(&small), false, of_disk);
+    say("journal, without an index", &journal);
+    assert!(journal.incomplete > 0);
+    say("journal", &on_the_disk(&small, &segments(&small), true, of_disk));
+    say("small files", &on_the_disk(&small, &small_files(&small), true, of_disk));
+    say("index", &in_the_index(&small.closed, &small.closed_index, ".db", of_index, &small));
+    say("index of the dead", &in_the_index(&small.died, &small.died_index, ".db", of_index / 8 + 1, &small));
+    say("write-ahead log", &in_the_index(&small.died, &small.died_index, "-wal", of_index, &small));
+}
+
+#[test]
+fn a_flipped_bit_of_the_catalog_is_an_error_or_does_no_harm() {
+    flip_bits(13, 1999);
+}
+
+#[test]
+#[ignore = "takes hours: every bit is an open of a store"]
+fn every_flipped_bit_of_the_catalog_is_an_error_or_does_no_harm() {
+    flip_bits(1, 1);
+}
