@@ -5,5 +5,6 @@ pub mod backend;
 pub mod clock;
 pub mod disk;
 pub mod disk_conformance;
+pub mod parse;
 
 pub use crate::testing_hooks::{Mutant, set_mutant};

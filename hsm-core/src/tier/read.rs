@@ -49,6 +49,7 @@ impl CopyReader {
     ) -> Result<Option<Self>> {
         let tier = tiers.get(copy.tier)?;
         let content = wanted.content;
+        check_order(wanted, copy)?;
         let mut pieces = Vec::with_capacity(copy.pieces.len());
         for piece in &copy.pieces {
             let Some(place) = tier.backend.open(place_name(piece), from)? else { return Ok(None) };
@@ -170,6 +171,24 @@ impl CopyReader {
     }
 }
 
+/// A read looks for its piece by where the pieces begin, so each must begin where the one before ends.
+fn check_order(wanted: &Wanted<'_>, copy: &Copy) -> Result<()> {
+    let mut end = 0_u64;
+    for piece in &copy.pieces {
+        let next = piece.start.checked_add(piece.length).filter(|_| piece.start == end);
+        let Some(next) = next else {
+            return Err(Error::Corrupt {
+                id: wanted.id,
+                tier: copy.tier,
+                offset: end,
+                detail: format!("its next piece begins at {}, with {} bytes", piece.start, piece.length),
+            });
+        };
+        end = next;
+    }
+    Ok(())
+}
+
 fn read_packed(
     tiers: &Tiers,
     wanted: &Wanted<'_>,
@@ -211,5 +230,24 @@ mod tests {
             assert!(matches!(error, Error::Corrupt { tier: 3, offset: 50, .. }), "{error}");
         }
         assert_eq!(reader.read_at(&mut buffer, 100).unwrap(), 0);
+    }
+
+    #[test]
+    fn pieces_that_do_not_follow_each_other_are_damage() {
+        let place = Place { tier: 3, instance: 1, serial: 1 };
+        let piece = |start, length| Piece { start, length, place, offset: 0, packed: true };
+        let content = Content { size: 100, block_shift: 12, root: [0; 16], digests: Vec::new() };
+        let wanted = Wanted { id: ObjectId([7; 16]), generation: 1, content: &content };
+        let check = |pieces: Vec<Piece>| {
+            check_order(&wanted, &Copy { tier: 3, created_ns: 0, verified_ns: 0, pieces })
+        };
+        check(vec![piece(0, 50), piece(50, 50)]).unwrap();
+        for pieces in
+            [vec![piece(1, 99)], vec![piece(0, 50), piece(60, 40)], vec![piece(0, 50), piece(40, 60)]]
+        {
+            assert_eq!(check(pieces).unwrap_err().kind(), Kind::Corrupt);
+        }
+        let error = check(vec![piece(0, u64::MAX), piece(u64::MAX, 2)]).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { tier: 3, offset: u64::MAX, .. }), "{error}");
     }
 }
