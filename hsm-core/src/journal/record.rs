@@ -300,10 +300,15 @@ fn read_copy(body: &mut Reader<'_>) -> Option<Copy> {
     let tier = body.u8()?;
     let flags = body.u8()?;
     let mut pieces = Vec::new();
+    let mut sum = 0_u64;
     for _ in 0..body.u16()? {
         let (start, length) = (body.u64()?, body.u64()?);
+        // Whoever adds them up may rely on it: no object is longer than that.
+        sum = sum.checked_add(length).filter(|sum| *sum <= i64::MAX as u64)?;
+        start.checked_add(length).filter(|end| *end <= i64::MAX as u64)?;
         let place = Place { tier, instance: body.u64()?, serial: body.u64()? };
         let offset = body.u64()?;
+        offset.checked_add(length).filter(|end| *end <= i64::MAX as u64)?;
         let packed = body.u8()? & PIECE_PACKED != 0;
         pieces.push(Piece { start, length, place, offset, packed });
     }

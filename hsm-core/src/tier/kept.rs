@@ -85,7 +85,7 @@ impl Stem {
 impl List {
     /// Bytes of all its files.
     pub(crate) fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.length).sum()
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.length))
     }
 
     fn encode(&self, store_id: &[u8; 16], stem: Stem) -> Vec<u8> {

@@ -306,7 +306,8 @@ impl<'a> Applier<'a> {
                 let bytes: u64 = copy.pieces.iter().map(|piece| piece.length).sum();
                 let sum = self.sums.tiers.entry(copy.tier).or_default();
                 sum.0 += sign;
-                sum.1 += sign * bytes as i64;
+                // Objects can be longer together than a number can say: what is added is taken away again.
+                sum.1 = sum.1.wrapping_add(sign * bytes as i64);
                 for piece in copy.pieces.iter().filter(|piece| piece.packed) {
                     let record_len = pack::record_len(piece.length);
                     let sum = self.sums.packs.entry(piece.place).or_default();
