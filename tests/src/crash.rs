@@ -16,6 +16,7 @@
 mod backup;
 mod check;
 mod failed_sync;
+mod faults;
 mod healing;
 mod index_file;
 mod lost_tier;
@@ -29,6 +30,7 @@ mod world;
 pub use backup::backups;
 pub use check::Expected;
 pub use failed_sync::{failed_data_syncs, failed_syncs};
+pub use faults::faults;
 pub use healing::healing;
 pub use index_file::index_files;
 pub use lost_tier::lost_tiers;

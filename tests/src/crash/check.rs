@@ -30,7 +30,7 @@ pub struct Expected<'a> {
 
 impl Expected<'_> {
     /// Whether `found` is one of the stores that may be there.
-    fn check(&self, found: &View) -> Verdict<()> {
+    pub(super) fn check(&self, found: &View) -> Verdict<()> {
         for (generation, hash) in &found.bytes {
             if self.bytes.get(generation).is_some_and(|known| known != hash) {
                 return Err(format!("the bytes of generation {generation:?} are others than were put"));

@@ -21,6 +21,8 @@ pub(crate) const PACKED_MAX: u64 = 2048;
 pub(crate) const BLOCK: u64 = 4096;
 /// How long removed objects can be brought back.
 pub(crate) const GRACE: Duration = Duration::from_hours(1);
+/// How far a clock moves at each look.
+const TICK_NS: i64 = 1_000_000;
 /// When the first store is created.
 const BEGINNING_NS: i64 = 1_700_000_000_000_000_000;
 
@@ -28,6 +30,8 @@ const BEGINNING_NS: i64 = 1_700_000_000_000_000_000;
 #[derive(Debug)]
 pub(crate) struct TestClock {
     now_ns: AtomicI64,
+    /// How far each look moves it.
+    tick_ns: AtomicI64,
     random: AtomicU64,
     seed: u64,
 }
@@ -36,7 +40,12 @@ impl TestClock {
     pub(crate) fn new(now_ns: i64, seed: u64) -> Arc<Self> {
         // Far apart, so that no two seeds meet: the generator below counts.
         let random = AtomicU64::new(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        Arc::new(Self { now_ns: AtomicI64::new(now_ns), random, seed })
+        Arc::new(Self { now_ns: AtomicI64::new(now_ns), tick_ns: AtomicI64::new(TICK_NS), random, seed })
+    }
+
+    /// Lets it move only when told to, so that what is done twice has the time of what is done once.
+    pub(crate) fn stand_still(&self) {
+        self.tick_ns.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -46,7 +55,7 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now_ns(&self) -> i64 {
-        self.now_ns.fetch_add(1_000_000, Ordering::Relaxed)
+        self.now_ns.fetch_add(self.tick_ns.load(Ordering::Relaxed), Ordering::Relaxed)
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
@@ -131,6 +140,8 @@ pub struct Base {
     pub(crate) image: CrashImage,
     pub(crate) shape: Shape,
     pub(crate) cast: Option<Cast>,
+    /// Whether time stands still in it.
+    pub(crate) still: bool,
     /// Its index, if it lies in a file.
     index: Option<IndexFiles>,
     now_ns: i64,
@@ -139,7 +150,14 @@ pub struct Base {
 impl Base {
     /// An empty disk.
     pub fn blank(shape: Shape) -> Self {
-        Self { image: SimDisk::new().crash(), shape, cast: None, index: None, now_ns: BEGINNING_NS }
+        Self {
+            image: SimDisk::new().crash(),
+            shape,
+            cast: None,
+            still: false,
+            index: None,
+            now_ns: BEGINNING_NS,
+        }
     }
 
     /// A store with the whole cast, its index in memory.
@@ -170,14 +188,23 @@ impl Base {
         // As if it had lain there for long: nothing is pending.
         let image = world.disk.crash().power_loss(Keep::All).crash();
         let now_ns = world.clock.now_ns();
-        Ok(Self { image, shape, cast: Some(cast), index: world.index, now_ns })
+        Ok(Self { image, shape, cast: Some(cast), still: false, index: world.index, now_ns })
+    }
+
+    /// The same, where time moves only when told to.
+    pub(crate) fn standing_still(self) -> Self {
+        Self { still: true, ..self }
     }
 
     /// The same store on a disk of its own, not open yet.
     pub(crate) fn world(&self) -> std::io::Result<World> {
+        let clock = TestClock::new(self.now_ns, 2);
+        if self.still {
+            clock.stand_still();
+        }
         Ok(World {
             disk: self.image.power_loss(Keep::All),
-            clock: TestClock::new(self.now_ns, 2),
+            clock,
             shape: self.shape,
             index: self.index.as_ref().map(IndexFiles::copy).transpose()?,
             store: None,

@@ -1,0 +1,11 @@
+//! Any operation on the disk may fail, under any verb: the store is what it was or what it was to be, and goes on.
+
+use hsm_tests::crash::{Report, faults};
+
+#[test]
+fn a_fault_at_any_step_of_any_verb_loses_nothing_and_needs_no_repair() {
+    let mut report = Report::default();
+    faults(&mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
