@@ -26,7 +26,7 @@
 //! # The map, from the top down
 //!
 //! The verbs are methods of [`Store`], one file each: open, put, get, list, attributes, datasets, batches, parts,
-//! copy, move, release, verify, remove, tiers, feed, maintenance, snapshots on a tier and restoring from them. Everything a caller needs is re-exported here,
+//! copy, move, release, verify, remove, tiers, feed, maintenance, snapshots on a tier, restoring from them, and rebuilding without. Everything a caller needs is re-exported here,
 //! at the root, except the plain data in [`object`] and the changes in [`journal`].
 //!
 //! `migration` (private) copies, moves, releases and verifies. It decides nothing: what to move, and when, is the

@@ -52,7 +52,7 @@ pub use get::{GetOptions, Reader};
 pub use get_many::Delivery;
 pub use list::Objects;
 pub use maintain::{Maintained, Reconciled};
-pub use open::{RestoreOptions, Restored};
+pub use open::{RebuildFinding, RebuildOptions, Rebuilt, RestoreOptions, Restored};
 pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};

@@ -21,6 +21,7 @@ mod healing;
 mod index_file;
 mod lost_tier;
 mod mutants;
+mod rebuild;
 mod run;
 mod states;
 mod together;

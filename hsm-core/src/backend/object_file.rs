@@ -11,6 +11,7 @@
 //! What it does not do: choose places, make them durable, or know of other copies.
 
 mod checksums;
+pub(crate) mod described;
 mod digests;
 mod reader;
 mod writer;

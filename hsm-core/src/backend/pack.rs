@@ -8,6 +8,7 @@
 //! What it does not do: know which records are live, or when a pack is full.
 
 mod record;
+pub(crate) mod salvage;
 mod writer;
 
 /// How many bytes of a pack an object of `data_length` bytes takes.

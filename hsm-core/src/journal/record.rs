@@ -3,7 +3,7 @@
 use crate::integrity::{Algorithm, Digest};
 use crate::object::{
     Access, BackendKind, Content, Copy, DatasetId, Name, ObjectId, Piece, Place, Position, TierConfig,
-    TierState,
+    TierIndex, TierState,
 };
 use crate::wire::{Reader, Writer};
 
@@ -302,18 +302,24 @@ fn read_copy(body: &mut Reader<'_>) -> Option<Copy> {
     let mut pieces = Vec::new();
     let mut sum = 0_u64;
     for _ in 0..body.u16()? {
-        let (start, length) = (body.u64()?, body.u64()?);
-        // Whoever adds them up may rely on it: no object is longer than that.
-        sum = sum.checked_add(length).filter(|sum| *sum <= i64::MAX as u64)?;
-        start.checked_add(length).filter(|end| *end <= i64::MAX as u64)?;
-        let place = Place { tier, instance: body.u64()?, serial: body.u64()? };
-        let offset = body.u64()?;
-        offset.checked_add(length).filter(|end| *end <= i64::MAX as u64)?;
-        let packed = body.u8()? & PIECE_PACKED != 0;
-        pieces.push(Piece { start, length, place, offset, packed });
+        let piece = read_piece(body, tier)?;
+        sum = sum.checked_add(piece.length).filter(|sum| *sum <= i64::MAX as u64)?;
+        pieces.push(piece);
     }
     let verified_ns = i64::from(flags & COPY_VERIFIED != 0);
     Some(Copy { tier, created_ns: 0, verified_ns, pieces })
+}
+
+/// Takes one piece of a copy on `tier`. Whoever adds its numbers up may rely on it: no object and no place is longer
+/// than 2^63 - 1.
+pub(crate) fn read_piece(body: &mut Reader<'_>, tier: TierIndex) -> Option<Piece> {
+    let (start, length) = (body.u64()?, body.u64()?);
+    start.checked_add(length).filter(|end| *end <= i64::MAX as u64)?;
+    let place = Place { tier, instance: body.u64()?, serial: body.u64()? };
+    let offset = body.u64()?;
+    offset.checked_add(length).filter(|end| *end <= i64::MAX as u64)?;
+    let packed = body.u8()? & PIECE_PACKED != 0;
+    Some(Piece { start, length, place, offset, packed })
 }
 
 /// Appends new values of attributes.

@@ -1,6 +1,7 @@
 //! Opening and creating a store.
 
 mod index;
+mod rebuild;
 mod restore;
 
 use std::io;
@@ -24,6 +25,7 @@ use crate::journal::{Change, EpochCause};
 use crate::object::{IdGenerator, Position, TierConfig};
 use crate::tier::{Tier, TierGround, Tiers};
 use crate::wire::{self, Reader, Writer};
+pub use rebuild::{RebuildFinding, RebuildOptions, Rebuilt};
 pub use restore::{RestoreOptions, Restored};
 
 const MARKER: &str = "HSM-STORE";
@@ -227,7 +229,7 @@ impl Opening<'_> {
             changes.push(Change::TierSet(config));
         }
         let member = Member::join(&*self.disk, clock, &self.directory, &id, parts.instance)?;
-        let catalog = Embedded::create(parts.ground.clone(), &changes)?;
+        let catalog = Embedded::create(parts.ground.clone(), 1, &changes)?;
         self.make_reserve(&id);
         self.write_marker(&id, clock.now_ns())?;
         Ok(self.assemble(parts, catalog, member, Found::default(), None))
@@ -246,7 +248,7 @@ impl Opening<'_> {
         let tiers = self.directory.join("tiers");
         if let Some(root) = self.root_with_data(&tiers)? {
             return Err(self.not_a_store(&format!(
-                "it has no HSM-STORE, and {} holds data of a store; restore that store, or give an empty directory",
+                "it has no HSM-STORE, and {} holds data of a store; restore or rebuild that store, or give an empty directory",
                 root.display()
             )));
         }

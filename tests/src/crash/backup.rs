@@ -1,4 +1,4 @@
-//! Snapshots on a tier, and what is restored from them, stopped at every step.
+//! Snapshots on a tier, and what is restored from them or rebuilt without them, stopped at every step.
 //!
 //! A snapshot is there whole or it is absent, and the one before it stays until then. A restore makes a store, or
 //! leaves a directory that is none and that can be restored into again.
@@ -23,12 +23,13 @@ const SEEDS: u64 = 1;
 const TIER: u8 = 1;
 const ROOT: &str = "/store/tiers/1";
 
-/// Stops at every step of a snapshot, with older ones beside it, and of a restore.
+/// Stops at every step of a snapshot, with older ones beside it, of a restore, and of a rebuild.
 pub fn backups(report: &mut Report) {
     for shape in Shape::ALL {
         for (what, every_step) in [
             ("snapshot to a tier, then lose the store", every_step_of_a_snapshot as Steps),
             ("restore", every_step_of_a_restore as Steps),
+            ("rebuild", super::rebuild::every_step_of_a_rebuild as Steps),
         ] {
             let name = format!("{what}, {shape:?}");
             let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
@@ -47,11 +48,11 @@ pub fn backups(report: &mut Report) {
 }
 
 /// Which step failed, and how.
-type Wrong = (String, String);
-type Steps = fn(&Base, &mut Count) -> Result<(), Wrong>;
+pub(super) type Wrong = (String, String);
+pub(super) type Steps = fn(&Base, &mut Count) -> Result<(), Wrong>;
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn text(error: hsm_core::Error) -> String {
+pub(super) fn text(error: hsm_core::Error) -> String {
     error.to_string()
 }
 
@@ -142,7 +143,7 @@ fn every_step_of_a_restore(base: &Base, count: &mut Count) -> Result<(), Wrong> 
 
 /// Calls `check` with every disk that a crash at this moment can leave. `seen`: those that were checked for as much
 /// before, at an earlier step.
-fn each_state(
+pub(super) fn each_state(
     image: &CrashImage,
     done: bool,
     seen: &mut HashSet<(bool, u64)>,
@@ -164,7 +165,7 @@ fn each_state(
 }
 
 /// What is left of a store but the roots of its tiers, and what was in it.
-fn lost(base: &Base) -> Verdict<(World, View)> {
+pub(super) fn lost(base: &Base) -> Verdict<(World, View)> {
     let (world, _) = with_snapshots(base)?;
     take(&world).map_err(text)?;
     let view = audit::view(world.store())?;

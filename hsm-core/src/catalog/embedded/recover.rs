@@ -49,13 +49,13 @@ pub(crate) struct Found {
 }
 
 impl Embedded {
-    /// Begins the journal and the index of a new store.
-    pub(crate) fn create(ground: Ground, changes: &[Change]) -> Result<Self> {
+    /// Begins the journal and the index of a new store, in this epoch.
+    pub(crate) fn create(ground: Ground, epoch: u64, changes: &[Change]) -> Result<Self> {
         let directory = Self::journal_directory(&ground.directory);
         let segments = Segments::new(ground.disk.clone(), directory, ground.store_id);
         let header = SegmentHeader {
             serial: 1,
-            first: Position { epoch: 1, number: 1 },
+            first: Position { epoch, number: 1 },
             chain: checksum(segments.seed(), b"the beginning"),
             created_ns: ground.clock.now_ns(),
             instance: ground.instance,
@@ -95,7 +95,9 @@ impl Embedded {
             Err(damage @ Error::StoreDamaged { .. }) => {
                 // What the index knows stays readable: it is neither compared nor replaced.
                 let index = Index::open(&ground.index, ground.exclusive)?;
-                found.read_only = Some(format!("{damage}; restore the journal from a backup"));
+                found.read_only = Some(format!(
+                    "{damage}; restore the store from a snapshot on a tier, or rebuild it from the roots of its tiers"
+                ));
                 return Ok((Self::assemble(ground, segments, index), found));
             }
             Err(error) => return Err(error),
@@ -156,7 +158,9 @@ impl Embedded {
         let end = self.find_end(&state, lost)?;
         if let Some(damage) = end.damage {
             // What lies before the damage is shown; nothing is cut, nothing is added.
-            found.read_only = Some(format!("{damage}; restore the journal from a backup"));
+            found.read_only = Some(format!(
+                "{damage}; restore the store from a snapshot on a tier, or rebuild it from the roots of its tiers"
+            ));
             return self.replay_to(&mut state, &JournalEnd { damage: None, ..end });
         }
         if end.tail.last.number < state.tail.last.number {
@@ -268,7 +272,7 @@ impl Embedded {
         let header = segments.header(first)?.filter(|header| header.first.number == 1).ok_or_else(|| {
             Error::damaged(
                 segments.directory(),
-                "neither a good snapshot nor the beginning of the journal is there; restore them from a backup",
+                "neither a good snapshot nor the beginning of the journal is there; restore the store from a snapshot on a tier, or rebuild it from the roots of its tiers",
             )
         })?;
         let index = Index::open(&ground.index, ground.exclusive)?;

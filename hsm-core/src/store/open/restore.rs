@@ -13,6 +13,7 @@ use crate::backend::posix::{PosixBackend, RootIdentity};
 use crate::backend::{Backend, ReadFrom};
 use crate::catalog::embedded::Embedded;
 use crate::catalog::{Catalog as _, Durability, Expect, Places as _, Proposal};
+use crate::clock::TimeNs;
 use crate::error::{Error, IoContext, Kind, Result};
 use crate::file::{self, Disk, FileKind, Mode};
 use crate::journal::Change;
@@ -120,13 +121,13 @@ impl Restoring<'_> {
         if found.is_empty() {
             return Err(Error::SnapshotNotFound { root: self.root });
         }
-        self.prepare()?;
+        self.opening.prepare_restore()?;
         let lock_path = self.opening.directory.join("lock");
         let lock = LockFile::open(self.disk(), &lock_path, &[0; 16], self.opening.options.patience)?;
         let lock = Arc::new(lock);
         let _open_lock = lock.lock_open()?;
         self.opening.enter(&lock)?;
-        self.begin()?;
+        self.opening.begin_restore()?;
         let mut passed_over = Vec::new();
         for (stem, list) in found {
             match list.and_then(|list| self.lay_out(&backend, stem, &list, &lock)) {
@@ -140,49 +141,6 @@ impl Restoring<'_> {
         }
         let detail = format!("no snapshot on it is whole: {}", passed_over.join("; "));
         Err(Error::StoreDamaged { path: self.root, detail })
-    }
-
-    /// Makes sure that there is a directory, and that nothing in it is lost by a restore.
-    fn prepare(&self) -> Result<()> {
-        let path = &self.opening.directory;
-        match self.disk().metadata(path) {
-            Ok(found) if found.kind == FileKind::Directory => {}
-            Ok(_) => return Err(self.opening.not_a_store("it is no directory")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.disk().create_dir(path).context("create", path)?;
-                file::sync_parent(self.disk(), path).context("sync", path)?;
-            }
-            Err(error) => return Err(Error::io("open", path, &error)),
-        }
-        let names = self.disk().read_dir(path).context("list", path)?;
-        if names.iter().any(|(name, _)| name == MARKER) {
-            return Err(Error::Exists { what: format!("a store in {}", path.display()) });
-        }
-        if names.iter().any(|(name, _)| name == RESTORING) {
-            return Ok(());
-        }
-        match names.iter().find(|(name, _)| !ALLOWED.contains(&name.as_str())) {
-            Some((name, _)) => {
-                Err(self.opening.not_a_store(&format!("it holds {name:?}; give an empty directory")))
-            }
-            None => self.mark(),
-        }
-    }
-
-    /// Says, durably, that the directory is no store and holds nothing of worth.
-    fn mark(&self) -> Result<()> {
-        let mark = self.opening.directory.join(RESTORING);
-        self.disk().open(&mark, Mode::OpenOrCreate).context("create", &mark)?;
-        file::sync_parent(self.disk(), &mark).context("sync", &mark)
-    }
-
-    /// Who came before us with the lock may have made a store of it.
-    fn begin(&self) -> Result<()> {
-        if self.opening.read_marker()?.is_some() {
-            let what = format!("a store in {}", self.opening.directory.display());
-            return Err(Error::Exists { what });
-        }
-        self.mark()
     }
 
     /// Makes the store from one snapshot.
@@ -201,10 +159,7 @@ impl Restoring<'_> {
             file::sync_parent(self.disk(), &path).context("sync", &path)?;
         }
         self.begin_epoch(stem.position, lock)?;
-        self.opening.write_marker(&self.identity.store_id, list.created_ns)?;
-        // Left behind, it means nothing.
-        let _ = self.disk().remove_file(&directory.join(RESTORING));
-        Ok(())
+        self.opening.end_restore(&self.identity.store_id, list.created_ns)
     }
 
     /// Recovers the catalog, and notes where roots lie now.
@@ -230,6 +185,57 @@ impl Restoring<'_> {
             answers.into_iter().collect::<Result<Vec<_>>>()?;
         }
         catalog.close()
+    }
+}
+
+impl Opening<'_> {
+    /// Makes sure that there is a directory, and that nothing in it is lost by a restore.
+    pub(super) fn prepare_restore(&self) -> Result<()> {
+        let path = &self.directory;
+        match self.disk.metadata(path) {
+            Ok(found) if found.kind == FileKind::Directory => {}
+            Ok(_) => return Err(self.not_a_store("it is no directory")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.disk.create_dir(path).context("create", path)?;
+                file::sync_parent(&*self.disk, path).context("sync", path)?;
+            }
+            Err(error) => return Err(Error::io("open", path, &error)),
+        }
+        let names = self.disk.read_dir(path).context("list", path)?;
+        if names.iter().any(|(name, _)| name == MARKER) {
+            return Err(Error::Exists { what: format!("a store in {}", path.display()) });
+        }
+        if names.iter().any(|(name, _)| name == RESTORING) {
+            return Ok(());
+        }
+        match names.iter().find(|(name, _)| !ALLOWED.contains(&name.as_str())) {
+            Some((name, _)) => Err(self.not_a_store(&format!("it holds {name:?}; give an empty directory"))),
+            None => self.mark_restore(),
+        }
+    }
+
+    /// Says, durably, that the directory is no store and holds nothing of worth.
+    fn mark_restore(&self) -> Result<()> {
+        let mark = self.directory.join(RESTORING);
+        self.disk.open(&mark, Mode::OpenOrCreate).context("create", &mark)?;
+        file::sync_parent(&*self.disk, &mark).context("sync", &mark)
+    }
+
+    /// Who came before us with the lock may have made a store of it.
+    pub(super) fn begin_restore(&self) -> Result<()> {
+        if self.read_marker()?.is_some() {
+            let what = format!("a store in {}", self.directory.display());
+            return Err(Error::Exists { what });
+        }
+        self.mark_restore()
+    }
+
+    /// What was laid out is a store from now on.
+    pub(super) fn end_restore(&self, id: &[u8; 16], created_ns: TimeNs) -> Result<()> {
+        self.write_marker(id, created_ns)?;
+        // Left behind, it means nothing.
+        let _ = self.disk.remove_file(&self.directory.join(RESTORING));
+        Ok(())
     }
 }
 

@@ -1,0 +1,240 @@
+//! What the roots of tiers hold, by what the files there say of themselves.
+//!
+//! Memory is bounded whatever lies there: a pass over the roots gathers the objects with the lowest ids behind
+//! those that are done with, as many as fit, and the next pass goes on behind them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::RebuildFinding;
+use crate::backend::object_file::described::{Described, describe};
+use crate::backend::pack::PackIdentity;
+use crate::backend::pack::salvage::{Salvage, Salvaged, header_fault};
+use crate::backend::{PlaceName, PlaceReader, ReadFrom};
+use crate::clock::TimeNs;
+use crate::error::{Error, Kind, Result};
+use crate::integrity::{RootDigest, RootHasher};
+use crate::journal;
+use crate::object::{Generation, ObjectId, PIECES_MAX, Piece, Place, TierIndex};
+use crate::tier::Tier;
+use crate::wire::Reader;
+
+/// Copies gathered in one pass: some 50 MiB of them. Few in tests, so that there is more than one pass.
+const CANDIDATES_MAX: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1 << 18 };
+/// Generations and sizes end here, by the format.
+const NUMBER_MAX: u64 = i64::MAX as u64;
+
+/// A copy of an object, as a file says.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) generation: Generation,
+    pub(super) size: u64,
+    pub(super) root: RootDigest,
+    /// Not known of what lies in a pack.
+    pub(super) block_shift: Option<u8>,
+    pub(super) written_ns: TimeNs,
+    pub(super) tier: TierIndex,
+    pub(super) pieces: Vec<Piece>,
+    /// Whether its bytes were compared with its digest.
+    pub(super) is_checked: bool,
+}
+
+/// All that was found of one object.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    pub(super) copies: Vec<Candidate>,
+    /// Copies of older generations that were left out already.
+    pub(super) superseded: u64,
+}
+
+/// What one pass found, by object.
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    pub(super) objects: BTreeMap<ObjectId, Candidates>,
+    count: usize,
+    /// Objects up to this one are done with.
+    after: Option<ObjectId>,
+    /// Objects from this one on did not fit.
+    behind: Option<ObjectId>,
+}
+
+impl Pass {
+    /// The next one; `None` when this was the last.
+    pub(super) fn next(&self) -> Option<Self> {
+        let after = self.objects.keys().next_back().copied();
+        self.behind.map(|_| Self { after, ..Self::default() })
+    }
+
+    fn is_first(&self) -> bool {
+        self.after.is_none()
+    }
+
+    fn add(&mut self, id: ObjectId, found: Candidate) {
+        if self.after.is_some_and(|after| id <= after) || self.behind.is_some_and(|behind| id >= behind) {
+            return;
+        }
+        let object = self.objects.entry(id).or_default();
+        // A pack keeps what was overwritten; only what may be the newest is remembered.
+        let newest = object.copies.iter().filter(|copy| copy.is_checked).map(|copy| copy.generation).max();
+        if newest.is_some_and(|newest| found.generation < newest) {
+            object.superseded += 1;
+            return;
+        }
+        if found.is_checked {
+            let before = object.copies.len();
+            object.copies.retain(|copy| copy.generation >= found.generation);
+            let dropped = before - object.copies.len();
+            object.superseded += dropped as u64;
+            self.count -= dropped;
+        }
+        object.copies.push(found);
+        self.count += 1;
+        while self.count > CANDIDATES_MAX && self.objects.len() > 1 {
+            if let Some((last, dropped)) = self.objects.pop_last() {
+                self.behind = Some(last);
+                self.count -= dropped.copies.len();
+            }
+        }
+    }
+}
+
+/// Looks at every file on the roots, as one pass over them.
+pub(super) fn survey(
+    store_id: &[u8; 16],
+    tiers: &[Arc<Tier>],
+    pass: &mut Pass,
+    found: &mut dyn FnMut(RebuildFinding) -> Result<()>,
+) -> Result<()> {
+    for tier in tiers {
+        for instance in tier.backend.instances()? {
+            tier.backend.places(instance, 0, &mut |name, length| {
+                let mut look = Look { store_id, tier, name, pass: &mut *pass, found: &mut *found };
+                match look.at_place() {
+                    Err(error) if matches!(error.kind(), Kind::Offline) => Err(error),
+                    // The file system refuses to read it: what else lies there may be whole.
+                    Err(error @ Error::Io { .. }) => look.unread(0, length, error.to_string()),
+                    looked => looked,
+                }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+struct Look<'a> {
+    store_id: &'a [u8; 16],
+    tier: &'a Tier,
+    name: PlaceName,
+    pass: &'a mut Pass,
+    found: &'a mut dyn FnMut(RebuildFinding) -> Result<()>,
+}
+
+impl Look<'_> {
+    fn at_place(&mut self) -> Result<()> {
+        let Some(place) = self.tier.backend.open(self.name, ReadFrom::Medium)? else { return Ok(()) };
+        if self.name.packed { self.at_pack(&*place) } else { self.at_file(&*place) }
+    }
+
+    fn place(&self) -> Place {
+        let PlaceName { instance, serial, .. } = self.name;
+        Place { tier: self.tier.index(), instance, serial }
+    }
+
+    fn unread(&mut self, offset: u64, bytes: u64, detail: String) -> Result<()> {
+        if !self.pass.is_first() {
+            return Ok(()); // It was told of.
+        }
+        let (tier, place) = (self.tier.index(), self.name);
+        (self.found)(RebuildFinding::Unread { tier, place, offset, bytes, detail })
+    }
+
+    fn at_pack(&mut self, place: &dyn PlaceReader) -> Result<()> {
+        let identity = PackIdentity { store_id: *self.store_id, place: self.place() };
+        if let Some(fault) = header_fault(place, &identity)? {
+            self.unread(0, crate::backend::pack::PACK_HEADER_LENGTH, fault)?;
+        }
+        let mut salvage = Salvage::new(place, &identity)?;
+        while let Some(next) = salvage.next()? {
+            match next {
+                Salvaged::Unread { offset, length } => {
+                    let detail = "no record begins here: damaged, or never finished".to_owned();
+                    self.unread(offset, length, detail)?;
+                }
+                Salvaged::Record(record, is_checked) => {
+                    if !is_generation(record.generation) {
+                        self.unread(record.offset, record.length, "its generation cannot be".to_owned())?;
+                        continue;
+                    }
+                    let (length, offset) = (record.length, record.offset);
+                    let piece = Piece { start: 0, length, place: identity.place, offset, packed: true };
+                    let candidate = Candidate {
+                        generation: record.generation,
+                        size: length,
+                        root: RootHasher::of_one_block(length, &record.digest),
+                        block_shift: None,
+                        written_ns: record.created_ns,
+                        tier: self.tier.index(),
+                        pieces: vec![piece],
+                        is_checked,
+                    };
+                    self.pass.add(record.id, candidate);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn at_file(&mut self, place: &dyn PlaceReader) -> Result<()> {
+        let described = describe(place, self.store_id, self.place())?;
+        let usable = described.and_then(|described| {
+            let pieces =
+                pieces_of(&described).ok_or("it holds a part of an object, and its map is no whole")?;
+            Ok((described.tail, pieces))
+        });
+        let (tail, pieces) = match usable {
+            Ok(usable) => usable,
+            Err(detail) => return self.unread(0, place.len()?, detail),
+        };
+        let candidate = Candidate {
+            generation: tail.generation,
+            size: tail.size,
+            root: tail.root,
+            block_shift: Some(tail.block_shift),
+            written_ns: tail.created_ns,
+            tier: self.tier.index(),
+            pieces,
+            is_checked: false,
+        };
+        self.pass.add(tail.id, candidate);
+        Ok(())
+    }
+}
+
+fn is_generation(number: u64) -> bool {
+    (1..=NUMBER_MAX).contains(&number)
+}
+
+/// The pieces of the copy that a file completes. `None`: they do not make up its content.
+fn pieces_of(described: &Described) -> Option<Vec<Piece>> {
+    let tail = &described.tail;
+    if !is_generation(tail.generation) {
+        return None;
+    }
+    let own = Piece { start: tail.start, length: tail.length, place: tail.place, offset: 0, packed: false };
+    let mut pieces = Vec::new();
+    let mut map = Reader(&described.map);
+    while !map.0.is_empty() {
+        pieces.push(journal::read_piece(&mut map, tail.place.tier)?);
+    }
+    if pieces.is_empty() {
+        pieces.push(own);
+    }
+    let mut end = 0;
+    for piece in &pieces {
+        let is_next = piece.start == end && piece.length > 0 && !piece.packed;
+        end = is_next.then(|| end.checked_add(piece.length)).flatten()?;
+        piece.offset.checked_add(piece.length)?;
+    }
+    // What the map says is as true as this file: it has to be one of those that are checked.
+    (end == tail.size && pieces.len() <= PIECES_MAX && pieces.contains(&own)).then_some(pieces)
+}
