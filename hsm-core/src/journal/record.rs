@@ -303,7 +303,7 @@ fn read_copy(body: &mut Reader<'_>) -> Option<Copy> {
     let mut sum = 0_u64;
     for _ in 0..body.u16()? {
         let piece = read_piece(body, tier)?;
-        sum = sum.checked_add(piece.length).filter(|sum| *sum <= i64::MAX as u64)?;
+        sum = sum.checked_add(piece.length).filter(|sum| i64::try_from(*sum).is_ok())?;
         pieces.push(piece);
     }
     let verified_ns = i64::from(flags & COPY_VERIFIED != 0);
@@ -314,10 +314,10 @@ fn read_copy(body: &mut Reader<'_>) -> Option<Copy> {
 /// than 2^63 - 1.
 pub(crate) fn read_piece(body: &mut Reader<'_>, tier: TierIndex) -> Option<Piece> {
     let (start, length) = (body.u64()?, body.u64()?);
-    start.checked_add(length).filter(|end| *end <= i64::MAX as u64)?;
+    start.checked_add(length).filter(|end| i64::try_from(*end).is_ok())?;
     let place = Place { tier, instance: body.u64()?, serial: body.u64()? };
     let offset = body.u64()?;
-    offset.checked_add(length).filter(|end| *end <= i64::MAX as u64)?;
+    offset.checked_add(length).filter(|end| i64::try_from(*end).is_ok())?;
     let packed = body.u8()? & PIECE_PACKED != 0;
     Some(Piece { start, length, place, offset, packed })
 }
