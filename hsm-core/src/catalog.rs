@@ -288,6 +288,17 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn packs(&self, instance: u64) -> Result<Vec<PackUsage>>;
     /// Packs in which nothing lives, by tier and name, from the first behind `after`.
     fn empty_packs(&self, after: Option<(TierIndex, PlaceName)>, limit: usize) -> Result<Vec<PackUsage>>;
+    /// Packs of a tier in which something lives, but less than so many percent of their records' bytes, by name,
+    /// from the first behind `after`.
+    fn sparse_packs(
+        &self,
+        tier: TierIndex,
+        live_percent_min: u8,
+        after: Option<PlaceName>,
+        limit: usize,
+    ) -> Result<Vec<PackUsage>>;
+    /// One pack. `None`: it was struck off.
+    fn pack(&self, tier: TierIndex, name: PlaceName) -> Result<Option<PackUsage>>;
     /// Strikes off packs that are removed.
     fn forget_packs(&self, removed: &[PackUsage]) -> Result<()>;
     /// Serials of `instance` up to this are known to be committed or given up.

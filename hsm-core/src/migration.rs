@@ -8,8 +8,11 @@
 //!
 //! A scrub reads every copy back, and heals what is damaged the same way: from a copy that is whole.
 //!
+//! A compaction moves what lives in a pack to another place of the same tier, likewise.
+//!
 //! What to move, and when, is decided by the caller, never here.
 
+mod compact;
 mod finding;
 mod heal;
 mod release;
@@ -17,6 +20,8 @@ mod scrub;
 mod transfer;
 mod window;
 
+pub use compact::{CompactOptions, Compacted};
+pub(crate) use compact::{Compaction, Finder, is_about_a_tier};
 pub(crate) use finding::Bad;
 pub use finding::{Fault, Finding, Remedy};
 pub(crate) use release::{release, verify_copy as verify};

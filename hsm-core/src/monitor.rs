@@ -41,7 +41,7 @@ pub enum Phase {
     Put = 0,
     /// An object's bytes go to the program.
     Get = 1,
-    /// Bytes are copied from one tier to another.
+    /// Bytes are copied from one tier to another, or within one.
     Copy = 2,
     /// Bytes are read back from the medium and compared.
     Verify = 3,

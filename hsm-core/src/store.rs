@@ -13,6 +13,7 @@ mod attributes;
 mod backup;
 mod batch;
 mod check;
+mod compact;
 mod dataset;
 mod descriptor;
 mod feed;
@@ -57,7 +58,7 @@ pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
 
-pub use crate::migration::{Fault, Finding, Remedy, ScrubOptions, Scrubbed};
+pub use crate::migration::{CompactOptions, Compacted, Fault, Finding, Remedy, ScrubOptions, Scrubbed};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -99,7 +100,7 @@ impl Store {
 
     /// The same open store, whose long verbs report to `monitor` and can be stopped by it: puts, gets, patches,
     /// batches and parts as they are committed, copies and moves, releases, `verify`, `drain_tier`, `lose_tier`,
-    /// `maintain`, `reconcile`, `check_all`, `scrub` and `snapshot_to`. See [`monitor`](crate::monitor).
+    /// `maintain`, `reconcile`, `check_all`, `scrub`, `compact` and `snapshot_to`. See [`monitor`](crate::monitor).
     #[must_use]
     pub fn with_monitor(&self, monitor: Arc<dyn Monitor>) -> Self {
         Self { inner: self.inner.clone(), monitor: Some(monitor) }

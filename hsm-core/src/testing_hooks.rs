@@ -23,6 +23,8 @@ pub enum Mutant {
     CommitBeforeData,
     /// The source of a move is removed before the copy is committed.
     ReleaseBeforeCommit,
+    /// A pack is removed before the copies of what lived in it are durable.
+    PackRemovedEarly,
     /// The sweep removes what is old instead of what belongs to the dead.
     SweepByAge,
     /// The sweep does not look at what the dead left behind.

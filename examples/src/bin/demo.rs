@@ -311,6 +311,7 @@ fn word(change: &Change) -> &'static str {
         Change::Put { .. } => "put",
         Change::CopyAdded { .. } => "copy added",
         Change::CopyDropped { .. } => "copy dropped",
+        Change::CopyRelocated { .. } => "copy relocated",
         Change::CopyVerified { .. } => "copy verified",
         Change::Named { .. } => "named",
         Change::DatasetCreated { .. } => "dataset created",

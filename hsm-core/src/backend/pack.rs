@@ -3,12 +3,14 @@
 //! - a *record* is one object's data behind a header that says whose it is;
 //! - a [`PackWriter`] appends records for many threads, and one sync serves all who wait for it;
 //! - [`read_record`] returns one record's data after it was checked;
-//! - a [`Scanner`] walks a pack without the index, to where its valid records end.
+//! - a [`Scanner`] walks a pack without the index, to where its valid records end;
+//! - a [`Walker`] looks at headers alone, and finds its way past damage.
 //!
 //! What it does not do: know which records are live, or when a pack is full.
 
 mod record;
 pub(crate) mod salvage;
+mod walk;
 mod writer;
 
 /// How many bytes of a pack an object of `data_length` bytes takes.
@@ -24,6 +26,7 @@ use crate::object::{Generation, ObjectId, Piece, Place};
 use crate::wire::{store_seed, write_head};
 pub(crate) use record::RECORD_HEADER_LENGTH;
 use record::{RecordHeader, padded};
+pub use walk::{Found, Walker};
 pub use writer::{Appended, PackWriter, Unsynced};
 
 /// Largest data of a record, in bytes.

@@ -210,6 +210,20 @@ impl Catalog for Embedded {
         self.read(|connection| lookup::empty_packs(connection, after, limit))
     }
 
+    fn sparse_packs(
+        &self,
+        tier: TierIndex,
+        live_percent_min: u8,
+        after: Option<PlaceName>,
+        limit: usize,
+    ) -> Result<Vec<PackUsage>> {
+        self.read(|connection| lookup::sparse_packs(connection, tier, live_percent_min, after, limit))
+    }
+
+    fn pack(&self, tier: TierIndex, name: PlaceName) -> Result<Option<PackUsage>> {
+        self.read(|connection| lookup::pack(connection, tier, name))
+    }
+
     fn forget_packs(&self, removed: &[PackUsage]) -> Result<()> {
         let sql = "DELETE FROM pack WHERE tier = ?1 AND instance = ?2 AND serial = ?3 AND live_objects = 0";
         self.forget(sql, removed.iter().map(|pack| (pack.tier, pack.name)))

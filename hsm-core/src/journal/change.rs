@@ -47,6 +47,16 @@ pub enum Change {
         /// Why.
         reason: DropReason,
     },
+    /// The bytes of a copy lie elsewhere on its tier: the pack that held them was compacted. Who does not ask where
+    /// bytes lie can pass over it.
+    CopyRelocated {
+        /// The object.
+        object: ObjectId,
+        /// The generation that was relocated.
+        generation: Generation,
+        /// The copy, as it lies now. It takes the place of the one on its tier.
+        copy: Copy,
+    },
     /// A copy was read back from the medium.
     CopyVerified {
         /// The object.
@@ -186,6 +196,7 @@ impl Change {
             Self::Put { object, .. }
             | Self::CopyAdded { object, .. }
             | Self::CopyDropped { object, .. }
+            | Self::CopyRelocated { object, .. }
             | Self::CopyVerified { object, .. }
             | Self::AttributesSet { subject: Subject::Object(object), .. }
             | Self::Removed { object, .. }

@@ -37,7 +37,7 @@ pub(super) fn read_record(reader: &mut Reader<'_>) -> Option<Change> {
     let body = reader.bytes(len as usize)?;
     match read_body(&mut Reader(body), record_type) {
         Some(change) => Some(change),
-        None if !(1..=15).contains(&record_type) && flags & MUST_UNDERSTAND == 0 => {
+        None if !(1..=16).contains(&record_type) && flags & MUST_UNDERSTAND == 0 => {
             Some(Change::Unknown { record_type })
         }
         None => None,
@@ -159,6 +159,12 @@ fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
             out.u64(ended.number);
             15
         }
+        Change::CopyRelocated { object, generation, copy } => {
+            out.bytes(&object.0);
+            out.u64(*generation);
+            write_copy(out, copy);
+            16
+        }
         Change::Unknown { record_type } => *record_type,
     }
 }
@@ -229,6 +235,11 @@ fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
         15 => Change::EpochBegan {
             cause: EpochCause::from_number(body.u8()?)?,
             ended: Position { epoch: body.u64()?, number: body.u64()? },
+        },
+        16 => Change::CopyRelocated {
+            object: ObjectId(body.array()?),
+            generation: body.u64()?,
+            copy: read_copy(body)?,
         },
         _ => return None,
     })

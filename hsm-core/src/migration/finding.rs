@@ -13,7 +13,7 @@ pub enum Finding {
         /// In what.
         detail: String,
     },
-    /// A tier is out of reach: its copies and places were passed over.
+    /// A tier was passed over: it is out of reach, or, where something was to be written on it, takes nothing now.
     OutOfReach {
         /// The tier.
         tier: TierIndex,

@@ -39,7 +39,7 @@ pub(super) fn read_copy(
             Some((place, pack)) if *place == piece.place => pack.clone(),
             _ => {
                 let Some(place) = tier.backend.open(place_name(&piece), from)? else { return Ok(false) };
-                let pack = Arc::new(Runs { place, held: Mutex::default() });
+                let pack = Arc::new(Runs::new(place));
                 window.open.insert((piece.place, pack)).1.clone()
             }
         };
@@ -55,9 +55,15 @@ pub(super) fn read_copy(
 
 /// A place read in long runs: small reads one after the other come from memory.
 #[derive(Debug)]
-struct Runs {
+pub(super) struct Runs {
     place: Arc<dyn PlaceReader>,
     held: Mutex<(u64, Vec<u8>)>,
+}
+
+impl Runs {
+    pub(super) fn new(place: Arc<dyn PlaceReader>) -> Self {
+        Self { place, held: Mutex::default() }
+    }
 }
 
 impl PlaceReader for Runs {

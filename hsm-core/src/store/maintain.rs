@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::strays::strays;
 use super::sweep::is_among;
-use super::{Store, member, reserve};
+use super::{CompactOptions, Store, member, reserve};
 use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, Expired, PackUsage, Proposal};
 use crate::engine::Engine;
@@ -26,8 +26,12 @@ pub struct Maintained {
     pub purged: u64,
     /// Files of dropped copies that were removed.
     pub files_removed: u64,
-    /// Packs that were removed since nothing in them lived.
+    /// Packs that were removed since nothing in them lived, or what did was moved.
     pub packs_removed: u64,
+    /// Objects that were moved out of packs in which little lived: see [`Store::compact`].
+    pub objects_moved: u64,
+    /// Their bytes.
+    pub bytes_moved: u64,
 }
 
 /// What [`Store::reconcile`] found.
@@ -41,10 +45,19 @@ pub struct Reconciled {
     pub new_epoch: Option<Position>,
 }
 
+/// Packs that went.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RemovedPacks {
+    pub(super) packs: u64,
+    /// What was committed in them once.
+    pub(super) bytes: u64,
+}
+
 impl Store {
     /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-    /// overwritten. Makes the reserve again where it was given back and there is room. Call it now and then; nothing
-    /// else depends on it but room. Stopped, it can be called again.
+    /// overwritten. Compacts packs as [`compact`](Self::compact) does by default, on every tier that it can; what it
+    /// cannot it passes over. Makes the reserve again where it was given back and there is room. Call it now and then, in
+    /// a thread of its own if you like; nothing else depends on it but room. Stopped, it can be called again.
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
         engine.check_writable()?;
@@ -52,9 +65,17 @@ impl Store {
         let purged = purge_expired(engine, &mut watch)?;
         watch.stage(Phase::Reclaim);
         let files_removed = engine.reclaim_watched(&mut watch)?;
-        let packs_removed = self.remove_empty_packs(engine, &mut watch)?;
+        let empty = self.remove_empty_packs(engine, &mut watch)?;
+        watch.stage(Phase::Copy);
+        let compacted = self.compact_watched(&CompactOptions::default(), &mut watch, &mut |_| Ok(()))?;
         self.make_reserve(engine)?;
-        Ok(Maintained { purged, files_removed, packs_removed })
+        Ok(Maintained {
+            purged,
+            files_removed,
+            packs_removed: empty.packs + compacted.packs_removed,
+            objects_moved: compacted.objects,
+            bytes_moved: compacted.bytes,
+        })
     }
 
     /// Writes a snapshot of the index to `snapshots/` in the store: with the journal from there on it restores
@@ -117,13 +138,15 @@ impl Store {
 
     /// Removes packs in which nothing lives, of this handle and of those that are gone, but for those it
     /// appends to.
-    fn remove_empty_packs(&self, engine: &Engine, watch: &mut Watch<'_>) -> Result<u64> {
-        let (mut after, mut removed) = (None, 0);
+    pub(super) fn remove_empty_packs(&self, engine: &Engine, watch: &mut Watch<'_>) -> Result<RemovedPacks> {
+        let (mut after, mut removed) = (None, RemovedPacks::default());
         loop {
             let mut page = engine.catalog.empty_packs(after, PACKS_AT_ONCE)?;
             let Some(last) = page.last().map(|pack| (pack.tier, pack.name)) else { return Ok(removed) };
             page.sort_unstable_by_key(|pack| (pack.tier, pack.name));
-            removed += self.remove_page_of_packs(engine, after, &page, watch)?;
+            let done = self.remove_page_of_packs(engine, after, &page, watch)?;
+            removed.packs += done.packs;
+            removed.bytes += done.bytes;
             after = Some(last);
         }
     }
@@ -136,14 +159,8 @@ impl Store {
         after: Option<(TierIndex, PlaceName)>,
         page: &[PackUsage],
         watch: &mut Watch<'_>,
-    ) -> Result<u64> {
-        // The living look after their own packs, and the dead are swept.
-        let others: Vec<u64> = {
-            let _open = self.inner.lock.lock_open()?;
-            let others =
-                member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?;
-            others.live.iter().copied().chain(others.dead.iter().map(|dead| dead.instance)).collect()
-        };
+    ) -> Result<RemovedPacks> {
+        let others = self.other_members(engine)?;
         let own = self.inner.instance;
         // What is empty only by relaxed changes must stay: they may yet be rolled back.
         engine.catalog.sync()?;
@@ -180,7 +197,25 @@ impl Store {
             engine.catalog.forget_packs(&removed)?;
         }
         going_on?;
-        Ok(removed.len() as u64)
+        let bytes = removed.iter().map(|pack| pack.used).sum();
+        Ok(RemovedPacks { packs: removed.len() as u64, bytes })
+    }
+
+    /// Who looks after packs of their own: the living do, and the dead are swept.
+    fn other_members(&self, engine: &Engine) -> Result<Vec<u64>> {
+        let _open = self.inner.lock.lock_open()?;
+        let mut members = self.inner.members(engine)?;
+        members.retain(|instance| *instance != self.inner.instance);
+        Ok(members)
+    }
+
+    /// Keeps those of some packs that nobody appends to, now or ever: of this handle, or of one that is gone. They must
+    /// have been listed before.
+    pub(super) fn retain_done(&self, engine: &Engine, packs: &mut Vec<PackUsage>) -> Result<()> {
+        let others = self.other_members(engine)?;
+        let open = engine.tiers.open_packs();
+        packs.retain(|pack| !others.contains(&pack.name.instance) && !open.contains(&(pack.tier, pack.name)));
+        Ok(())
     }
 }
 

@@ -34,7 +34,7 @@ impl Model {
         let (number, time_ns) = (event.position.number, event.time_ns);
         match &event.change {
             Change::Put { object, .. } => self.put(number, time_ns, *object, &event.change),
-            Change::CopyAdded { object, copy, .. } => {
+            Change::CopyAdded { object, copy, .. } | Change::CopyRelocated { object, copy, .. } => {
                 self.note_packs(copy);
                 self.change(number, *object, |found| {
                     found.copies.retain(|other| other.tier != copy.tier);

@@ -19,7 +19,7 @@ pub struct Caught {
 }
 
 /// Which verb shows which mistake.
-const SHOWN_BY: [(Mutant, &str); 11] = [
+const SHOWN_BY: [(Mutant, &str); 12] = [
     (Mutant::DataSyncLeftOut, "put large"),
     (Mutant::DataNotAwaited, "put small"),
     (Mutant::DataNotVerified, "put small"),
@@ -27,6 +27,7 @@ const SHOWN_BY: [(Mutant, &str); 11] = [
     (Mutant::DirectorySyncLeftOut, "put large"),
     (Mutant::CommitBeforeData, "put large"),
     (Mutant::ReleaseBeforeCommit, "move large"),
+    (Mutant::PackRemovedEarly, "compact"),
     (Mutant::SweepByAge, "put large"),
     (Mutant::SweepLeftOut, "put large"),
     (Mutant::ReplaySkips, "batch, atomic"),

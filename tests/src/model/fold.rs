@@ -51,6 +51,12 @@ impl Folded {
                 found.copies.push(dated(copy, time_ns));
                 found.copies.sort_by_key(|copy| copy.tier);
             }
+            Change::CopyRelocated { object, generation, copy } => {
+                let found = self.touch(*object, number);
+                assert_eq!(found.generation, *generation);
+                let there = found.copies.iter_mut().find(|other| other.tier == copy.tier);
+                *there.expect("a copy was relocated that was not there") = dated(copy, time_ns);
+            }
             Change::CopyDropped { object, generation, tier, .. } => {
                 let found = self.touch(*object, number);
                 assert_eq!(found.generation, *generation);

@@ -101,16 +101,15 @@ impl<'a> Applier<'a> {
     pub(super) fn apply(&mut self, number: u64, time_ns: TimeNs, change: &Change) -> Result<()> {
         match change {
             Change::Put { object, new, .. } => self.put(number, time_ns, *object, *new, change),
-            Change::CopyAdded { object, copy, .. } => {
-                self.change_object(number, *object, |applier, found| {
+            Change::CopyAdded { object, copy, .. } | Change::CopyRelocated { object, copy, .. } => self
+                .change_object(number, *object, |applier, found| {
                     let copy = dated(copy.clone(), time_ns);
                     let before = found.copies.clone();
                     found.copies.retain(|other| other.tier != copy.tier);
                     found.copies.push(copy);
                     found.copies.sort_by_key(|copy| copy.tier);
                     applier.account(number, &before, &found.copies)
-                })
-            }
+                }),
             Change::CopyDropped { object, tier, .. } => {
                 self.change_object(number, *object, |applier, found| {
                     let before = found.copies.clone();

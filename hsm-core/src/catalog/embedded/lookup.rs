@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 use super::index::{all, damaged, failed, one};
 use super::row;
 use crate::backend::PlaceName;
+use crate::backend::pack::PACK_HEADER_LENGTH;
 use crate::catalog::query::After;
 use crate::catalog::{Cursor, Expired, Garbage, NamesPage, PackUsage, Page, Query, TierUsage};
 use crate::clock::TimeNs;
@@ -162,9 +163,11 @@ pub(super) fn copies(
     Ok(last.map(|last| (last, found)))
 }
 
+const PACK_COLUMNS: &str = "tier, instance, serial, used, live_objects";
+
 pub(super) fn packs(connection: &Connection, instance: u64) -> Result<Vec<PackUsage>> {
-    let sql = "SELECT tier, instance, serial, used, live_objects FROM pack WHERE instance = ?1 ORDER BY tier, serial";
-    all(connection, "list packs", sql, params![instance as i64], read_pack)
+    let sql = format!("SELECT {PACK_COLUMNS} FROM pack WHERE instance = ?1 ORDER BY tier, serial");
+    all(connection, "list packs", &sql, params![instance as i64], read_pack)
 }
 
 pub(super) fn empty_packs(
@@ -172,10 +175,40 @@ pub(super) fn empty_packs(
     after: Option<(TierIndex, PlaceName)>,
     limit: usize,
 ) -> Result<Vec<PackUsage>> {
-    let sql = "SELECT tier, instance, serial, used, live_objects FROM pack
-        WHERE live_objects <= 0 AND (tier, instance, serial) > (?1, ?2, ?3) ORDER BY tier, instance, serial LIMIT ?4";
+    let sql = format!(
+        "SELECT {PACK_COLUMNS} FROM pack
+         WHERE live_objects <= 0 AND (tier, instance, serial) > (?1, ?2, ?3) ORDER BY tier, instance, serial LIMIT ?4"
+    );
     let (tier, instance, serial) = behind(after.map(|(tier, name)| Garbage { tier, name }));
-    all(connection, "list packs", sql, params![tier, instance, serial, limit as i64], read_pack)
+    all(connection, "list packs", &sql, params![tier, instance, serial, limit as i64], read_pack)
+}
+
+pub(super) fn sparse_packs(
+    connection: &Connection,
+    tier: TierIndex,
+    live_percent_min: u8,
+    after: Option<PlaceName>,
+    limit: usize,
+) -> Result<Vec<PackUsage>> {
+    let sql = format!(
+        "SELECT {PACK_COLUMNS} FROM pack WHERE tier = ?1 AND (?2 OR (instance, serial) > (?3, ?4))
+         AND live_objects > 0 AND live_bytes * 100 < (used - {PACK_HEADER_LENGTH}) * ?5
+         ORDER BY instance, serial LIMIT ?6"
+    );
+    let (first, after) = (after.is_none(), after.map_or((0, 0), |name| (name.instance, name.serial)));
+    let values = params![tier, first, after.0 as i64, after.1 as i64, live_percent_min, limit as i64];
+    all(connection, "list packs", &sql, values, read_pack)
+}
+
+pub(super) fn pack(connection: &Connection, tier: TierIndex, name: PlaceName) -> Result<Option<PackUsage>> {
+    let sql = format!("SELECT {PACK_COLUMNS} FROM pack WHERE tier = ?1 AND instance = ?2 AND serial = ?3");
+    one(
+        connection,
+        "look up a pack",
+        &sql,
+        params![tier, name.instance as i64, name.serial as i64],
+        read_pack,
+    )
 }
 
 fn read_pack(row: &Row<'_>) -> rusqlite::Result<PackUsage> {

@@ -109,7 +109,8 @@ impl Embedded {
                         })?;
                     }
                 }
-                Change::CopyAdded { object, generation, copy } => {
+                Change::CopyAdded { object, generation, copy }
+                | Change::CopyRelocated { object, generation, copy } => {
                     compared.missing.remove(&(*object, copy.tier));
                     if !records {
                         compared
@@ -131,7 +132,7 @@ impl Embedded {
     pub(super) fn sync_copies(&self, changes: &[Change], compared: &Compared<'_>) -> Result<()> {
         let copies = changes.iter().flat_map(|change| match change {
             Change::Put { copies, .. } => copies.as_slice(),
-            Change::CopyAdded { copy, .. } => std::slice::from_ref(copy),
+            Change::CopyAdded { copy, .. } | Change::CopyRelocated { copy, .. } => std::slice::from_ref(copy),
             _ => &[],
         });
         for piece in copies.flat_map(|copy| &copy.pieces) {

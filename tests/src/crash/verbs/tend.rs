@@ -1,13 +1,14 @@
-//! Verbs that look after a store: scrub, and the removal of strays. Healing: see `crash::healing`.
+//! Verbs that look after a store: scrub, the removal of strays, and compaction. Healing: see `crash::healing`.
 
 use std::path::PathBuf;
 
 use hsm_core::file::{Disk as _, Mode};
-use hsm_core::{CheckOptions, Error, Result, ScrubOptions};
+use hsm_core::object::ObjectId;
+use hsm_core::{CheckOptions, CompactOptions, Durability, Error, PutOptions, Result, ScrubOptions};
 
 use super::{Act, Run, Verb, verb};
 use crate::audit::LITTER_INSTANCE;
-use crate::crash::world::{STORE, World};
+use crate::crash::world::{STORE, World, bytes};
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn io(error: std::io::Error) -> Error {
@@ -37,6 +38,26 @@ fn remove_strays(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// Leaves two of the five objects in the cast's pack on tier 0, of which one is removed.
+const SPARSE: Run = |world| {
+    let cast = world.cast();
+    [cast.other, cast.doubled].into_iter().try_for_each(|id| world.store().purge(id).map(drop))
+};
+
+/// Another content for an object, which a power loss may take back.
+fn put_relaxed(world: &World, id: ObjectId) -> Result<()> {
+    let options = PutOptions { durability: Durability::Relaxed, ..PutOptions::id(id) };
+    world.store().put(&bytes(40, 600), &options).map(drop)
+}
+
+fn compact(world: &World) -> Result<()> {
+    let done = world.store().compact(&CompactOptions::default(), |_| Ok(()))?;
+    if (done.packs, done.objects, done.copies_left, done.tiers_passed_over) != (1, 2, 0, 0) {
+        return Err(Error::Cancelled { reason: format!("it did {done:?}") });
+    }
+    Ok(())
+}
+
 pub(super) fn verbs() -> Vec<Verb> {
     // What is found is noted copy by copy, without a sync. Of one tier, so that each object changes once.
     let scrub = Act {
@@ -51,6 +72,24 @@ pub(super) fn verbs() -> Vec<Verb> {
     };
     vec![
         verb("scrub", super::READY, [scrub]),
+        verb("compact", SPARSE, [super::whole(|world| compact(world))]),
+        verb(
+            "compact, then put",
+            SPARSE,
+            [
+                super::whole(|world| compact(world)),
+                super::whole(|world| world.store().put(&bytes(41, 500), &PutOptions::default()).map(drop)),
+            ],
+        ),
+        verb(
+            "relaxed puts over, then compact",
+            super::READY,
+            [
+                super::relaxed(|world| put_relaxed(world, world.cast().other)),
+                super::relaxed(|world| put_relaxed(world, world.cast().doubled)),
+                super::whole(|world| compact(world)),
+            ],
+        ),
         verb("remove strays", LITTER, [super::each(|world| remove_strays(world))]),
     ]
 }
