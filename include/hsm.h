@@ -859,9 +859,17 @@ typedef struct hsm_maintained {
    */
   uint64_t files_removed;
   /**
-   * Packs that were removed since nothing in them lived.
+   * Packs that were removed since nothing in them lived, or what did was moved.
    */
   uint64_t packs_removed;
+  /**
+   * Objects that were moved out of packs in which little lived.
+   */
+  uint64_t objects_moved;
+  /**
+   * Their bytes.
+   */
+  uint64_t bytes_moved;
 } hsm_maintained;
 
 /**
@@ -978,7 +986,9 @@ hsm_status hsm_store_position(const hsm_store *store,
 
 /**
  * Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
- * overwritten. Call it now and then: nothing else depends on it but room.
+ * overwritten. Rewrites packs in which little lives, as hsm_store_compact() does by default, on every tier that it can,
+ * and passes over the others. Call it now and then, in a thread of its own if you like: nothing else depends on it but
+ * room.
  *
  * @param done_out   what was done; may be NULL
  * @param done_size  sizeof(hsm_maintained)
@@ -3078,7 +3088,7 @@ hsm_status hsm_object_undelete(const hsm_store *store,
 #define HSM_FINDING_INDEX 1
 
 /**
- * A tier is out of reach: its copies and places were passed over.
+ * A tier was passed over: it is out of reach, or, where something was to be written on it, takes nothing now.
  */
 #define HSM_FINDING_OUT_OF_REACH 2
 
@@ -3350,6 +3360,105 @@ hsm_status hsm_store_scrub(const hsm_store *store,
 
 
 /*
+ * COMPACTING
+ *
+ * Rewriting packs, so that what was removed from them gives its room back.
+ *
+ * Small objects lie in packs, many in one file. A pack goes when nothing in it lives; one in which little lives is
+ * rewritten: what lives is written to another place of the same tier, synced, read back from the medium and
+ * committed, and then the pack is removed. hsm_store_maintain() does that with the default bound; hsm_store_compact() does
+ * it alone, with a bound of your choice, and says what it could not do.
+ *
+ * Nothing is rewritten but by a call, on the calling thread. The store is in use meanwhile. A handle of
+ * hsm_store_with_progress() follows it and stops it; called again it goes on.
+ */
+
+/**
+ * What hsm_store_compact() rewrites, and how. Zero means default.
+ */
+typedef struct hsm_compact_options {
+  /**
+   * Packs are rewritten in which less than this many percent of the bytes live, 1 to 100; 0: 50, so that packs waste at
+   * most as much as lives in them. With 100 they waste nothing, at the price of moving nearly everything.
+   */
+  int32_t live_percent_min;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+  /**
+   * At most so many bytes a second; 0: as many as can be. The calling thread sleeps.
+   */
+  uint64_t bytes_a_second;
+} hsm_compact_options;
+
+/**
+ * What hsm_store_compact() did.
+ */
+typedef struct hsm_compacted {
+  /**
+   * Packs that everything was moved out of.
+   */
+  uint64_t packs;
+  /**
+   * Objects that were moved.
+   */
+  uint64_t objects;
+  /**
+   * Their bytes.
+   */
+  uint64_t bytes;
+  /**
+   * Packs that were removed: those, and others in which nothing lived.
+   */
+  uint64_t packs_removed;
+  /**
+   * The bytes that they took.
+   */
+  uint64_t bytes_removed;
+  /**
+   * Copies that stay in a pack that was to be rewritten: they are damaged or could not be read.
+   */
+  uint64_t copies_left;
+  /**
+   * Tiers that were passed over, or given up on the way.
+   */
+  uint64_t tiers_passed_over;
+} hsm_compacted;
+
+/**
+ * Rewrites packs in which few bytes live, and removes them.
+ *
+ * Afterwards, on each tier that was not passed over, the records of each pack take at most 100 / live_percent_min times
+ * the bytes that live in it. Not counted are packs that a handle still appends to (two for each handle and tier, each
+ * up to the tier's pack size), packs of other handles that are open, which rewrite their own, and packs with damaged
+ * records. While it runs it takes the room of what lives in four packs more.
+ *
+ * The callback is told of copies that are damaged, which stay where they are, and of tiers that were passed over, with
+ * the reason: out of reach, not active, or full. What was moved before stays moved. In the feed each object is an
+ * HSM_EVENT_COPY_RELOCATED. A snapshot on a tier knows objects where they were when it was made: make a new one
+ * afterwards.
+ *
+ * @param tier            only packs on this tier; -1: on all
+ * @param options         may be NULL: the defaults
+ * @param options_size    sizeof(hsm_compact_options)
+ * @param found           called for each finding; may be left out
+ * @param compacted_out   what was done; may be NULL
+ * @param compacted_size  sizeof(hsm_compacted)
+ * @return HSM_STATUS_OK also when there were findings; HSM_STATUS_REFUSED when the store is read-only;
+ *         HSM_STATUS_NOT_FOUND where there is no such tier
+ */
+hsm_status hsm_store_compact(const hsm_store *store,
+                             int32_t tier,
+                             const hsm_compact_options *options,
+                             size_t options_size,
+                             hsm_finding_callback found,
+                             hsm_compacted *compacted_out,
+                             size_t compacted_size,
+                             hsm_error **error_out);
+
+
+/*
  * BATCHES
  *
  * Many changes for little more than the price of their bytes.
@@ -3575,6 +3684,12 @@ void hsm_batch_free(hsm_batch *batch);
  * ended are undone.
  */
 #define HSM_EVENT_EPOCH_BEGAN 15
+
+/**
+ * The bytes of a copy lie elsewhere on its tier, since the pack that held them was rewritten: object, generation, tier,
+ * copies (1). Who does not ask where bytes lie can pass over it.
+ */
+#define HSM_EVENT_COPY_RELOCATED 16
 
 /**
  * Somebody asked for it: a release, or the second half of a move.

@@ -1276,6 +1276,24 @@ public:
         });
         return done;
     }
+    /// Rewrites packs in which few bytes live, and removes them.
+    hsm_compacted compact(const hsm_compact_options &options = {}, std::int32_t tier = any_tier) const
+    {
+        hsm_compacted done;
+        detail::call(hsm_store_compact, get(), tier, &options, sizeof options, hsm_finding_callback{}, &done,
+                     sizeof done);
+        return done;
+    }
+    /// The same; tells `found(const hsm_finding &)` of all that could not be done.
+    template <typename Found>
+    hsm_compacted compact(const hsm_compact_options &options, std::int32_t tier, Found found) const
+    {
+        hsm_compacted done;
+        with_findings(found, [&](hsm_finding_callback c, hsm_error **from) {
+            return hsm_store_compact(get(), tier, &options, sizeof options, c, &done, sizeof done, from);
+        });
+        return done;
+    }
 
     /* Put. */
 

@@ -24,7 +24,7 @@ use crate::{input, output};
 
 /// The index contradicts itself. Where it cannot be read, the next open that finds no other handle makes it anew.
 pub const HSM_FINDING_INDEX: i32 = 1;
-/// A tier is out of reach: its copies and places were passed over.
+/// A tier was passed over: it is out of reach, or, where something was to be written on it, takes nothing now.
 pub const HSM_FINDING_OUT_OF_REACH: i32 = 2;
 /// A copy of an object, live or removed, is not what the catalog says.
 pub const HSM_FINDING_COPY: i32 = 3;
@@ -237,7 +237,7 @@ impl Callback<hsm_finding_callback> {
 }
 
 /// Tells the callback, if there is one.
-fn tell(
+pub(crate) fn tell(
     found: Option<&Callback<hsm_finding_callback>>,
     stopped: &mut Stopped,
     finding: Finding,

@@ -63,6 +63,9 @@ pub const HSM_EVENT_SETTING_SET: i32 = 14;
 /// A new epoch of the journal began: cause (HSM_EPOCH_*), ended. Changes of the epoch before that stand behind
 /// ended are undone.
 pub const HSM_EVENT_EPOCH_BEGAN: i32 = 15;
+/// The bytes of a copy lie elsewhere on its tier, since the pack that held them was rewritten: object, generation, tier,
+/// copies (1). Who does not ask where bytes lie can pass over it.
+pub const HSM_EVENT_COPY_RELOCATED: i32 = 16;
 
 /// Somebody asked for it: a release, or the second half of a move.
 pub const HSM_REASON_RELEASED: i32 = 1;
@@ -157,7 +160,7 @@ impl hsm_event {
     fn copies(&self) -> &[Copy] {
         match &self.event.change {
             Change::Put { copies, .. } => copies,
-            Change::CopyAdded { copy, .. } => std::slice::from_ref(copy),
+            Change::CopyAdded { copy, .. } | Change::CopyRelocated { copy, .. } => std::slice::from_ref(copy),
             _ => &[],
         }
     }
@@ -223,6 +226,10 @@ impl hsm_event {
             Change::CopyAdded { generation, .. } => {
                 info.generation = *generation;
                 HSM_EVENT_COPY_ADDED
+            }
+            Change::CopyRelocated { generation, .. } => {
+                info.generation = *generation;
+                HSM_EVENT_COPY_RELOCATED
             }
             Change::CopyDropped { generation, tier, reason, .. } => {
                 (info.generation, info.tier) = (*generation, (*tier).into());

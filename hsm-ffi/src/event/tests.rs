@@ -130,6 +130,8 @@ fn changes_of_copies_name_tier_generation_and_why() {
     let added = event(Change::CopyAdded { object, generation, copy: copy(4, 1) }).info();
     let about = |kind| hsm_event_info { generation, tier: 4, ..about_the_object(kind) };
     assert_eq!(added, hsm_event_info { copies: 1, ..about(HSM_EVENT_COPY_ADDED) });
+    let relocated = event(Change::CopyRelocated { object, generation, copy: copy(4, 1) }).info();
+    assert_eq!(relocated, hsm_event_info { copies: 1, ..about(HSM_EVENT_COPY_RELOCATED) });
     let reasons = [
         (DropReason::Released, HSM_REASON_RELEASED),
         (DropReason::TierLost, HSM_REASON_TIER_LOST),

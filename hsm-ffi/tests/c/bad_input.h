@@ -67,6 +67,7 @@ static struct outs {
     hsm_restored restored;
     hsm_checked checked;
     hsm_scrubbed scrubbed;
+    hsm_compacted compacted;
     const uint8_t *bytes, *value;
     const char *text;
     const hsm_attributes *attributes;

@@ -186,6 +186,8 @@ void checks_and_what_they_find(const hsm::store &store, const std::string &direc
             file.seekp(large / 2).put('x');
         }
     }
+    CHECK(store.compact().objects == 0);
+    CHECK(store.compact({}, 4, [](const hsm_finding &) {}).tiers_passed_over == 0);
     std::size_t found = 0;
     const auto bad = store.scrub({}, 4, [&](const hsm_finding &finding) {
         CHECK(finding.kind == HSM_FINDING_COPY && finding.fault == HSM_FAULT_DAMAGED && finding.object == put.id);
