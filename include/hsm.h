@@ -859,17 +859,9 @@ typedef struct hsm_maintained {
    */
   uint64_t files_removed;
   /**
-   * Packs that were removed since nothing in them lived, or what did was moved.
+   * Packs that were removed since nothing in them lived.
    */
   uint64_t packs_removed;
-  /**
-   * Objects that were moved out of packs in which little lived.
-   */
-  uint64_t objects_moved;
-  /**
-   * Their bytes.
-   */
-  uint64_t bytes_moved;
 } hsm_maintained;
 
 /**
@@ -986,9 +978,7 @@ hsm_status hsm_store_position(const hsm_store *store,
 
 /**
  * Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
- * overwritten. Rewrites packs in which little lives, as hsm_store_compact() does by default, on every tier that it can,
- * and passes over the others. Call it now and then, in a thread of its own if you like: nothing else depends on it but
- * room.
+ * overwritten. Call it now and then: nothing else depends on it but room. It moves nothing: hsm_store_compact() does.
  *
  * @param done_out   what was done; may be NULL
  * @param done_size  sizeof(hsm_maintained)

@@ -86,12 +86,8 @@ pub struct hsm_maintained {
     pub purged: u64,
     /// Files of dropped copies that were removed.
     pub files_removed: u64,
-    /// Packs that were removed since nothing in them lived, or what did was moved.
+    /// Packs that were removed since nothing in them lived.
     pub packs_removed: u64,
-    /// Objects that were moved out of packs in which little lived.
-    pub objects_moved: u64,
-    /// Their bytes.
-    pub bytes_moved: u64,
 }
 
 /// What hsm_store_reconcile() found.
@@ -294,9 +290,7 @@ pub unsafe extern "C" fn hsm_store_position(
 }
 
 /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-/// overwritten. Rewrites packs in which little lives, as hsm_store_compact() does by default, on every tier that it can,
-/// and passes over the others. Call it now and then, in a thread of its own if you like: nothing else depends on it but
-/// room.
+/// overwritten. Call it now and then: nothing else depends on it but room. It moves nothing: hsm_store_compact() does.
 ///
 /// @param done_out   what was done; may be NULL
 /// @param done_size  sizeof(hsm_maintained)
@@ -314,9 +308,8 @@ pub unsafe extern "C" fn hsm_store_maintain(
             if !done_out.is_null() {
                 output::check_record(done_out, done_size, "done_out")?;
             }
-            let Maintained { purged, files_removed, packs_removed, objects_moved, bytes_moved } =
-                store.store().maintain()?;
-            let did = hsm_maintained { purged, files_removed, packs_removed, objects_moved, bytes_moved };
+            let Maintained { purged, files_removed, packs_removed } = store.store().maintain()?;
+            let did = hsm_maintained { purged, files_removed, packs_removed };
             output::record_if(done_out, done_size, &did, "done_out")?;
         }
         done()

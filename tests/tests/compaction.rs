@@ -117,11 +117,13 @@ fn packs_waste_at_most_as_much_as_lives_in_them_afterwards_and_keep_every_byte()
 }
 
 #[test]
-fn maintenance_compacts_with_the_default_bound() {
+fn maintenance_moves_nothing() {
+    // A snapshot on a tier, made the night before, would not know where.
     let (fixture, kept) = sparse(100);
-    let done = fixture.store.maintain().unwrap();
-    assert_eq!((done.objects_moved, done.bytes_moved), (10, 10 * SMALL as u64));
-    assert!(done.packs_removed > 0);
+    let places = |store: &Store| kept.iter().map(|(id, _)| piece(store, *id).place).collect::<Vec<_>>();
+    let before = places(&fixture.store);
+    fixture.store.maintain().unwrap();
+    assert_eq!(places(&fixture.store), before);
     check_contents(&fixture.store, &kept);
 }
 
@@ -238,7 +240,6 @@ fn a_tier_that_is_read_only_or_out_of_reach_is_passed_over_with_its_reason() {
             [Finding::OutOfReach { tier: 0, detail }] => assert!(detail.contains(why), "{detail}"),
             _ => panic!("{findings:?}"),
         }
-        assert_eq!(store.maintain().unwrap().objects_moved, 0);
     };
     fixture.store.set_tier_state(0, TierState::ReadOnly).unwrap();
     passed_over(&fixture.store, "read-only");

@@ -15,8 +15,7 @@ const PACKS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 2 } else 
 
 impl Store {
     /// Rewrites packs in which few bytes live: what lives is written to other places of the same tier, synced, read back
-    /// from the medium and committed, many objects together; then the packs are removed. [`maintain`](Self::maintain)
-    /// does the same with the default options. Works while the store is in use.
+    /// from the medium and committed, many objects together; then the packs are removed. Works while the store is in use.
     ///
     /// Afterwards, for each tier that was not passed over, the records of each pack take at most
     /// `100 / live_percent_min` times the bytes that live in it: as much waste as life with the default of 50. Not counted
@@ -28,7 +27,8 @@ impl Store {
     /// reason: out of reach, not active, or full. What was moved before stays moved. In the feed each object is a
     /// [`CopyRelocated`](crate::journal::Change::CopyRelocated).
     ///
-    /// A snapshot on a tier knows objects where they were when it was made: make a new one after a compaction.
+    /// A snapshot on a tier knows objects where they were when it was made: make a new one after a compaction. For that
+    /// reason [`maintain`](Self::maintain) does not compact.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::strays::strays;
 use super::sweep::is_among;
-use super::{CompactOptions, Store, member, reserve};
+use super::{Store, member, reserve};
 use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, Expired, PackUsage, Proposal};
 use crate::engine::Engine;
@@ -26,12 +26,8 @@ pub struct Maintained {
     pub purged: u64,
     /// Files of dropped copies that were removed.
     pub files_removed: u64,
-    /// Packs that were removed since nothing in them lived, or what did was moved.
+    /// Packs that were removed since nothing in them lived.
     pub packs_removed: u64,
-    /// Objects that were moved out of packs in which little lived: see [`Store::compact`].
-    pub objects_moved: u64,
-    /// Their bytes.
-    pub bytes_moved: u64,
 }
 
 /// What [`Store::reconcile`] found.
@@ -55,9 +51,8 @@ pub(super) struct RemovedPacks {
 
 impl Store {
     /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-    /// overwritten. Compacts packs as [`compact`](Self::compact) does by default, on every tier that it can; what it
-    /// cannot it passes over. Makes the reserve again where it was given back and there is room. Call it now and then, in
-    /// a thread of its own if you like; nothing else depends on it but room. Stopped, it can be called again.
+    /// overwritten. Makes the reserve again where it was given back and there is room. Call it now and then; nothing
+    /// else depends on it but room. Stopped, it can be called again. It moves nothing: see [`compact`](Self::compact).
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
         engine.check_writable()?;
@@ -65,17 +60,9 @@ impl Store {
         let purged = purge_expired(engine, &mut watch)?;
         watch.stage(Phase::Reclaim);
         let files_removed = engine.reclaim_watched(&mut watch)?;
-        let empty = self.remove_empty_packs(engine, &mut watch)?;
-        watch.stage(Phase::Copy);
-        let compacted = self.compact_watched(&CompactOptions::default(), &mut watch, &mut |_| Ok(()))?;
+        let packs_removed = self.remove_empty_packs(engine, &mut watch)?.packs;
         self.make_reserve(engine)?;
-        Ok(Maintained {
-            purged,
-            files_removed,
-            packs_removed: empty.packs + compacted.packs_removed,
-            objects_moved: compacted.objects,
-            bytes_moved: compacted.bytes,
-        })
+        Ok(Maintained { purged, files_removed, packs_removed })
     }
 
     /// Writes a snapshot of the index to `snapshots/` in the store: with the journal from there on it restores
