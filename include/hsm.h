@@ -1020,7 +1020,8 @@ hsm_status hsm_store_reconcile(const hsm_store *store,
  *
  * A snapshot lies on the root of a tier. With it and the roots, a store is made again of which nothing else is left.
  * What it knows is what was so when it was made: objects put later are unknown to the restored store, their bytes are
- * left where they are, and hsm_store_reconcile() counts the places; what was removed stays removed.
+ * left where they are, and hsm_store_reconcile() counts the places; what was removed stays removed. What was moved or
+ * compacted since is known where it was, and not found there: make a snapshot after that.
  */
 
 /**
@@ -1101,8 +1102,9 @@ hsm_status hsm_store_restore(const char *path,
  *
  * hsm_store_with_progress() makes a second handle of an open store. Calls on it, and on what is made from it,
  * tell a callback how far they have come: at each object, and after each MiB within one. These are puts and gets of
- * whole objects and ranges, the commits of batches and of parts, copies and moves, releases, verify, drain and lose
- * of tiers, maintain, reconcile, check and scrub. Small calls report too, once or twice.
+ * whole objects and ranges, gets of many objects, the commits of batches and of parts, copies and moves, releases,
+ * verify, drain and lose of tiers, maintain, compact, reconcile, check and scrub, and snapshots on a tier. Small calls
+ * report too, once or twice.
  *
  * The callback answers 0 to go on. With anything else the call stops and answers HSM_STATUS_CANCELLED, and
  * hsm_error_callback() hands the number back. What was committed by then stays, whole objects always; of all else
@@ -2700,7 +2702,8 @@ hsm_status hsm_object_get_stream(const hsm_store *store,
  * together: much quicker than one call for each, on a disk that seeks most of all. Each comes whole, its bytes in
  * order and checked; one that cannot be read comes as its error and disturbs no other.
  *
- * A program that writes what it gets into files restores a dataset so.
+ * A program that writes what it gets into files restores the files of a dataset so. Objects without data have nothing
+ * to be got: those of a listing are passed over.
  */
 
 /**
@@ -2708,7 +2711,7 @@ hsm_status hsm_object_get_stream(const hsm_store *store,
  */
 typedef struct hsm_delivery {
   /**
-   * The position of the object in the list of ids, or in the listing: both begin with 0.
+   * The position of the object in the list of ids, or in the listing: both begin with 0. They come in no order.
    */
   uint64_t index;
   /**
@@ -2728,7 +2731,7 @@ typedef struct hsm_delivery {
    */
   uint64_t size_bytes;
   /**
-   * Where these bytes begin in the object. The last of them are those with offset + length = size_bytes.
+   * Where these bytes begin in the object; 0 with an error. The last of them are those with offset + length = size_bytes.
    */
   uint64_t offset;
   /**
@@ -2782,7 +2785,8 @@ typedef struct hsm_delivery_callback {
  * @param tier    where to read from; -1: for each the hottest copy in reach, and another where that is damaged
  * @param target  takes the bytes; destroyed before this returns
  * @return HSM_STATUS_OK when all were gone through, also where some could not be read: the callback was told.
- *         HSM_STATUS_CANCELLED when the callback answered something other than 0
+ *         HSM_STATUS_CANCELLED when the callback answered something other than 0. HSM_STATUS_INVALID for an
+ *         argument that is wrong, an id that is all zero too: then nothing was read
  */
 hsm_status hsm_objects_get(const hsm_store *store,
                            const hsm_id *ids,
@@ -3127,7 +3131,8 @@ hsm_status hsm_object_undelete(const hsm_store *store,
  */
 typedef struct hsm_check_options {
   /**
-   * 1: strays are removed. Where the index contradicts itself none is.
+   * 1: strays are removed. None is where the index contradicts itself, a copy is not all there, or a tier is out of
+   * reach: a stray may hold what is missing.
    */
   int32_t remove_strays;
   /**
@@ -3356,8 +3361,9 @@ hsm_status hsm_store_scrub(const hsm_store *store,
  *
  * Small objects lie in packs, many in one file. A pack goes when nothing in it lives; one in which little lives is
  * rewritten: what lives is written to another place of the same tier, synced, read back from the medium and
- * committed, and then the pack is removed. hsm_store_maintain() does that with the default bound; hsm_store_compact() does
- * it alone, with a bound of your choice, and says what it could not do.
+ * committed, and then the pack is removed. A snapshot on a tier knows objects where they were when it was made, and
+ * after a restore from it what was moved since is not found: make a new one after a compaction, as after moves. For
+ * that reason hsm_store_maintain() does not compact.
  *
  * Nothing is rewritten but by a call, on the calling thread. The store is in use meanwhile. A handle of
  * hsm_store_with_progress() follows it and stops it; called again it goes on.
@@ -3407,7 +3413,8 @@ typedef struct hsm_compacted {
    */
   uint64_t bytes_removed;
   /**
-   * Copies that stay in a pack that was to be rewritten: they are damaged or could not be read.
+   * Copies that stay in a pack that was to be rewritten: they are damaged or could not be read. Where there are any,
+   * hsm_store_scrub() tells of each.
    */
   uint64_t copies_left;
   /**

@@ -97,7 +97,8 @@ record!(hsm_finding_callback, *const hsm_finding, usize);
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct hsm_check_options {
-    /// 1: strays are removed. Where the index contradicts itself none is.
+    /// 1: strays are removed. None is where the index contradicts itself, a copy is not all there, or a tier is out of
+    /// reach: a stray may hold what is missing.
     pub remove_strays: i32,
     /// 0.
     pub reserved: i32,

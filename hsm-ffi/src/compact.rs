@@ -2,8 +2,9 @@
 //!
 //! Small objects lie in packs, many in one file. A pack goes when nothing in it lives; one in which little lives is
 //! rewritten: what lives is written to another place of the same tier, synced, read back from the medium and
-//! committed, and then the pack is removed. hsm_store_maintain() does that with the default bound; hsm_store_compact() does
-//! it alone, with a bound of your choice, and says what it could not do.
+//! committed, and then the pack is removed. A snapshot on a tier knows objects where they were when it was made, and
+//! after a restore from it what was moved since is not found: make a new one after a compaction, as after moves. For
+//! that reason hsm_store_maintain() does not compact.
 //!
 //! Nothing is rewritten but by a call, on the calling thread. The store is in use meanwhile. A handle of
 //! hsm_store_with_progress() follows it and stops it; called again it goes on.
@@ -45,7 +46,8 @@ pub struct hsm_compacted {
     pub packs_removed: u64,
     /// The bytes that they took.
     pub bytes_removed: u64,
-    /// Copies that stay in a pack that was to be rewritten: they are damaged or could not be read.
+    /// Copies that stay in a pack that was to be rewritten: they are damaged or could not be read. Where there are any,
+    /// hsm_store_scrub() tells of each.
     pub copies_left: u64,
     /// Tiers that were passed over, or given up on the way.
     pub tiers_passed_over: u64,
@@ -99,8 +101,11 @@ pub unsafe extern "C" fn hsm_store_compact(
                 tier: input::any_tier(tier, "tier")?,
                 live_percent_min: match given.live_percent_min {
                     0 => default.live_percent_min,
-                    // What is no percentage is refused as one.
-                    percent => u8::try_from(percent).unwrap_or(u8::MAX),
+                    percent => u8::try_from(percent).map_err(|_| {
+                        hsm_error::invalid(format!(
+                            "invalid live_percent_min: it is {percent}, and 1 to 100 can be"
+                        ))
+                    })?,
                 },
                 bytes_a_second: given.bytes_a_second,
             };

@@ -4,7 +4,8 @@
 //! together: much quicker than one call for each, on a disk that seeks most of all. Each comes whole, its bytes in
 //! order and checked; one that cannot be read comes as its error and disturbs no other.
 //!
-//! A program that writes what it gets into files restores a dataset so.
+//! A program that writes what it gets into files restores the files of a dataset so. Objects without data have nothing
+//! to be got: those of a listing are passed over.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -26,7 +27,7 @@ use crate::transfer::objects;
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct hsm_delivery {
-    /// The position of the object in the list of ids, or in the listing: both begin with 0.
+    /// The position of the object in the list of ids, or in the listing: both begin with 0. They come in no order.
     pub index: u64,
     /// The object.
     pub id: hsm_id,
@@ -36,7 +37,7 @@ pub struct hsm_delivery {
     pub key_length: u64,
     /// The size of the object; 0 with an error.
     pub size_bytes: u64,
-    /// Where these bytes begin in the object. The last of them are those with offset + length = size_bytes.
+    /// Where these bytes begin in the object; 0 with an error. The last of them are those with offset + length = size_bytes.
     pub offset: u64,
     /// The bytes; NULL where there are none.
     pub data: *const c_void,
@@ -114,7 +115,8 @@ impl Taker {
 /// @param tier    where to read from; -1: for each the hottest copy in reach, and another where that is damaged
 /// @param target  takes the bytes; destroyed before this returns
 /// @return HSM_STATUS_OK when all were gone through, also where some could not be read: the callback was told.
-///         HSM_STATUS_CANCELLED when the callback answered something other than 0
+///         HSM_STATUS_CANCELLED when the callback answered something other than 0. HSM_STATUS_INVALID for an
+///         argument that is wrong, an id that is all zero too: then nothing was read
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_objects_get(
     store: *const hsm_store,

@@ -2,8 +2,9 @@
 //!
 //! hsm_store_with_progress() makes a second handle of an open store. Calls on it, and on what is made from it,
 //! tell a callback how far they have come: at each object, and after each MiB within one. These are puts and gets of
-//! whole objects and ranges, the commits of batches and of parts, copies and moves, releases, verify, drain and lose
-//! of tiers, maintain, reconcile, check and scrub. Small calls report too, once or twice.
+//! whole objects and ranges, gets of many objects, the commits of batches and of parts, copies and moves, releases,
+//! verify, drain and lose of tiers, maintain, compact, reconcile, check and scrub, and snapshots on a tier. Small calls
+//! report too, once or twice.
 //!
 //! The callback answers 0 to go on. With anything else the call stops and answers HSM_STATUS_CANCELLED, and
 //! hsm_error_callback() hands the number back. What was committed by then stays, whole objects always; of all else

@@ -2,7 +2,8 @@
 //!
 //! A snapshot lies on the root of a tier. With it and the roots, a store is made again of which nothing else is left.
 //! What it knows is what was so when it was made: objects put later are unknown to the restored store, their bytes are
-//! left where they are, and hsm_store_reconcile() counts the places; what was removed stays removed.
+//! left where they are, and hsm_store_reconcile() counts the places; what was removed stays removed. What was moved or
+//! compacted since is known where it was, and not found there: make a snapshot after that.
 
 use std::ffi::c_char;
 

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hsm_core::monitor::{Monitor, Phase, Progress};
 use hsm_core::object::{ObjectId, Position, TierConfig, TierState};
 use hsm_core::{
-    Durability, Kind, PutOptions, Query, RestoreOptions, Restored, SnapshotOptions, Store, StoreOptions,
+    CheckOptions, CompactOptions, Durability, Kind, PutOptions, Query, RebuildOptions, RestoreOptions,
+    Restored, SnapshotOptions, Store, StoreOptions,
 };
 use hsm_tests::fixture::{
     Fixture, LARGE, Listing, SMALL, SimFixture, bytes, events, files_below, files_ending, flip, kind, name,
@@ -514,4 +515,38 @@ fn a_monitor_follows_a_snapshot_and_stops_it_without_a_trace() {
     assert_eq!((last.objects_done, last.objects_total), (2, 2), "the index and a segment");
     assert_eq!(last.bytes_done, last.bytes_total);
     assert_eq!(last.bytes_total, fixture.store.snapshots_on(BACKUP).unwrap()[0].bytes);
+}
+
+#[test]
+fn what_was_compacted_since_the_snapshot_is_no_stray_to_be_removed_and_a_rebuild_finds_it() {
+    let mut fixture = Fixture::with_outside_tiers(3, StoreOptions::new());
+    let config = fixture.store.tier(0).unwrap().config;
+    fixture.store.change_tier(&TierConfig { pack_size_bytes: 1 << 16, ..config }).unwrap();
+    let mut living = Vec::new();
+    for seed in 0..100 {
+        let id = fixture.store.put(&bytes(2000, seed), &on_tier(0)).unwrap().id;
+        if seed % 10 == 0 {
+            living.push((id, seed));
+        } else {
+            fixture.store.purge(id).unwrap();
+        }
+    }
+    fixture.reopen();
+    fixture.store.snapshot_to(BACKUP, &kept()).unwrap();
+    let moved = fixture.store.compact(&CompactOptions::default(), |_| Ok(())).unwrap().objects;
+    assert!(moved > 0);
+    lose(&mut fixture);
+    restore(&fixture).unwrap();
+    reconcile(&mut fixture);
+    let checked = fixture.store.check_all(&CheckOptions { remove_strays: true }, |_| Ok(())).unwrap();
+    assert_eq!((checked.bad, checked.removed), (moved, 0), "{checked:?}");
+    assert!(checked.strays > 0);
+    lose(&mut fixture);
+    let roots = (0..3)
+        .fold(RebuildOptions::new(), |options, tier| options.root(fixture.outside(&format!("tier-{tier}"))));
+    Store::rebuild(fixture.path(), &roots, |_| Ok(())).unwrap();
+    reconcile(&mut fixture);
+    for (id, seed) in living {
+        assert_eq!(fixture.store.get(id).unwrap(), bytes(2000, seed));
+    }
 }

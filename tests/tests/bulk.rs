@@ -79,6 +79,7 @@ fn a_dataset_comes_with_its_keys_in_one_call() {
         store.put(b"not this one", &PutOptions::name(name(other, &key))).unwrap();
         expected.insert(key.into_bytes(), content);
     }
+    store.put_empty(&PutOptions::name(name(data, "without data"))).unwrap();
     let (mut came, mut bytes_by_key) = (Came::new(), BTreeMap::<Vec<u8>, Vec<u8>>::new());
     let query = Query { dataset: Some(data), ..Query::default() };
     store

@@ -24,7 +24,9 @@ const PACKS_REMEMBERED_MAX: usize = 1024;
 /// What [`Store::check`] does beside looking.
 #[derive(Debug, Clone, Default)]
 pub struct CheckOptions {
-    /// Whether strays are removed. Where the index contradicts itself none is, since its word is not to be trusted.
+    /// Whether strays are removed. None is where the index contradicts itself, since its word is not to be trusted, nor
+    /// where a copy is not all there or a tier is out of reach: a stray may hold what is missing. So it is after a
+    /// [`restore`](Store::restore) from a snapshot that is older than a move or a compaction.
     pub remove_strays: bool,
 }
 
@@ -92,7 +94,8 @@ impl Store {
             let _open = self.inner.lock.lock_open()?;
             self.inner.members(engine)
         };
-        let may_remove = options.remove_strays && check.done.contradictions == 0;
+        let all_there = check.done.contradictions == 0 && check.done.bad == 0 && check.done.out_of_reach == 0;
+        let may_remove = options.remove_strays && all_there;
         check.strays(&tiers, &members, may_remove, &mut watch)?;
         Ok(check.done)
     }

@@ -122,8 +122,8 @@ impl Store {
         Ok(())
     }
 
-    /// Reads all objects of a listing, as [`get_many`](Self::get_many) does: a dataset, or what matches a query. Nothing
-    /// grows with the number of objects.
+    /// Reads all objects of a listing that have data, as [`get_many`](Self::get_many) does: a dataset, or what matches a
+    /// query. Nothing grows with the number of objects.
     ///
     /// # Errors
     ///
@@ -141,10 +141,9 @@ impl Store {
             let page = self.page(query, after.as_ref(), WINDOW_LEN)?;
             let first = count;
             count += page.items.len() as u64;
+            let objects = (first..).zip(page.items).filter(|(_, (_, object))| object.content.is_some());
             bulk.deliver(
-                (first..)
-                    .zip(page.items)
-                    .map(|(index, (key, object))| (Wanted { index, key, id: object.id }, Some(object))),
+                objects.map(|(index, (key, object))| (Wanted { index, key, id: object.id }, Some(object))),
             )?;
             if page.next.is_none() {
                 return Ok(());
