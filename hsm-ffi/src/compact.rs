@@ -103,7 +103,7 @@ pub unsafe extern "C" fn hsm_store_compact(
                     0 => default.live_percent_min,
                     percent => u8::try_from(percent).map_err(|_| {
                         hsm_error::invalid(format!(
-                            "invalid live_percent_min: it is {percent}, and 1 to 100 can be"
+                            "invalid options: live_percent_min is {percent}, not 1 to 100"
                         ))
                     })?,
                 },
