@@ -48,6 +48,10 @@ pub fn faults(report: &mut Report) {
             if fault == Fault::Unread && verb.name.starts_with("retire tier") {
                 continue;
             }
+            // It moves those objects that it can read, and says how many it could not.
+            if fault == Fault::Unread && verb.name.contains("compact") {
+                continue;
+            }
             let name = format!("{}, {fault:?}", verb.name);
             let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
             let failed = each_step(&verb, fault, &mut count);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hsm_core::file::{Disk as _, Mode};
 use hsm_core::object::ObjectId;
-use hsm_core::{CheckOptions, CompactOptions, Durability, Error, PutOptions, Result, ScrubOptions};
+use hsm_core::{CheckOptions, CompactOptions, Durability, Error, Finding, PutOptions, Result, ScrubOptions};
 
 use super::{Act, Run, Verb, verb};
 use crate::audit::LITTER_INSTANCE;
@@ -51,7 +51,14 @@ fn put_relaxed(world: &World, id: ObjectId) -> Result<()> {
 }
 
 fn compact(world: &World) -> Result<()> {
-    let done = world.store().compact(&CompactOptions::default(), |_| Ok(()))?;
+    let mut passed_over = Ok(());
+    let done = world.store().compact(&CompactOptions::default(), |finding| {
+        if let Finding::OutOfReach { tier, detail } = finding {
+            passed_over = Err(Error::TierOffline { tier, detail });
+        }
+        Ok(())
+    })?;
+    passed_over?;
     if (done.packs, done.objects, done.copies_left, done.tiers_passed_over) != (1, 2, 0, 0) {
         return Err(Error::Cancelled { reason: format!("it did {done:?}") });
     }
