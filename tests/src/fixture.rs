@@ -108,6 +108,20 @@ impl Fixture {
         self.store = Store::in_memory(&StoreOptions::new()).unwrap();
     }
 
+    /// Closes the store and loses all of its directory but the roots: as when the tiers are disks mounted below a directory
+    /// whose own disk is new.
+    pub fn lose_all_but_tiers(&mut self) {
+        self.close();
+        for entry in fs::read_dir(self.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::remove_file(path).unwrap();
+            } else if path.file_name().unwrap() != "tiers" {
+                fs::remove_dir_all(path).unwrap();
+            }
+        }
+    }
+
     /// Closes the store, lets `change` do something to its files, and opens it again.
     pub fn reopen_after(&mut self, change: impl FnOnce(&Path)) {
         self.close();

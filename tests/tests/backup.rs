@@ -252,16 +252,7 @@ fn roots_in_the_directory_of_the_store_survive_its_loss() {
     let kept_there = fixture.store.put(&bytes(LARGE, 1), &on_tier(BACKUP)).unwrap().id;
     fixture.store.snapshot_to(BACKUP, &kept()).unwrap();
     let before = Listing::of(&fixture.store);
-    fixture.close();
-    // As when the tiers are disks mounted below a directory whose own disk is new.
-    for entry in fs::read_dir(fixture.path()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            fs::remove_file(path).unwrap();
-        } else if path.file_name().unwrap() != "tiers" {
-            fs::remove_dir_all(path).unwrap();
-        }
-    }
+    fixture.lose_all_but_tiers();
     let opened = Store::open(fixture.path(), &StoreOptions::new());
     assert_eq!(kind(&opened), Some(Kind::Invalid), "no new store is begun over data");
     let from = fixture.path().join(format!("tiers/{BACKUP}"));

@@ -388,15 +388,7 @@ fn roots_in_the_directory_of_the_store_stay_there() {
     let mut fixture = Fixture::new();
     fill(&fixture.store);
     let before = known(&fixture.store);
-    fixture.close();
-    for entry in fs::read_dir(fixture.path()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            fs::remove_file(path).unwrap();
-        } else if path.file_name().unwrap() != "tiers" {
-            fs::remove_dir_all(path).unwrap();
-        }
-    }
+    fixture.lose_all_but_tiers();
     let opened = Store::open(fixture.path(), &StoreOptions::new());
     assert!(opened.unwrap_err().to_string().contains("rebuild"));
     let tiers = fixture.path().join("tiers");

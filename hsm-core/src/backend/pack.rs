@@ -58,6 +58,18 @@ fn encode_header(identity: &PackIdentity, created_ns: TimeNs) -> Vec<u8> {
     bytes
 }
 
+/// Says what is wrong with a pack's own header; `None`: nothing.
+pub(crate) fn header_fault(place: &dyn PlaceReader, identity: &PackIdentity) -> Result<Option<String>> {
+    let mut header = [0; PACK_HEADER_LENGTH as usize];
+    let read = place.read_at(&mut header, 0)?;
+    if read != header.len() {
+        return Ok(Some("the pack ends inside its header".to_owned()));
+    }
+    let created = i64::from_le_bytes(header[64..72].try_into().unwrap_or_default());
+    let is_whole = header[..] == encode_header(identity, created);
+    Ok((!is_whole).then(|| "the header of the pack is damaged, or of another pack".to_owned()))
+}
+
 /// What the catalog says of a record.
 #[derive(Debug, Clone, Copy)]
 pub struct ExpectedRecord {
@@ -172,10 +184,7 @@ pub struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     /// Begins at the first record. A pack whose own header is not valid, or not this pack's, holds none.
     pub fn new(place: &'a dyn PlaceReader, identity: &PackIdentity) -> Result<Self> {
-        let mut header = [0; PACK_HEADER_LENGTH as usize];
-        let read = place.read_at(&mut header, 0)?;
-        let created = i64::from_le_bytes(header[64..72].try_into().unwrap_or_default());
-        let ended = read != header.len() || header[..] != encode_header(identity, created);
+        let ended = header_fault(place, identity)?.is_some();
         let offset = if ended { 0 } else { PACK_HEADER_LENGTH };
         Ok(Self { place, seed: store_seed(&identity.store_id), offset, buffer: Vec::new(), ended })
     }

@@ -154,7 +154,7 @@ impl Catalog for Embedded {
     }
 
     fn resolve(&self, name: &Name) -> Result<Option<ObjectId>> {
-        self.read(|connection| lookup::resolve(connection, name))
+        self.view().resolve(name)
     }
 
     fn dataset(&self, id: DatasetId) -> Result<Option<Dataset>> {

@@ -19,7 +19,7 @@ use crate::engine::{Engine, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::journal::Change;
 use crate::monitor::{Phase, Watch};
-use crate::object::{Copy, Object, Place, TierIndex};
+use crate::object::{Copy, Object, ObjectId, Place, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{Tier, place_name};
 
@@ -150,19 +150,16 @@ impl<'a> Compaction<'a> {
     fn living(&self, pack: &PackUsage, records: &[Found]) -> Result<Vec<Object>> {
         let PackUsage { tier, name, .. } = *pack;
         let place = Place { tier, instance: name.instance, serial: name.serial };
-        let view = self.engine.catalog.view();
-        let mut living = Vec::new();
-        for record in records {
-            let Some(object) = view.object(record.id)? else { continue };
-            let lies_there = object.copy_on(tier).is_some_and(|copy| match copy.pieces[..] {
+        let ids: Vec<ObjectId> = records.iter().map(|record| record.id).collect();
+        let objects = self.engine.catalog.view().objects(&ids)?;
+        let lies_there = |object: &Object, record: &Found| {
+            object.copy_on(tier).is_some_and(|copy| match copy.pieces[..] {
                 [piece] => piece.packed && piece.place == place && piece.offset == record.offset,
                 _ => false,
-            });
-            if lies_there {
-                living.push(object);
-            }
-        }
-        Ok(living)
+            })
+        };
+        let found = objects.into_iter().zip(records);
+        Ok(found.filter_map(|(object, record)| object.filter(|object| lies_there(object, record))).collect())
     }
 
     /// Moves what waits.

@@ -6,9 +6,7 @@
 //! Where the header of a record is damaged its data is searched too, so an object that holds a pack of this very
 //! store can show records that were never written here.
 
-use super::{
-    PACK_HEADER_LENGTH, PACKED_LENGTH_MAX, PackIdentity, RECORD_HEADER_LENGTH, Scanned, encode_header,
-};
+use super::{PACK_HEADER_LENGTH, PACKED_LENGTH_MAX, PackIdentity, RECORD_HEADER_LENGTH, Scanned};
 use super::{RecordHeader, padded};
 use crate::backend::PlaceReader;
 use crate::error::Result;
@@ -30,18 +28,6 @@ pub(crate) enum Salvaged {
         /// How many.
         length: u64,
     },
-}
-
-/// Says what is wrong with a pack's own header; `None`: nothing.
-pub(crate) fn header_fault(place: &dyn PlaceReader, identity: &PackIdentity) -> Result<Option<String>> {
-    let mut header = [0; PACK_HEADER_LENGTH as usize];
-    let read = place.read_at(&mut header, 0)?;
-    if read != header.len() {
-        return Ok(Some("the pack ends inside its header".to_owned()));
-    }
-    let created = i64::from_le_bytes(header[64..72].try_into().unwrap_or_default());
-    let is_whole = header[..] == encode_header(identity, created);
-    Ok((!is_whole).then(|| "the header of the pack is damaged, or of another pack".to_owned()))
 }
 
 /// Walks the records of a pack. Its memory is two records.

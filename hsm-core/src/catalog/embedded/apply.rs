@@ -44,6 +44,14 @@ impl DatasetNumbers {
         self.0.insert(id, found);
         Ok(found)
     }
+
+    /// The object with this name.
+    pub(super) fn resolve(&mut self, connection: &Connection, name: &Name) -> Result<Option<ObjectId>> {
+        match self.look_up(connection, name.dataset)? {
+            Some(number) => lookup::entry(connection, number, &name.key),
+            None => Ok(None),
+        }
+    }
 }
 
 /// Applies changes within one transaction.
@@ -86,10 +94,7 @@ impl<'a> Applier<'a> {
 
     /// The object with this name, after the changes so far.
     pub(super) fn resolve(&self, name: &Name) -> Result<Option<ObjectId>> {
-        match self.find_dataset(name.dataset)? {
-            Some(number) => lookup::entry(self.connection, number, &name.key),
-            None => Ok(None),
-        }
+        self.datasets.borrow_mut().resolve(self.connection, name)
     }
 
     /// Bytes that changes not summed up yet add to a tier.

@@ -24,11 +24,6 @@ const BYTES_A_PAGE_MAX: usize = 4 << 20;
 const PAGE_ROOM_MAX: usize = 1000;
 const DATASET_COLUMNS: &str = "id, name, created, attributes, keys";
 
-pub(super) fn resolve(connection: &Connection, name: &Name) -> Result<Option<ObjectId>> {
-    let sql = "SELECT id FROM entry WHERE dataset = (SELECT number FROM dataset WHERE id = ?1) AND key = ?2";
-    one(connection, "look up a key", sql, params![name.dataset.0, name.key], |row| row.get(0).map(ObjectId))
-}
-
 /// The object that a key of a dataset stands for, by the dataset's number.
 pub(super) fn entry(connection: &Connection, dataset: i64, key: &[u8]) -> Result<Option<ObjectId>> {
     let sql = "SELECT id FROM entry WHERE dataset = ?1 AND key = ?2";

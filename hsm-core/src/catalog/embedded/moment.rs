@@ -35,10 +35,6 @@ impl<'a> Moment<'a> {
         reading.execute_batch("BEGIN").map_err(failed("begin to read"))?;
         Ok(self.reading.get_or_init(|| reading))
     }
-
-    fn dataset_number(&self, connection: &Connection, id: DatasetId) -> Result<Option<i64>> {
-        self.datasets.borrow_mut().look_up(connection, id)
-    }
 }
 
 impl View for Moment<'_> {
@@ -51,14 +47,11 @@ impl View for Moment<'_> {
     }
 
     fn resolve(&self, name: &Name) -> Result<Option<ObjectId>> {
-        self.ask(|connection| match self.dataset_number(connection, name.dataset)? {
-            Some(number) => lookup::entry(connection, number, &name.key),
-            None => Ok(None),
-        })
+        self.ask(|connection| self.datasets.borrow_mut().resolve(connection, name))
     }
 
     fn has_dataset(&self, id: DatasetId) -> Result<bool> {
-        self.ask(|connection| Ok(self.dataset_number(connection, id)?.is_some()))
+        self.ask(|connection| Ok(self.datasets.borrow_mut().look_up(connection, id)?.is_some()))
     }
 
     fn applied(&self) -> Result<Position> {

@@ -34,6 +34,9 @@ use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segme
 use crate::object::{Position, TierIndex};
 use journal_end::JournalEnd;
 
+/// What is left where the journal is not whole.
+const WAY_OUT: &str =
+    "restore the store from a snapshot on a tier, or rebuild it from the roots of its tiers";
 /// Groups applied in one transaction of a rebuild.
 const GROUPS_A_TRANSACTION: usize = 256;
 
@@ -95,9 +98,7 @@ impl Embedded {
             Err(damage @ Error::StoreDamaged { .. }) => {
                 // What the index knows stays readable: it is neither compared nor replaced.
                 let index = Index::open(&ground.index, ground.exclusive)?;
-                found.read_only = Some(format!(
-                    "{damage}; restore the store from a snapshot on a tier, or rebuild it from the roots of its tiers"
-                ));
+                found.read_only = Some(format!("{damage}; {WAY_OUT}"));
                 return Ok((Self::assemble(ground, segments, index), found));
             }
             Err(error) => return Err(error),
@@ -158,9 +159,7 @@ impl Embedded {
         let end = self.find_end(&state, lost)?;
         if let Some(damage) = end.damage {
             // What lies before the damage is shown; nothing is cut, nothing is added.
-            found.read_only = Some(format!(
-                "{damage}; restore the store from a snapshot on a tier, or rebuild it from the roots of its tiers"
-            ));
+            found.read_only = Some(format!("{damage}; {WAY_OUT}"));
             return self.replay_to(&mut state, &JournalEnd { damage: None, ..end });
         }
         if end.tail.last.number < state.tail.last.number {
@@ -272,7 +271,7 @@ impl Embedded {
         let header = segments.header(first)?.filter(|header| header.first.number == 1).ok_or_else(|| {
             Error::damaged(
                 segments.directory(),
-                "neither a good snapshot nor the beginning of the journal is there; restore the store from a snapshot on a tier, or rebuild it from the roots of its tiers",
+                format!("neither a good snapshot nor the beginning of the journal is there; {WAY_OUT}"),
             )
         })?;
         let index = Index::open(&ground.index, ground.exclusive)?;

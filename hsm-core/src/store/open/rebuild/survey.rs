@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::RebuildFinding;
 use crate::backend::object_file::described::{Described, describe};
-use crate::backend::pack::PackIdentity;
-use crate::backend::pack::salvage::{Salvage, Salvaged, header_fault};
+use crate::backend::pack::salvage::{Salvage, Salvaged};
+use crate::backend::pack::{PACK_HEADER_LENGTH, PackIdentity, header_fault};
 use crate::backend::{PlaceName, PlaceReader, ReadFrom};
 use crate::clock::TimeNs;
 use crate::error::{Error, Kind, Result};
@@ -151,7 +151,7 @@ impl Look<'_> {
     fn at_pack(&mut self, place: &dyn PlaceReader) -> Result<()> {
         let identity = PackIdentity { store_id: *self.store_id, place: self.place() };
         if let Some(fault) = header_fault(place, &identity)? {
-            self.unread(0, crate::backend::pack::PACK_HEADER_LENGTH, fault)?;
+            self.unread(0, PACK_HEADER_LENGTH, fault)?;
         }
         let mut salvage = Salvage::new(place, &identity)?;
         while let Some(next) = salvage.next()? {
@@ -233,7 +233,6 @@ fn pieces_of(described: &Described) -> Option<Vec<Piece>> {
     for piece in &pieces {
         let is_next = piece.start == end && piece.length > 0 && !piece.packed;
         end = is_next.then(|| end.checked_add(piece.length)).flatten()?;
-        piece.offset.checked_add(piece.length)?;
     }
     // What the map says is as true as this file: it has to be one of those that are checked.
     (end == tail.size && pieces.len() <= PIECES_MAX && pieces.contains(&own)).then_some(pieces)
