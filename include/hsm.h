@@ -88,10 +88,11 @@
  * the thread that made the call and before it returns; destroy runs once, when the call or the handle that took
  * the callback is done with it, also after an error. The library holds no lock meanwhile. What a callback returns is 0 to go on;
  * anything else stops the call with HSM_STATUS_CANCELLED, and hsm_error_callback() hands it back. A callback
- * must not throw or longjmp, and must not free the handle that it was called for.
+ * must not throw or longjmp, and must not free the handle that it was called for. It may call the library, and so may
+ * destroy; where it closes the store, the call that it was called from ends with HSM_STATUS_CLOSED.
  *
  * Fork. A handle belongs to the process that opened it. In a forked child, calls answer HSM_STATUS_FORKED and
- * frees leave the store alone; the child opens the store again.
+ * frees leave the store alone: what it holds in memory stays until the child ends. The child opens the store again.
  *
  * The host. The library prints nothing, never exits, installs no signal handler, reads no environment variable, and opens
  * every file with O_CLOEXEC. It works on a stack of 256 KiB and under floating-point traps. A process links it
@@ -513,14 +514,14 @@ hsm_status hsm_store_options_set_create(hsm_store_options *options,
                                         hsm_error **error_out);
 
 /**
- * Whether this handle refuses every change: 0 (the default) or not 0.
+ * Whether this handle refuses every change: 0 (the default) or 1.
  */
 hsm_status hsm_store_options_set_read_only(hsm_store_options *options,
                                            int32_t read_only,
                                            hsm_error **error_out);
 
 /**
- * Whether this handle keeps every other one out, also of this process: 0 (the default) or not 0. The one way
+ * Whether this handle keeps every other one out, also of this process: 0 (the default) or 1. The one way
  * to use a store on a network file system.
  */
 hsm_status hsm_store_options_set_exclusive(hsm_store_options *options,
@@ -586,6 +587,17 @@ hsm_status hsm_store_options_set_reserve_bytes(hsm_store_options *options,
  */
 hsm_status hsm_store_options_set_root(hsm_store_options *options,
                                       int32_t tier,
+                                      const char *path,
+                                      size_t path_length,
+                                      hsm_error **error_out);
+
+/**
+ * Adds the root of a tier to rebuild from: for hsm_store_rebuild() alone. Which tier it is of stands in its marker.
+ *
+ * @param path         the directory
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_store_options_add_root(hsm_store_options *options,
                                       const char *path,
                                       size_t path_length,
                                       hsm_error **error_out);
@@ -1025,6 +1037,24 @@ hsm_status hsm_store_reconcile(const hsm_store *store,
  */
 
 /**
+ * A snapshot that is kept on a tier.
+ */
+typedef struct hsm_snapshot_info {
+  /**
+   * The last change in it.
+   */
+  hsm_position position;
+  /**
+   * When it was made, in nanoseconds since 1970.
+   */
+  int64_t made_ns;
+  /**
+   * The length of its files in bytes.
+   */
+  uint64_t bytes;
+} hsm_snapshot_info;
+
+/**
  * What hsm_store_restore() did.
  */
 typedef struct hsm_restored {
@@ -1056,14 +1086,31 @@ typedef struct hsm_restored {
  * @param position_out  gets the last change that the snapshot holds; may be NULL
  * @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_OFFLINE, HSM_STATUS_FULL,
  *         HSM_STATUS_REFUSED for a tier or a store that is read-only, HSM_STATUS_UNSUPPORTED for a tier in memory,
- *         HSM_STATUS_CANCELLED where the progress callback stopped it, HSM_STATUS_BUSY from that callback itself, and
- *         HSM_STATUS_IO
+ *         HSM_STATUS_CANCELLED where the progress callback stopped it, HSM_STATUS_BUSY where that callback makes this
+ *         call again, and HSM_STATUS_IO
  */
 hsm_status hsm_store_snapshot_to(const hsm_store *store,
                                  int32_t tier,
                                  uint32_t keep,
                                  hsm_position *position_out,
                                  hsm_error **error_out);
+
+/**
+ * Describes the next older snapshot that is kept on a tier: the way to list them. One whose list of files cannot be
+ * read is left out; whether another is whole shows when it is restored.
+ *
+ * @param before     the position of the last one that was described; NULL: begin with the newest
+ * @param info_out   gets the description
+ * @param info_size  sizeof(hsm_snapshot_info)
+ * @return HSM_STATUS_END when there are no more, HSM_STATUS_NOT_FOUND when there is no such tier,
+ *         HSM_STATUS_OFFLINE, and HSM_STATUS_IO
+ */
+hsm_status hsm_snapshot_next(const hsm_store *store,
+                             int32_t tier,
+                             const hsm_position *before,
+                             hsm_snapshot_info *info_out,
+                             size_t info_size,
+                             hsm_error **error_out);
 
 /**
  * Makes a store again from the newest whole snapshot on the root of one of its tiers. Nothing on any root is changed.
@@ -1163,6 +1210,11 @@ hsm_status hsm_store_restore(const char *path,
  * The catalog is compared with itself, and with the places that its copies lie in.
  */
 #define HSM_PHASE_CHECK 10
+
+/**
+ * The roots of tiers are read to make their store again.
+ */
+#define HSM_PHASE_REBUILD 11
 
 /**
  * How far a call has come.
@@ -2028,7 +2080,7 @@ hsm_status hsm_query_set_attribute(hsm_query *query,
                                    hsm_error **error_out);
 
 /**
- * Lists removed objects that can still be brought back, in place of live ones: 0 (the default) or not 0. In a
+ * Lists removed objects that can still be brought back, in place of live ones: 0 (the default) or 1. In a
  * dataset there are none, since a removed object has no key.
  */
 hsm_status hsm_query_set_removed(hsm_query *query,
@@ -2949,7 +3001,7 @@ hsm_status hsm_object_recall(const hsm_store *store,
  * Drops the copy on a tier. Where no other copy was verified yet, one is read back first, which may take long.
  *
  * @param tier          the tier whose copy is to go
- * @param force         not 0: also when it is the last good copy, and the object's bytes are then lost
+ * @param force         1: also when it is the last good copy, and the object's bytes are then lost
  * @param position_out  gets the position of the change; may be NULL
  * @return HSM_STATUS_REFUSED when no other verified copy is in reach, HSM_STATUS_NOT_FOUND when there is no
  *         such object or tier, or the object has no data
@@ -3097,6 +3149,23 @@ hsm_status hsm_object_undelete(const hsm_store *store,
 #define HSM_FINDING_STRAY 4
 
 /**
+ * A file on the root of a tier, or a part of it, says of no object what it is: damaged, never finished, or not ours.
+ * Of hsm_store_rebuild() alone.
+ */
+#define HSM_FINDING_UNREAD 5
+
+/**
+ * The newest generation that was found of an object has no whole copy. Of hsm_store_rebuild() alone.
+ */
+#define HSM_FINDING_PARTIAL 6
+
+/**
+ * Whole copies of the same generation differ: writers raced, or one died before it committed. The content with the most
+ * copies was taken, of these the one written last. Of hsm_store_rebuild() alone.
+ */
+#define HSM_FINDING_CONTESTED 7
+
+/**
  * A file that the copy lies in is gone or too short.
  */
 #define HSM_FAULT_MISSING 1
@@ -3162,31 +3231,37 @@ typedef struct hsm_finding {
    */
   int32_t remedy;
   /**
-   * Of a copy: the object.
+   * The object.
    */
   hsm_id object;
   /**
-   * Of a copy: the generation of its content.
+   * The generation of its content.
    */
   uint64_t generation;
   /**
-   * Of a copy: the first byte of the block that failed, within the object.
+   * Of a copy: the first byte of the block that failed, within the object; where hsm_store_rebuild() tells of it,
+   * and of what was not read: within the file.
    */
   uint64_t offset;
   /**
-   * Of a stray: the first part of its name, the handle that wrote it.
+   * Of a file: the first part of its name, the handle that wrote it.
    */
   uint64_t instance;
   /**
-   * Of a stray: the second part of its name.
+   * Of a file: the second part of its name.
    */
   uint64_t serial;
   /**
-   * Of a stray: its length.
+   * Of a stray: its length. Of what was not read: how much.
    */
   uint64_t bytes;
   /**
-   * Of a stray: 1 when it is a pack.
+   * Of an object whose copies are in part or differ: the generation that was taken; 0: none is whole, the object is
+   * lost.
+   */
+  uint64_t taken;
+  /**
+   * Of a file: 1 when it is a pack.
    */
   int32_t is_packed;
   /**
@@ -3355,6 +3430,109 @@ hsm_status hsm_store_scrub(const hsm_store *store,
 
 
 /*
+ * REBUILDING
+ *
+ * Making a store again from the roots of its tiers alone, where its directory and every snapshot are lost.
+ *
+ * Where a snapshot is left, hsm_store_restore() is better: it knows all that the store knew then. The roots alone hold
+ * each object's bytes, its id, its generation and its length, and the digests that tell what is whole. Nothing else can
+ * be known again: not datasets, keys and attributes, not when objects were created, not digests of other algorithms,
+ * not objects of zero bytes or without data, and not the settings of the store and of its tiers, which get the
+ * defaults. Objects that had been removed live again where their bytes are still there.
+ */
+
+/**
+ * What hsm_store_rebuild() did.
+ */
+typedef struct hsm_rebuilt {
+  /**
+   * The store's identity.
+   */
+  hsm_id id;
+  /**
+   * The last change of the new journal.
+   */
+  hsm_position position;
+  /**
+   * Tiers whose roots were read.
+   */
+  uint64_t tiers;
+  /**
+   * Objects that are known again.
+   */
+  uint64_t objects;
+  /**
+   * Their length in bytes, together.
+   */
+  uint64_t bytes;
+  /**
+   * Their copies, each read back from the medium.
+   */
+  uint64_t copies;
+  /**
+   * Copies that are damaged, each told as HSM_FINDING_COPY.
+   */
+  uint64_t damaged;
+  /**
+   * Runs of bytes that could not be read for what they are, each told as HSM_FINDING_UNREAD.
+   */
+  uint64_t unread;
+  /**
+   * Objects of which a newer generation was found than is whole, or none that is whole.
+   */
+  uint64_t partial;
+  /**
+   * Of these, how many have no whole generation, and are not in the store.
+   */
+  uint64_t lost;
+  /**
+   * Objects with several contents of the same generation.
+   */
+  uint64_t contested;
+  /**
+   * Copies that were left out since a newer generation, or another copy on the tier, is whole.
+   */
+  uint64_t superseded;
+} hsm_rebuilt;
+
+/**
+ * Makes a store again, in an empty or absent directory, from the roots of its tiers alone. Nothing on any root is
+ * changed.
+ *
+ * Of every object the newest generation is taken of which a whole copy is found, with all its whole copies; every byte
+ * is read back from the medium and compared. The callback is told of what is not whole or not sure: as
+ * HSM_FINDING_COPY of a damaged copy, HSM_FINDING_UNREAD, HSM_FINDING_PARTIAL and HSM_FINDING_CONTESTED. Bytes of a put
+ * that was never acknowledged can be taken for a generation. What was not taken lies on the roots as strays, which
+ * only hsm_store_check() removes, when told.
+ *
+ * The store is not opened. When it is, it takes no changes until hsm_store_reconcile(). Tiers whose roots were not
+ * named are unknown to it. A call that is interrupted, stopped or fails leaves a directory that is no store, and that
+ * can be rebuilt into again.
+ *
+ * @param path          the directory: absent, empty, or one that holds "tiers" with roots below it, which are left
+ *                      alone
+ * @param path_length   in bytes; SIZE_MAX: up to the NUL
+ * @param options       must name the roots, by hsm_store_options_add_root(); and says where the index lies
+ * @param progress      hears how far it has come, as HSM_PHASE_REBUILD, and may stop it; may be left out. Its
+ *                      destroy runs before the call returns
+ * @param found         called for each finding; may be left out
+ * @param rebuilt_out   what was done; may be NULL
+ * @param rebuilt_size  sizeof(hsm_rebuilt)
+ * @return HSM_STATUS_OK also when there were findings; HSM_STATUS_EXISTS where there is a store, HSM_STATUS_INVALID
+ *         where other files are, no root is named, one is no root of a tier, or they are of several stores or two of
+ *         one tier, HSM_STATUS_CANCELLED where a callback stopped it, and HSM_STATUS_IO
+ */
+hsm_status hsm_store_rebuild(const char *path,
+                             size_t path_length,
+                             const hsm_store_options *options,
+                             hsm_progress_callback progress,
+                             hsm_finding_callback found,
+                             hsm_rebuilt *rebuilt_out,
+                             size_t rebuilt_size,
+                             hsm_error **error_out);
+
+
+/*
  * COMPACTING
  *
  * Rewriting packs, so that what was removed from them gives its room back.
@@ -3475,7 +3653,7 @@ typedef struct hsm_batch hsm_batch;
 /**
  * Begins a batch.
  *
- * @param atomic      not 0: all of it happens, or nothing. 0: each change stands for itself
+ * @param atomic      1: all of it happens, or nothing. 0: each change stands for itself
  * @param durability  HSM_DURABLE or HSM_RELAXED, for all of it
  * @param batch_out   free it with hsm_batch_free(), also after the commit
  */

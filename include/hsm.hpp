@@ -483,6 +483,12 @@ public:
         detail::call(hsm_store_options_set_reserve_bytes, get(), bytes);
         return *this;
     }
+    /// Adds the root of a tier to rebuild from: for store::rebuild() alone.
+    store_options &add_root(std::string_view path)
+    {
+        detail::call(hsm_store_options_add_root, get(), path.data(), path.size());
+        return *this;
+    }
     /// Where the root of a tier lies now: for store::restore() alone.
     store_options &root(std::int32_t tier, std::string_view path)
     {
@@ -1177,6 +1183,31 @@ public:
         return done;
     }
 
+    /// Makes a store again from the roots of its tiers alone, which the options name. It is not opened.
+    static hsm_rebuilt rebuild(std::string_view path, const store_options &options)
+    {
+        hsm_rebuilt done;
+        detail::call(hsm_store_rebuild, path.data(), path.size(), options.get(), hsm_progress_callback{},
+                     hsm_finding_callback{}, &done, sizeof done);
+        return done;
+    }
+    /// The same; tells `follow(const hsm_progress &)` how far it has come, as with_progress() says, and
+    /// `found(const hsm_finding &)` of all that is not whole or not sure.
+    template <typename Follow, typename Found>
+    static hsm_rebuilt rebuild(std::string_view path, const store_options &options, Follow follow, Found found)
+    {
+        using follower = detail::follower<Follow>;
+        follower followed{std::move(follow)};
+        hsm_progress_callback progress = {};
+        progress.user_data = &followed;
+        progress.call = follower::call;
+        hsm_rebuilt done;
+        with_findings(found, [&](hsm_finding_callback c, hsm_error **from) {
+            return hsm_store_rebuild(path.data(), path.size(), options.get(), progress, c, &done, sizeof done, from);
+        });
+        return done;
+    }
+
     /// The directory that it lies in.
     std::string directory() const
     {
@@ -1233,6 +1264,16 @@ public:
         hsm::position last;
         detail::call(hsm_store_snapshot_to, get(), tier, keep, &last);
         return last;
+    }
+    /// The snapshots that are kept on a tier, the newest first.
+    std::vector<hsm_snapshot_info> snapshots(std::int32_t tier) const
+    {
+        std::vector<hsm_snapshot_info> all;
+        hsm_snapshot_info info;
+        while (detail::call(hsm_snapshot_next, get(), tier, all.empty() ? nullptr : &all.back().position, &info,
+                            sizeof info) != HSM_STATUS_END)
+            all.push_back(info);
+        return all;
     }
     hsm_reconciled reconcile() const
     {

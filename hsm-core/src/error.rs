@@ -222,8 +222,8 @@ pub enum Error {
         /// Whether the index is damaged and will be rebuilt at the next exclusive open.
         damaged: bool,
     },
-    /// The store's monitor stopped the operation.
-    #[error("stopped by its monitor, which answered {code}")]
+    /// The program that follows the operation stopped it: a monitor, in C the progress callback.
+    #[error("stopped by what follows its progress, which answered {code}")]
     Stopped {
         /// What the monitor said.
         code: i32,

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 /// Bytes between two reports.
 const REPORT_LEN: u64 = 1 << 20;
 /// How many phases there are.
-const PHASES: usize = 10;
+const PHASES: usize = 11;
 /// Longest sleep of a verb that is paced, before it looks whether it is to stop.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 
@@ -57,6 +57,8 @@ pub enum Phase {
     Snapshot = 8,
     /// The catalog is compared with itself, and with the places that its copies lie in.
     Check = 9,
+    /// The roots of tiers are read to make their store again.
+    Rebuild = 10,
 }
 
 /// How far a verb has come.

@@ -88,10 +88,11 @@
  * the thread that made the call and before it returns; destroy runs once, when the call or the handle that took
  * the callback is done with it, also after an error. The library holds no lock meanwhile. What a callback returns is 0 to go on;
  * anything else stops the call with HSM_STATUS_CANCELLED, and hsm_error_callback() hands it back. A callback
- * must not throw or longjmp, and must not free the handle that it was called for.
+ * must not throw or longjmp, and must not free the handle that it was called for. It may call the library, and so may
+ * destroy; where it closes the store, the call that it was called from ends with HSM_STATUS_CLOSED.
  *
  * Fork. A handle belongs to the process that opened it. In a forked child, calls answer HSM_STATUS_FORKED and
- * frees leave the store alone; the child opens the store again.
+ * frees leave the store alone: what it holds in memory stays until the child ends. The child opens the store again.
  *
  * The host. The library prints nothing, never exits, installs no signal handler, reads no environment variable, and opens
  * every file with O_CLOEXEC. It works on a stack of 256 KiB and under floating-point traps. A process links it

@@ -42,7 +42,7 @@ impl hsm_batch {
 
 /// Begins a batch.
 ///
-/// @param atomic      not 0: all of it happens, or nothing. 0: each change stands for itself
+/// @param atomic      1: all of it happens, or nothing. 0: each change stands for itself
 /// @param durability  HSM_DURABLE or HSM_RELAXED, for all of it
 /// @param batch_out   free it with hsm_batch_free(), also after the commit
 #[unsafe(no_mangle)]
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn hsm_batch_new(
             output::no_handle(batch_out, "batch_out")?;
             let shared = scope.store(store)?.clone();
             shared.store().check()?;
-            let (atomic, durability) = (atomic != 0, self::durability(durability)?);
+            let (atomic, durability) = (input::flag(atomic, "atomic")?, self::durability(durability)?);
             let batch = Some(shared.store().batch(atomic, durability));
             output::handle(batch_out, hsm_batch { shared, atomic, batch, results: Vec::new() });
         }

@@ -30,6 +30,14 @@ pub const HSM_FINDING_OUT_OF_REACH: i32 = 2;
 pub const HSM_FINDING_COPY: i32 = 3;
 /// A place on the root of a tier that no copy lies in and that no handle can be writing.
 pub const HSM_FINDING_STRAY: i32 = 4;
+/// A file on the root of a tier, or a part of it, says of no object what it is: damaged, never finished, or not ours.
+/// Of hsm_store_rebuild() alone.
+pub const HSM_FINDING_UNREAD: i32 = 5;
+/// The newest generation that was found of an object has no whole copy. Of hsm_store_rebuild() alone.
+pub const HSM_FINDING_PARTIAL: i32 = 6;
+/// Whole copies of the same generation differ: writers raced, or one died before it committed. The content with the most
+/// copies was taken, of these the one written last. Of hsm_store_rebuild() alone.
+pub const HSM_FINDING_CONTESTED: i32 = 7;
 
 /// A file that the copy lies in is gone or too short.
 pub const HSM_FAULT_MISSING: i32 = 1;
@@ -57,19 +65,23 @@ pub struct hsm_finding {
     pub fault: i32,
     /// Of a copy: HSM_REMEDY_*; 0 for one that this header does not know.
     pub remedy: i32,
-    /// Of a copy: the object.
+    /// The object.
     pub object: hsm_id,
-    /// Of a copy: the generation of its content.
+    /// The generation of its content.
     pub generation: u64,
-    /// Of a copy: the first byte of the block that failed, within the object.
+    /// Of a copy: the first byte of the block that failed, within the object; where hsm_store_rebuild() tells of it,
+    /// and of what was not read: within the file.
     pub offset: u64,
-    /// Of a stray: the first part of its name, the handle that wrote it.
+    /// Of a file: the first part of its name, the handle that wrote it.
     pub instance: u64,
-    /// Of a stray: the second part of its name.
+    /// Of a file: the second part of its name.
     pub serial: u64,
-    /// Of a stray: its length.
+    /// Of a stray: its length. Of what was not read: how much.
     pub bytes: u64,
-    /// Of a stray: 1 when it is a pack.
+    /// Of an object whose copies are in part or differ: the generation that was taken; 0: none is whole, the object is
+    /// lost.
+    pub taken: u64,
+    /// Of a file: 1 when it is a pack.
     pub is_packed: i32,
     /// Of a stray: 1 when it was removed.
     pub is_removed: i32,
@@ -173,23 +185,37 @@ fn remedy_number(remedy: Remedy) -> i32 {
     }
 }
 
+impl hsm_finding {
+    /// One that says nothing yet.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            kind: 0,
+            tier: -1,
+            fault: 0,
+            remedy: 0,
+            object: hsm_id::from(ObjectId([0; 16])),
+            generation: 0,
+            offset: 0,
+            instance: 0,
+            serial: 0,
+            bytes: 0,
+            taken: 0,
+            is_packed: 0,
+            is_removed: 0,
+            detail: std::ptr::null(),
+        }
+    }
+
+    /// One about a file.
+    pub(crate) fn at(self, place: PlaceName) -> Self {
+        let PlaceName { instance, serial, packed } = place;
+        Self { instance, serial, is_packed: packed.into(), ..self }
+    }
+}
+
 /// A finding as C sees it, but for its words; and these.
 fn parts(finding: Finding) -> (hsm_finding, String) {
-    let nothing = hsm_finding {
-        kind: 0,
-        tier: -1,
-        fault: 0,
-        remedy: 0,
-        object: hsm_id::from(ObjectId([0; 16])),
-        generation: 0,
-        offset: 0,
-        instance: 0,
-        serial: 0,
-        bytes: 0,
-        is_packed: 0,
-        is_removed: 0,
-        detail: std::ptr::null(),
-    };
+    let nothing = hsm_finding::nothing();
     match finding {
         Finding::Index { detail } => (hsm_finding { kind: HSM_FINDING_INDEX, ..nothing }, detail),
         Finding::OutOfReach { tier, detail } => {
@@ -209,27 +235,18 @@ fn parts(finding: Finding) -> (hsm_finding, String) {
             (record, detail)
         }
         Finding::Stray { tier, place, bytes, removed } => {
-            let PlaceName { instance, serial, packed } = place;
-            let record = hsm_finding {
-                kind: HSM_FINDING_STRAY,
-                tier: tier.into(),
-                instance,
-                serial,
-                bytes,
-                is_packed: packed.into(),
-                is_removed: removed.into(),
-                ..nothing
-            };
-            (record, format!("nothing refers to {place}"))
+            let kind = HSM_FINDING_STRAY;
+            let record =
+                hsm_finding { kind, tier: tier.into(), bytes, is_removed: removed.into(), ..nothing };
+            (record.at(place), format!("nothing refers to {place}"))
         }
         _ => (nothing, String::new()),
     }
 }
 
 impl Callback<hsm_finding_callback> {
-    /// Hands a finding over.
-    fn finding(&self, finding: Finding) -> Result<(), hsm_error> {
-        let (mut record, detail) = parts(finding);
+    /// Hands a finding over, and its words.
+    pub(crate) fn tell(&self, (mut record, detail): (hsm_finding, String)) -> Result<(), hsm_error> {
         let detail = CString::new(detail.replace('\0', " ")).unwrap_or_default();
         record.detail = detail.as_ptr();
         // SAFETY: as the host promised; the record and its words are there during the call.
@@ -243,7 +260,7 @@ pub(crate) fn tell(
     stopped: &mut Stopped,
     finding: Finding,
 ) -> hsm_core::Result<()> {
-    found.map_or(Ok(()), |found| stopped.note(found.finding(finding)))
+    found.map_or(Ok(()), |found| stopped.note(found.tell(parts(finding))))
 }
 
 /// Compares the index with itself, the copies it knows with the places on the tiers, and the places there with the

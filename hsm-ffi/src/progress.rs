@@ -46,6 +46,8 @@ pub const HSM_PHASE_RECONCILE: i32 = 8;
 pub const HSM_PHASE_SNAPSHOT: i32 = 9;
 /// The catalog is compared with itself, and with the places that its copies lie in.
 pub const HSM_PHASE_CHECK: i32 = 10;
+/// The roots of tiers are read to make their store again.
+pub const HSM_PHASE_REBUILD: i32 = 11;
 
 /// How far a call has come.
 #[repr(C)]
@@ -86,7 +88,7 @@ pub struct hsm_progress_callback {
 record!(hsm_progress_callback, *const hsm_progress, usize);
 
 /// The callback of a watched handle.
-struct Follower(Callback<hsm_progress_callback>);
+pub(crate) struct Follower(pub(crate) Callback<hsm_progress_callback>);
 
 // SAFETY: the header asks for a callback that can be called from every thread that the handle is used on, at the same
 // time, and destroyed on any.
@@ -123,6 +125,7 @@ fn phase_number(phase: Phase) -> i32 {
         Phase::Reconcile => HSM_PHASE_RECONCILE,
         Phase::Snapshot => HSM_PHASE_SNAPSHOT,
         Phase::Check => HSM_PHASE_CHECK,
+        Phase::Rebuild => HSM_PHASE_REBUILD,
         _ => 0,
     }
 }

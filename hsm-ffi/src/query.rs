@@ -246,7 +246,7 @@ pub unsafe extern "C" fn hsm_query_set_attribute(
     }
 }
 
-/// Lists removed objects that can still be brought back, in place of live ones: 0 (the default) or not 0. In a
+/// Lists removed objects that can still be brought back, in place of live ones: 0 (the default) or 1. In a
 /// dataset there are none, since a removed object has no key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_query_set_removed(
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn hsm_query_set_removed(
     // SAFETY: as the header says.
     unsafe {
         set(query, error_out, |query| {
-            query.removed = removed != 0;
+            query.removed = input::flag(removed, "removed")?;
             Ok(())
         })
     }

@@ -7,12 +7,13 @@
 
 use std::ffi::c_char;
 
-use hsm_core::{RestoreOptions, SnapshotOptions, Store};
+use hsm_core::object::Position;
+use hsm_core::{KeptSnapshot, RestoreOptions, SnapshotOptions, Store};
 
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
 use crate::id::{hsm_id, hsm_position};
-use crate::status::hsm_status;
+use crate::status::{HSM_STATUS_END, hsm_status};
 use crate::store::hsm_store;
 use crate::store_options::hsm_store_options;
 use crate::{input, output};
@@ -31,6 +32,18 @@ pub struct hsm_restored {
     pub passed_over: u32,
 }
 
+/// A snapshot that is kept on a tier.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct hsm_snapshot_info {
+    /// The last change in it.
+    pub position: hsm_position,
+    /// When it was made, in nanoseconds since 1970.
+    pub made_ns: i64,
+    /// The length of its files in bytes.
+    pub bytes: u64,
+}
+
 /// Makes a snapshot and keeps it on a tier, with what of the journal it needs, while the store is in use. What is not
 /// durable becomes so first. When this returns it was synced and read back from the medium; a call that fails leaves
 /// the older ones as they were. Where nothing changed since the newest one and that is whole, none is made.
@@ -40,8 +53,8 @@ pub struct hsm_restored {
 /// @param position_out  gets the last change that the snapshot holds; may be NULL
 /// @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_OFFLINE, HSM_STATUS_FULL,
 ///         HSM_STATUS_REFUSED for a tier or a store that is read-only, HSM_STATUS_UNSUPPORTED for a tier in memory,
-///         HSM_STATUS_CANCELLED where the progress callback stopped it, HSM_STATUS_BUSY from that callback itself, and
-///         HSM_STATUS_IO
+///         HSM_STATUS_CANCELLED where the progress callback stopped it, HSM_STATUS_BUSY where that callback makes this
+///         call again, and HSM_STATUS_IO
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_store_snapshot_to(
     store: *const hsm_store,
@@ -61,6 +74,41 @@ pub unsafe extern "C" fn hsm_store_snapshot_to(
             };
             let position = store.store().snapshot_to(tier, &options)?;
             output::put_if(position_out, position.into());
+        }
+        done()
+    })
+}
+
+/// Describes the next older snapshot that is kept on a tier: the way to list them. One whose list of files cannot be
+/// read is left out; whether another is whole shows when it is restored.
+///
+/// @param before     the position of the last one that was described; NULL: begin with the newest
+/// @param info_out   gets the description
+/// @param info_size  sizeof(hsm_snapshot_info)
+/// @return HSM_STATUS_END when there are no more, HSM_STATUS_NOT_FOUND when there is no such tier,
+///         HSM_STATUS_OFFLINE, and HSM_STATUS_IO
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_snapshot_next(
+    store: *const hsm_store,
+    tier: i32,
+    before: *const hsm_position,
+    info_out: *mut hsm_snapshot_info,
+    info_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?;
+            let tier = input::tier(tier, "tier")?;
+            output::check_record(info_out, info_size, "info_out")?;
+            let before = before.as_ref().map(|before| Position::from(*before));
+            let kept = store.store().snapshots_on(tier)?;
+            let next = kept.iter().find(|kept| before.is_none_or(|before| kept.position < before));
+            let Some(kept) = next else { return Ok(HSM_STATUS_END) };
+            let KeptSnapshot { position, made_ns, bytes, .. } = *kept;
+            let info = hsm_snapshot_info { position: position.into(), made_ns, bytes };
+            output::record(info_out, info_size, &info, "info_out")?;
         }
         done()
     })

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::c_char;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hsm_core::StoreOptions;
@@ -16,13 +17,15 @@ use crate::status::hsm_status;
 use crate::{input, output};
 
 /// How to open a store.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct hsm_store_options {
     pub(crate) options: StoreOptions,
     /// The tiers that were added.
     pub(crate) tiers: Vec<TierConfig>,
     /// Where roots lie now, of a store that is to be restored.
     pub(crate) roots: BTreeMap<TierIndex, String>,
+    /// The roots that a store is to be rebuilt from.
+    pub(crate) rebuilt_from: Vec<PathBuf>,
 }
 
 /// Open the store that is there, or create one.
@@ -44,10 +47,7 @@ pub unsafe extern "C" fn hsm_store_options_new(
         // SAFETY: NULL, or a place for a handle.
         unsafe {
             output::no_handle(options_out, "options_out")?;
-            output::handle(
-                options_out,
-                hsm_store_options { options: StoreOptions::new(), tiers: Vec::new(), roots: BTreeMap::new() },
-            );
+            output::handle(options_out, hsm_store_options::default());
         }
         done()
     })
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn hsm_store_options_set_create(
     }
 }
 
-/// Whether this handle refuses every change: 0 (the default) or not 0.
+/// Whether this handle refuses every change: 0 (the default) or 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_store_options_set_read_only(
     options: *mut hsm_store_options,
@@ -103,10 +103,10 @@ pub unsafe extern "C" fn hsm_store_options_set_read_only(
     error_out: *mut *mut hsm_error,
 ) -> hsm_status {
     // SAFETY: as the header says.
-    unsafe { set(options, error_out, |options| Ok(options.read_only(read_only != 0))) }
+    unsafe { set(options, error_out, |options| Ok(options.read_only(input::flag(read_only, "read_only")?))) }
 }
 
-/// Whether this handle keeps every other one out, also of this process: 0 (the default) or not 0. The one way
+/// Whether this handle keeps every other one out, also of this process: 0 (the default) or 1. The one way
 /// to use a store on a network file system.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_store_options_set_exclusive(
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn hsm_store_options_set_exclusive(
     error_out: *mut *mut hsm_error,
 ) -> hsm_status {
     // SAFETY: as the header says.
-    unsafe { set(options, error_out, |options| Ok(options.exclusive(exclusive != 0))) }
+    unsafe { set(options, error_out, |options| Ok(options.exclusive(input::flag(exclusive, "exclusive")?))) }
 }
 
 /// How long a lock that others hold is waited for before a call answers HSM_STATUS_BUSY, in milliseconds. The
@@ -228,6 +228,27 @@ pub unsafe extern "C" fn hsm_store_options_set_root(
                 return Err(hsm_error::invalid(message));
             }
             options.roots.insert(tier, root.to_owned());
+        }
+        done()
+    })
+}
+
+/// Adds the root of a tier to rebuild from: for hsm_store_rebuild() alone. Which tier it is of stands in its marker.
+///
+/// @param path         the directory
+/// @param path_length  in bytes; SIZE_MAX: up to the NUL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_options_add_root(
+    options: *mut hsm_store_options,
+    path: *const c_char,
+    path_length: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let options = input::needed_mut(options, "options")?;
+            options.rebuilt_from.push(input::path(path, path_length, "path")?.to_owned());
         }
         done()
     })

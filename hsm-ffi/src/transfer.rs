@@ -101,7 +101,7 @@ pub unsafe extern "C" fn hsm_object_recall(
 /// Drops the copy on a tier. Where no other copy was verified yet, one is read back first, which may take long.
 ///
 /// @param tier          the tier whose copy is to go
-/// @param force         not 0: also when it is the last good copy, and the object's bytes are then lost
+/// @param force         1: also when it is the last good copy, and the object's bytes are then lost
 /// @param position_out  gets the position of the change; may be NULL
 /// @return HSM_STATUS_REFUSED when no other verified copy is in reach, HSM_STATUS_NOT_FOUND when there is no
 ///         such object or tier, or the object has no data
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn hsm_object_release(
         unsafe {
             let (store, id) = (scope.store(store)?, id::object(id, "id")?);
             let tier = input::tier(tier, "tier")?;
-            put_position(position_out, store.store().release(id, tier, force != 0)?);
+            put_position(position_out, store.store().release(id, tier, input::flag(force, "force")?)?);
         }
         done()
     })

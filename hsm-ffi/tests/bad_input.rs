@@ -6,6 +6,7 @@
 //!
 //! - each argument in a case that is named after it;
 //! - each pointer as NULL; each text as something that is not UTF-8;
+//! - each length and each number of an enum or a tier as one that is refused;
 //! - each handle of a store, or made from one, after the store was closed;
 //! - each handle that a commit or a finish consumes, after that;
 //! - each free with NULL.
@@ -100,6 +101,7 @@ fn missing_of(function: &Function, place: usize, argument: &Argument, cases: &[&
         cases.iter().any(|case| case.has_null_at(place))
             || named().any(|case| case.kind == "PLAIN" && is_null(&case.arguments)),
     );
+    ask("one that is refused", argument.is_checked_number(), is(&["BAD", "SAYS"]));
     ask("what is not UTF-8", argument.is_text(), is(&["UTF8"]));
     ask("a closed store", first && OF_A_STORE.contains(&handle), is(&["CLOSED", "FINE_CLOSED"]));
     ask("one that was consumed", first && CONSUMABLE.contains(&handle), is(&["CONSUMED", "FINE_CONSUMED"]));

@@ -149,6 +149,24 @@ fn a_program_in_cpp_is_built_with_what_pkg_config_says() {
     project.run("program");
 }
 
+/// The program on the first page of the header, and the line below it that builds it.
+fn the_complete_program_of_the_header_is_built_by_its_line_and_runs() {
+    let project = Project::new(&[]);
+    let header = std::fs::read_to_string(Installation::shared().file("include/hsm.h")).unwrap();
+    let (_, page) = header.split_once(" * A COMPLETE PROGRAM\n").unwrap();
+    let (page, _) = page.split_once(" * CONVENTIONS\n").unwrap();
+    let lines = page.lines().map(|line| line.strip_prefix(" *     ").unwrap_or_default());
+    let (commands, program): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("cc "));
+    let [command] = commands[..] else { panic!("{commands:?}") };
+    std::fs::write(project.path("program.c"), program.join("\n")).unwrap();
+    let libraries = Installation::shared().file("lib");
+    let mut shell = Command::new("sh");
+    // The prefix has a blank in its name, which pkg-config writes as a shell would read it.
+    shell.arg("-euc").arg(format!("eval \"{command}\"\n./a.out")).current_dir(project.path(""));
+    shell.env("PKG_CONFIG_PATH", libraries.join("pkgconfig")).env(tool::LIBRARY_PATH, libraries);
+    assert_eq!(output(&mut shell).unwrap(), "hello\n");
+}
+
 /// The demonstration takes the lines that build its programs from the README.
 fn the_programs_of_the_readme_are_built_as_it_says_and_keep_a_tree() {
     let directory = tempfile::tempdir().unwrap();
@@ -259,6 +277,11 @@ fn main() -> ExitCode {
             "a_program_in_c_is_built_with_what_pkg_config_says",
             &["pkg-config"],
             a_program_in_c_is_built_with_what_pkg_config_says,
+        ),
+        case(
+            "the_complete_program_of_the_header_is_built_by_its_line_and_runs",
+            &["pkg-config"],
+            the_complete_program_of_the_header_is_built_by_its_line_and_runs,
         ),
         case(
             "a_program_in_cpp_is_built_with_what_pkg_config_says",

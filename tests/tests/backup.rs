@@ -535,7 +535,7 @@ fn what_was_compacted_since_the_snapshot_is_no_stray_to_be_removed_and_a_rebuild
     lose(&mut fixture);
     let roots = (0..3)
         .fold(RebuildOptions::new(), |options, tier| options.root(fixture.outside(&format!("tier-{tier}"))));
-    Store::rebuild(fixture.path(), &roots, |_| Ok(())).unwrap();
+    Store::rebuild(fixture.path(), &roots, None, |_| Ok(())).unwrap();
     reconcile(&mut fixture);
     for (id, seed) in living {
         assert_eq!(fixture.store.get(id).unwrap(), bytes(2000, seed));

@@ -78,7 +78,7 @@ fn lose(fixture: &mut Fixture) {
 fn rebuild(fixture: &Fixture) -> (Rebuilt, Vec<RebuildFinding>) {
     let before = on_roots(fixture);
     let mut findings = Vec::new();
-    let rebuilt = Store::rebuild(fixture.path(), &options(fixture), |finding| {
+    let rebuilt = Store::rebuild(fixture.path(), &options(fixture), None, |finding| {
         findings.push(finding);
         Ok(())
     })
@@ -369,7 +369,7 @@ fn roots_that_are_not_named_are_not_needed() {
     let before = known(&fixture.store);
     lose(&mut fixture);
     let only = RebuildOptions::new().root(root(&fixture, 1));
-    Store::rebuild(fixture.path(), &only, |_| Ok(())).unwrap();
+    Store::rebuild(fixture.path(), &only, None, |_| Ok(())).unwrap();
     reconcile(&mut fixture);
     let mut expected = Known::new();
     for (id, (generation, content, tiers)) in before {
@@ -394,7 +394,7 @@ fn roots_in_the_directory_of_the_store_stay_there() {
     let tiers = fixture.path().join("tiers");
     let named =
         (0..5).fold(RebuildOptions::new(), |options, tier| options.root(tiers.join(format!("{tier}"))));
-    Store::rebuild(fixture.path(), &named, |_| Ok(())).unwrap();
+    Store::rebuild(fixture.path(), &named, None, |_| Ok(())).unwrap();
     reconcile(&mut fixture);
     assert_eq!(fixture.store.tiers().unwrap()[2].config.root, "tiers/2");
     assert_holds(&known(&fixture.store), &before);
@@ -406,7 +406,7 @@ fn what_is_no_root_of_this_store_is_refused_and_nothing_is_touched() {
     fill(&fixture.store);
     let refused = |fixture: &Fixture, options: &RebuildOptions| {
         let before = on_roots(fixture);
-        let answer = Store::rebuild(fixture.path(), options, |_| Ok(()));
+        let answer = Store::rebuild(fixture.path(), options, None, |_| Ok(()));
         assert!(before == on_roots(fixture));
         kind(&answer)
     };
@@ -438,7 +438,7 @@ fn a_rebuild_that_was_stopped_leaves_no_store_and_can_be_repeated() {
     lose(&mut fixture);
     let file = only_file(&root(&fixture, 1), ".obj");
     flip(&file, 1, 1);
-    let stopped = Store::rebuild(fixture.path(), &options(&fixture), |_| {
+    let stopped = Store::rebuild(fixture.path(), &options(&fixture), None, |_| {
         Err(Error::Conflict { what: "the caller's mind".to_owned() })
     });
     assert_eq!(kind(&stopped), Some(Kind::Conflict));

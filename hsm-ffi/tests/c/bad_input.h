@@ -65,6 +65,8 @@ static struct outs {
     hsm_maintained maintained;
     hsm_reconciled reconciled;
     hsm_restored restored;
+    hsm_rebuilt rebuilt;
+    hsm_snapshot_info snapshot;
     hsm_checked checked;
     hsm_scrubbed scrubbed;
     hsm_compacted compacted;

@@ -210,7 +210,7 @@ static void queries(hsm_cursor *cursor, hsm_cursor *closed)
     FINE(hsm_query_set_attribute, value, (query, "a", 1, NULL, TOO_LONG, &error));
     BAD(INVALID, hsm_query_set_attribute, value_length, (query, "a", 1, "b", TOO_LONG, &error));
     BAD(INVALID, hsm_query_set_removed, query, (NULL, 1, &error));
-    FINE(hsm_query_set_removed, removed, (query, -7, &error));
+    BAD(INVALID, hsm_query_set_removed, removed, (query, -7, &error));
 
     PLAIN(hsm_cursor_free, cursor, (hsm_cursor_free(NULL), 1));
     BAD(INVALID, hsm_cursor_open, store, (NULL, query, &made.cursor, &error));

@@ -149,6 +149,7 @@ static void transfers(void)
     BAD(INVALID, hsm_object_release, tier, (store, id, -1, 0, &out.position, &error));
     FINE(hsm_object_release, tier, (store, id, 2, 0, &out.position, &error));
     BAD(REFUSED, hsm_object_release, force, (store, id, 0, 0, &out.position, &error));
+    BAD(INVALID, hsm_object_release, force, (store, id, 0, 2, &out.position, &error));
     EVERY_CHANGE(hsm_object_verify, 0, &out.position, &error);
     BAD(INVALID, hsm_object_verify, tier, (store, id, -1, &out.position, &error));
     BAD(NOT_FOUND, hsm_object_verify, tier, (store, id, 2, &out.position, &error));

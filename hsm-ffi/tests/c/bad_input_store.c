@@ -51,9 +51,9 @@ static void options(void)
     BAD(INVALID, hsm_store_options_set_create, create, (options, 3, &error));
     BAD(INVALID, hsm_store_options_set_create, create, (options, -1, &error));
     BAD(INVALID, hsm_store_options_set_read_only, options, (NULL, 1, &error));
-    FINE(hsm_store_options_set_read_only, read_only, (options, -7, &error));
+    BAD(INVALID, hsm_store_options_set_read_only, read_only, (options, -7, &error));
     BAD(INVALID, hsm_store_options_set_exclusive, options, (NULL, 1, &error));
-    FINE(hsm_store_options_set_exclusive, exclusive, (options, -7, &error));
+    BAD(INVALID, hsm_store_options_set_exclusive, exclusive, (options, -7, &error));
     BAD(INVALID, hsm_store_options_set_patience_ms, options, (NULL, 1, &error));
     FINE(hsm_store_options_set_patience_ms, patience_ms, (options, UINT64_MAX, &error));
     BAD(INVALID, hsm_store_options_set_grace_ms, options, (NULL, 1, &error));

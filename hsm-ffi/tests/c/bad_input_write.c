@@ -129,7 +129,7 @@ static void batches(hsm_batch *closed, hsm_batch *settled)
     PLAIN(hsm_batch_free, batch, (hsm_batch_free(NULL), 1));
     BAD(INVALID, hsm_batch_new, store, (NULL, 1, HSM_DURABLE, &made.batch, &error));
     CLOSED(hsm_batch_new, store, (world.closed, 1, HSM_DURABLE, &made.batch, &error));
-    FINE(hsm_batch_new, atomic, (world.store, -7, HSM_DURABLE, &made.batch, &error));
+    BAD(INVALID, hsm_batch_new, atomic, (world.store, -7, HSM_DURABLE, &made.batch, &error));
     BAD(INVALID, hsm_batch_new, durability, (world.store, 1, 2, &made.batch, &error));
     BAD(INVALID, hsm_batch_new, durability, (world.store, 1, -1, &made.batch, &error));
     BAD(INVALID, hsm_batch_new, batch_out, (world.store, 1, HSM_DURABLE, NULL, &error));

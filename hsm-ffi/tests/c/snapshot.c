@@ -92,6 +92,11 @@ int main(int count, char **arguments)
     CHECK_OK(hsm_store_position(store, &last, &error));
     CHECK(memcmp(&taken, &last, sizeof taken) == 0);
     CHECK_OK(hsm_store_snapshot_to(store, BACKUP, 1, NULL, &error));
+    hsm_snapshot_info info;
+    CHECK_OK(hsm_snapshot_next(store, BACKUP, NULL, &info, sizeof info, &error));
+    CHECK(memcmp(&info.position, &taken, sizeof taken) == 0 && info.bytes > 0 && info.made_ns > 0);
+    CHECK_STATUS(hsm_snapshot_next(store, BACKUP, &info.position, &info, sizeof info, &error), HSM_STATUS_END);
+    CHECK_STATUS(hsm_snapshot_next(store, 0, NULL, &info, sizeof info, &error), HSM_STATUS_END);
     hsm_id late = put(store, "too late for the snapshot");
     hsm_id id;
     CHECK_OK(hsm_store_id(store, &id, &error));

@@ -165,6 +165,40 @@ void parts_and_ids(const hsm::store &store)
     CHECK(earlier < store.new_id());
 }
 
+void the_way_back(const std::string &directory)
+{
+    hsm::id kept;
+    {
+        const hsm::store store(directory + "/lost");
+        kept = store.put("on its root").id;
+        const auto first = store.snapshot_to(1);
+        store.put("one more");
+        store.snapshot_to(1);
+        const auto snapshots = store.snapshots(1);
+        CHECK(snapshots.size() == 2 && snapshots[1].position.number == first.number && store.snapshots(0).empty());
+    }
+    CHECK(std::rename((directory + "/lost/tiers").c_str(), (directory + "/roots").c_str()) == 0);
+    hsm::store_options options;
+    CHECK(status_of([&] { hsm::store::rebuild(directory + "/rebuilt", options); }) == HSM_STATUS_INVALID);
+    options.add_root(directory + "/roots/0").add_root(directory + "/roots/1");
+    try {
+        hsm::store::rebuild(
+            directory + "/rebuilt", options, [](const hsm_progress &) { throw 17; }, [](const hsm_finding &) {});
+        CHECK(!"what it throws stops the call");
+    } catch (int thrown) {
+        CHECK(thrown == 17);
+    }
+    std::uint64_t objects = 0, findings = 0;
+    const auto rebuilt = hsm::store::rebuild(
+        directory + "/rebuilt", options, [&](const hsm_progress &now) { objects = now.objects_done; },
+        [&](const hsm_finding &) { findings++; });
+    CHECK(rebuilt.objects == 2 && objects == 2 && findings == 0 && rebuilt.tiers == 2);
+    const hsm::store store(directory + "/rebuilt");
+    CHECK(store.get_string(kept) == "on its root" && store.read_only_reason());
+    store.reconcile();
+    store.remove(kept);
+}
+
 } // namespace
 
 int main(int, char **arguments)
@@ -176,6 +210,7 @@ int main(int, char **arguments)
     tiers_and_moves(store);
     the_feed(store);
     parts_and_ids(store);
+    the_way_back(arguments[1]);
     CHECK(!store.read_only_reason());
     store.close();
     CHECK(status_of([&] { store.put("late"); }) == HSM_STATUS_CLOSED);

@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 35] = [
+const WEIGHTS: [(&str, u32); 37] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -41,6 +41,8 @@ const WEIGHTS: [(&str, u32); 35] = [
     ("hsm_event_key", 30),
     ("hsm_store_read_only_reason", 40),
     ("hsm_store_restore", 20),
+    ("hsm_store_options_add_root", 20),
+    ("hsm_store_rebuild", 30),
     ("hsm_dataset_create", 20),
     ("hsm_key_add", 30),
     ("hsm_key_find", 30),
@@ -365,8 +367,8 @@ fn meaning(function: &str, name: &str) -> &'static str {
         ("hsm_store_options_set_index_directory", "path") => "INDEX_PATH",
         ("hsm_tier_settings_set_root", "path") => "ROOT_PATH",
         ("hsm_store_options_set_root", "path") => "NO_ROOT_PATH",
-        ("hsm_store_restore", "path") => "RESTORED_PATH",
-        ("hsm_store_restore", "root") => "KEPT_PATH",
+        ("hsm_store_restore" | "hsm_store_rebuild", "path") => "RESTORED_PATH",
+        ("hsm_store_restore", "root") | ("hsm_store_options_add_root", "path") => "KEPT_PATH",
         ("hsm_id_parse", "text") => "ID_TEXT",
         ("hsm_tier_settings_set_name", "name") | (_, "value") => "WORD",
         ("hsm_put_options_add_digest", "name") => "DIGEST_NAME",

@@ -29,6 +29,7 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("MOVING BETWEEN TIERS", "transfer"),
     ("REMOVING", "remove"),
     ("CHECKING", "check"),
+    ("REBUILDING", "rebuild"),
     ("COMPACTING", "compact"),
     ("BATCHES", "batch"),
     ("EVENTS", "event"),

@@ -47,6 +47,12 @@ impl Argument {
         self.kind.ends_with('*')
     }
 
+    /// Whether it is the length of something, an enum or a tier.
+    pub(crate) fn is_checked_number(&self) -> bool {
+        self.kind == "int32_t"
+            || self.kind == "size_t" && (self.name.ends_with("_size") || self.name.ends_with("_length"))
+    }
+
     /// Whether it is text; a path is any bytes.
     pub(crate) fn is_text(&self) -> bool {
         self.kind == "constchar*" && !["path", "root"].contains(&self.name.as_str())

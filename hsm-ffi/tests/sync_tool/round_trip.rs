@@ -163,14 +163,14 @@ fn what_the_demonstration_in_rust_archives_this_tool_restores_and_the_other_way_
     assert_same(&before, &snapshot(&scene.path("restored by Rust")));
 }
 
-/// Files in the tree of the next test; the full run has 50 000.
+/// Files in the tree of the next test.
 fn files() -> usize {
-    scale("HSM_SYNC_FILES", 3000)
+    scale("HSM_SYNC_FILES", 50_000)
 }
 
 /// Size of each of ten files, in MiB; the full run has more.
 fn large_mib() -> usize {
-    scale("HSM_SYNC_LARGE_MIB", 8)
+    scale("HSM_SYNC_LARGE_MIB", 32)
 }
 
 #[test]

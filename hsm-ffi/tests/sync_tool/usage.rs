@@ -1,10 +1,12 @@
 //! The command line, the exit codes, and what is printed.
 
 use std::fs;
+use std::process::Command;
 
 use hsm_core::object::Attributes;
 
-use crate::run::{Scene, program, run};
+use crate::run::{Said, Scene, program, run};
+use crate::tool;
 
 #[test]
 fn a_wrong_command_line_is_said_and_exits_with_2() {
@@ -155,4 +157,31 @@ fn under_valgrind_nothing_is_wrong() {
     fs::write(target.join("other"), "").unwrap();
     run("restore", "restored", &["--delete", "--compare"], 0);
     run("check", "restored", &["--compare"], 4);
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_and_nowhere_else() {
+    if !tool::is_there("script") {
+        println!("skipped: script of bsdutils is missing");
+        return;
+    }
+    let scene = Scene::new();
+    fs::create_dir(scene.path("tree")).unwrap();
+    fs::write(scene.path("tree/file"), vec![7; 3 << 20]).unwrap();
+    let on_a_terminal = |options: &[&str]| {
+        let command = scene.command("archive", "tree", options);
+        let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+        let line: Vec<_> = words.iter().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        let mut script = Command::new("script");
+        script.env_remove(tool::LIBRARY_PATH).args(["--quiet", "--return", "--command", &line.join(" ")]);
+        Said::of(&script.arg("/dev/null").output().unwrap()).exited(0).out
+    };
+    let shown = on_a_terminal(&[]);
+    let line =
+        shown.split('\r').find(|line| line.starts_with("archive: ")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(line.contains(" entries, ") && line.contains("MiB"), "{line}");
+    let (_, summary) = shown.rsplit_once("\r\u{1b}[K").unwrap();
+    assert!(summary.starts_with('{'), "it is taken off before the summary: {shown}");
+    assert!(!on_a_terminal(&["--quiet"]).contains("archive: "));
+    assert!(!scene.run("archive", "tree", &[]).exited(0).err.contains("archive: "));
 }

@@ -54,7 +54,7 @@ pub(super) fn every_step_of_a_rebuild(base: &Base, count: &mut Count) -> Result<
 fn rebuild(world: &World, expected: &View) -> hsm_core::Result<()> {
     let options = RebuildOptions::new().store(world.options());
     let roots = expected.tiers.iter().map(|tier| Path::new(STORE).join(&tier.root));
-    Store::rebuild(STORE, &roots.fold(options, RebuildOptions::root), |_| Ok(())).map(drop)
+    Store::rebuild(STORE, &roots.fold(options, RebuildOptions::root), None, |_| Ok(())).map(drop)
 }
 
 /// The bytes of every live object are there, and the store goes on once it is reconciled.

@@ -18,6 +18,7 @@ use crate::catalog::{Catalog as _, Durability, Places as _, Proposal};
 use crate::error::{Error, IoContext, Result};
 use crate::journal::queue::LockFile;
 use crate::journal::{Change, EpochCause};
+use crate::monitor::{Monitor, Phase, Watch};
 use crate::object::{Generation, ObjectId, Position, TierConfig, TierIndex};
 use crate::store::{Store, StoreOptions};
 use crate::tier::{Tier, kept};
@@ -141,7 +142,8 @@ impl Store {
     /// where the store's directory and all its snapshots are lost; where one is left, [`restore`](Self::restore) it.
     ///
     /// Of every object the newest generation is taken of which a whole copy is found, with all its whole copies;
-    /// every byte is read back and compared. `found` is told of what is not whole or not sure.
+    /// every byte is read back and compared. `found` is told of what is not whole or not sure, and `monitor` how far
+    /// it has come: objects that are known again, and bytes of the files on the roots.
     ///
     /// What the roots do not say cannot be known, and is not told one by one: datasets, keys and attributes; when
     /// objects were created; digests beside the library's own; objects of zero bytes and those without data; settings
@@ -152,7 +154,7 @@ impl Store {
     /// [reconciled](Self::reconcile). Tiers whose roots were not named are unknown to it. What was not taken lies on
     /// the roots as strays, which only [`check_all`](Self::check_all) removes, when told.
     ///
-    /// A crash, or an error of `found`, leaves a directory that is no store and that can be rebuilt into again.
+    /// A crash, a stop, or an error of `found` leaves a directory that is no store and that can be rebuilt into again.
     ///
     /// # Errors
     ///
@@ -161,6 +163,7 @@ impl Store {
     pub fn rebuild(
         directory: impl AsRef<Path>,
         options: &RebuildOptions,
+        monitor: Option<&dyn Monitor>,
         mut found: impl FnMut(RebuildFinding) -> Result<()>,
     ) -> Result<Rebuilt> {
         let absolute = |path: &Path| std::path::absolute(path).context("find", path);
@@ -177,8 +180,9 @@ impl Store {
             roots.push((path, identity));
         }
         let store_id = check_roots(&roots)?;
-        Rebuilding { opening, roots, store_id, done: Rebuilt { store_id, ..Rebuilt::default() } }
-            .rebuild(&mut found)
+        let done = Rebuilt { store_id, ..Rebuilt::default() };
+        let mut watch = Watch::new(monitor, Phase::Rebuild);
+        Rebuilding { opening, roots, store_id, done }.rebuild(&mut watch, &mut found)
     }
 }
 
@@ -208,7 +212,12 @@ struct Rebuilding<'a> {
 }
 
 impl Rebuilding<'_> {
-    fn rebuild(mut self, found: &mut dyn FnMut(RebuildFinding) -> Result<()>) -> Result<Rebuilt> {
+    fn rebuild(
+        mut self,
+        watch: &mut Watch<'_>,
+        found: &mut dyn FnMut(RebuildFinding) -> Result<()>,
+    ) -> Result<Rebuilt> {
+        watch.check()?;
         self.opening.prepare_restore()?;
         let lock_path = self.opening.directory.join("lock");
         let disk = self.opening.disk.clone();
@@ -227,21 +236,24 @@ impl Rebuilding<'_> {
         let epoch = last_epoch(&self.store_id, &tiers)?.saturating_add(1);
         let settings: Vec<_> = configs.into_iter().map(Change::TierSet).collect();
         let catalog = Embedded::create(parts.ground, epoch, &settings)?;
+        watch.expect(0, survey::length(&tiers)?);
         let mut next = Some(Pass::default());
         while let Some(mut pass) = next.take() {
             let done = &mut self.done;
-            survey(&self.store_id, &tiers, &mut pass, &mut |finding| {
+            survey(&self.store_id, &tiers, &mut pass, watch, &mut |finding| {
                 done.unread += 1;
                 found(finding)
             })?;
             next = pass.next();
             let mut changes = Vec::new();
             for (id, candidates) in pass.objects {
-                let mut settling = Settling { tiers: &parts.tiers, done: &mut self.done, found: &mut *found };
+                let (tiers, done, found) = (&parts.tiers, &mut self.done, &mut *found);
+                let mut settling = Settling { tiers, done, watch: &mut *watch, found };
                 changes.extend(settling.settle(id, candidates)?);
                 if changes.len() >= OBJECTS_AT_ONCE {
                     commit(&catalog, std::mem::take(&mut changes))?;
                 }
+                watch.objects(1)?;
             }
             commit(&catalog, changes)?;
         }

@@ -12,9 +12,10 @@ use crate::monitor::Watch;
 use crate::object::{BLOCK_SHIFT_DEFAULT, Content, Copy, Generation, ObjectId, TierIndex};
 use crate::tier::{CopyReader, Tiers, Wanted, place_name};
 
-pub(super) struct Settling<'a> {
+pub(super) struct Settling<'a, 'w> {
     pub(super) tiers: &'a Tiers,
     pub(super) done: &'a mut Rebuilt,
+    pub(super) watch: &'a mut Watch<'w>,
     pub(super) found: &'a mut dyn FnMut(RebuildFinding) -> Result<()>,
 }
 
@@ -25,7 +26,7 @@ struct Whole {
     written_ns: i64,
 }
 
-impl Settling<'_> {
+impl Settling<'_, '_> {
     /// The put that makes the object what was found of it; `None`: nothing of it is whole.
     pub(super) fn settle(&mut self, id: ObjectId, found: Candidates) -> Result<Option<Change>> {
         self.done.superseded += found.superseded;
@@ -116,9 +117,9 @@ impl Settling<'_> {
         Ok((!whole.copies.is_empty()).then_some(whole))
     }
 
-    fn verify(&self, wanted: &Wanted<'_>, copy: &Copy) -> Result<()> {
+    fn verify(&mut self, wanted: &Wanted<'_>, copy: &Copy) -> Result<()> {
         if let Some(reader) = CopyReader::open(self.tiers, wanted, copy, ReadFrom::Medium)? {
-            return reader.verify(&mut Watch::nobody());
+            return reader.verify(self.watch);
         }
         let detail = "a file that holds a part of it is missing".to_owned();
         Err(Error::Corrupt { id: wanted.id, tier: copy.tier, offset: 0, detail })

@@ -15,6 +15,7 @@ use crate::clock::TimeNs;
 use crate::error::{Error, Kind, Result};
 use crate::integrity::{RootDigest, RootHasher};
 use crate::journal;
+use crate::monitor::Watch;
 use crate::object::{Generation, ObjectId, PIECES_MAX, Piece, Place, TierIndex};
 use crate::tier::Tier;
 use crate::wire::Reader;
@@ -98,17 +99,33 @@ impl Pass {
     }
 }
 
+/// The length of every file on the roots.
+pub(super) fn length(tiers: &[Arc<Tier>]) -> Result<u64> {
+    let mut total = 0_u64;
+    for tier in tiers {
+        for instance in tier.backend.instances()? {
+            tier.backend.places(instance, 0, &mut |_, length| {
+                total = total.saturating_add(length);
+                Ok(())
+            })?;
+        }
+    }
+    Ok(total)
+}
+
 /// Looks at every file on the roots, as one pass over them.
 pub(super) fn survey(
     store_id: &[u8; 16],
     tiers: &[Arc<Tier>],
     pass: &mut Pass,
+    watch: &mut Watch<'_>,
     found: &mut dyn FnMut(RebuildFinding) -> Result<()>,
 ) -> Result<()> {
     for tier in tiers {
         for instance in tier.backend.instances()? {
             tier.backend.places(instance, 0, &mut |name, length| {
-                let mut look = Look { store_id, tier, name, pass: &mut *pass, found: &mut *found };
+                let (pass, watch, found) = (&mut *pass, &mut *watch, &mut *found);
+                let mut look = Look { store_id, tier, name, pass, watch, found };
                 match look.at_place() {
                     Err(error) if matches!(error.kind(), Kind::Offline) => Err(error),
                     // The file system refuses to read it: what else lies there may be whole.
@@ -121,15 +138,16 @@ pub(super) fn survey(
     Ok(())
 }
 
-struct Look<'a> {
+struct Look<'a, 'w> {
     store_id: &'a [u8; 16],
     tier: &'a Tier,
     name: PlaceName,
     pass: &'a mut Pass,
+    watch: &'a mut Watch<'w>,
     found: &'a mut dyn FnMut(RebuildFinding) -> Result<()>,
 }
 
-impl Look<'_> {
+impl Look<'_, '_> {
     fn at_place(&mut self) -> Result<()> {
         let Some(place) = self.tier.backend.open(self.name, ReadFrom::Medium)? else { return Ok(()) };
         if self.name.packed { self.at_pack(&*place) } else { self.at_file(&*place) }
@@ -161,6 +179,7 @@ impl Look<'_> {
                     self.unread(offset, length, detail)?;
                 }
                 Salvaged::Record(record, is_checked) => {
+                    self.watch.bytes(record.length)?;
                     if !is_generation(record.generation) {
                         self.unread(record.offset, record.length, "its generation cannot be".to_owned())?;
                         continue;
