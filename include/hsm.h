@@ -2754,8 +2754,8 @@ hsm_status hsm_object_get_stream(const hsm_store *store,
  * together: much quicker than one call for each, on a disk that seeks most of all. Each comes whole, its bytes in
  * order and checked; one that cannot be read comes as its error and disturbs no other.
  *
- * A program that writes what it gets into files restores the files of a dataset so. Objects without data have nothing
- * to be got: those of a listing are passed over.
+ * They come to a callback, or become files of a directory. Objects without data have nothing to be got: those of a
+ * listing are passed over.
  */
 
 /**
@@ -2830,6 +2830,24 @@ typedef struct hsm_delivery_callback {
 } hsm_delivery_callback;
 
 /**
+ * What came of reading many objects into a directory.
+ */
+typedef struct hsm_got_into {
+  /**
+   * Files that were written.
+   */
+  uint64_t files;
+  /**
+   * Their length in bytes, together.
+   */
+  uint64_t bytes;
+  /**
+   * Objects that could not be read, or whose file could not be written: the callback was told of each.
+   */
+  uint64_t failed;
+} hsm_got_into;
+
+/**
  * Reads many objects.
  *
  * @param ids     the objects, in any order; one may be there more than once. May be NULL when count is 0
@@ -2861,6 +2879,64 @@ hsm_status hsm_objects_get_all(const hsm_store *store,
                                int32_t tier,
                                hsm_delivery_callback target,
                                hsm_error **error_out);
+
+/**
+ * Reads many objects, each into a file of a directory that is named after its id, as hsm_id_format() writes it.
+ *
+ * The rest is as hsm_objects_get_all_into() says.
+ *
+ * @param ids               the objects, in any order. May be NULL when count is 0
+ * @param count             how many; memory grows with it, not with the sizes of the objects
+ * @param tier              where to read from; -1: for each the hottest copy in reach, and another where that is
+ *                          damaged
+ * @param directory         made where it is missing
+ * @param directory_length  in bytes; SIZE_MAX: up to the NUL
+ * @param failed            told of each object that did not become a file; may be left out
+ * @param got_out           what came of it; may be NULL
+ * @param got_size          sizeof(hsm_got_into)
+ * @return as hsm_objects_get(); HSM_STATUS_IO, HSM_STATUS_FULL where the directory cannot be made or synced
+ */
+hsm_status hsm_objects_get_into(const hsm_store *store,
+                                const hsm_id *ids,
+                                size_t count,
+                                int32_t tier,
+                                const char *directory,
+                                size_t directory_length,
+                                hsm_delivery_callback failed,
+                                hsm_got_into *got_out,
+                                size_t got_size,
+                                hsm_error **error_out);
+
+/**
+ * Reads all objects that match a query, each into a file of a directory: those of a dataset under their keys, the parts
+ * of which between slashes are directories; outside a dataset under their ids. What else lies there stays.
+ *
+ * Each file is there whole or not at all, also after a power loss: files are written under temporary names
+ * (.<id>-<number>.new, which a process that is killed leaves), synced, and renamed over what was there. All are on the
+ * medium when this returns. None lies outside of the directory: a key that is no path below it fails, and symbolic links
+ * on the way are not followed. Nothing grows with the number of objects.
+ *
+ * @param query             copied; NULL: all objects
+ * @param tier              where to read from; -1: for each the hottest copy in reach, and another where that is
+ *                          damaged
+ * @param directory         made where it is missing
+ * @param directory_length  in bytes; SIZE_MAX: up to the NUL
+ * @param failed            told of each object that did not become a file, by a delivery with its status and error; may
+ *                          be left out
+ * @param got_out           what came of it; may be NULL
+ * @param got_size          sizeof(hsm_got_into)
+ * @return HSM_STATUS_OK also when some failed; as hsm_objects_get_all(), and HSM_STATUS_IO, HSM_STATUS_FULL where the
+ *         directory cannot be made or synced
+ */
+hsm_status hsm_objects_get_all_into(const hsm_store *store,
+                                    const hsm_query *query,
+                                    int32_t tier,
+                                    const char *directory,
+                                    size_t directory_length,
+                                    hsm_delivery_callback failed,
+                                    hsm_got_into *got_out,
+                                    size_t got_size,
+                                    hsm_error **error_out);
 
 
 /*

@@ -1478,6 +1478,31 @@ public:
             return hsm_objects_get_all(get(), query.get(), tier, target, from);
         });
     }
+    /// Reads many objects, each into a file of a directory that is named after its id. Tells
+    /// `failed(const hsm::delivery &)` of each that did not become one.
+    template <typename Failed>
+    hsm_got_into get_into(const std::vector<id> &objects, std::string_view directory, Failed failed,
+                          std::int32_t tier = any_tier) const
+    {
+        hsm_got_into got;
+        deliver(std::move(failed), [&](hsm_delivery_callback target, hsm_error **from) {
+            return hsm_objects_get_into(get(), objects.data(), objects.size(), tier, directory.data(), directory.size(),
+                                        target, &got, sizeof got, from);
+        });
+        return got;
+    }
+    /// Reads all objects that match into files: those of a dataset under their keys.
+    template <typename Failed>
+    hsm_got_into get_all_into(const hsm::query &query, std::string_view directory, Failed failed,
+                              std::int32_t tier = any_tier) const
+    {
+        hsm_got_into got;
+        deliver(std::move(failed), [&](hsm_delivery_callback target, hsm_error **from) {
+            return hsm_objects_get_all_into(get(), query.get(), tier, directory.data(), directory.size(), target, &got,
+                                            sizeof got, from);
+        });
+        return got;
+    }
     hsm::reader reader(const id &object, std::int32_t tier = any_tier) const
     {
         detail::owned<hsm_reader, hsm_reader_free> handle;

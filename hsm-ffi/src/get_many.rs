@@ -4,14 +4,14 @@
 //! together: much quicker than one call for each, on a disk that seeks most of all. Each comes whole, its bytes in
 //! order and checked; one that cannot be read comes as its error and disturbs no other.
 //!
-//! A program that writes what it gets into files restores the files of a dataset so. Objects without data have nothing
-//! to be got: those of a listing are passed over.
+//! They come to a callback, or become files of a directory. Objects without data have nothing to be got: those of a
+//! listing are passed over.
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 use std::ptr;
 
 use hsm_core::object::ObjectId;
-use hsm_core::{Delivery, Error, Result};
+use hsm_core::{Delivery, Error, GotInto, NotGot, Result};
 
 use crate::callback::{Callback, Record, Taken, record};
 use crate::error::hsm_error;
@@ -22,6 +22,7 @@ use crate::query::hsm_query;
 use crate::status::{HSM_STATUS_OK, hsm_status};
 use crate::store::hsm_store;
 use crate::transfer::objects;
+use crate::{input, output};
 
 /// Bytes of one of the objects, or why it could not be read.
 #[repr(C)]
@@ -75,6 +76,12 @@ struct Taker {
 }
 
 impl Taker {
+    /// An object that did not become a file.
+    fn fail(&mut self, failed: &NotGot<'_>) -> Result<()> {
+        let NotGot { index, id, key, error } = *failed;
+        self.take(&Delivery { index, id, key, size: 0, offset: 0, bytes: Err(error) })
+    }
+
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<()> {
         let error = delivery.bytes.err().map(|error| hsm_error::from(error.clone()));
         let data = delivery.bytes.unwrap_or_default();
@@ -103,7 +110,7 @@ impl Taker {
     }
 
     /// What came of the call: where the callback stopped it, that.
-    fn outcome(self, done: Result<()>) -> std::result::Result<(), hsm_error> {
+    fn outcome<T>(self, done: Result<T>) -> std::result::Result<T, hsm_error> {
         self.stopped.map_or_else(|| done.map_err(hsm_error::from), Err)
     }
 }
@@ -167,4 +174,131 @@ pub unsafe extern "C" fn hsm_objects_get_all(
         taker.outcome(got)?;
         done()
     })
+}
+
+/// What came of reading many objects into a directory.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct hsm_got_into {
+    /// Files that were written.
+    pub files: u64,
+    /// Their length in bytes, together.
+    pub bytes: u64,
+    /// Objects that could not be read, or whose file could not be written: the callback was told of each.
+    pub failed: u64,
+}
+
+/// Reads many objects, each into a file of a directory that is named after its id, as hsm_id_format() writes it.
+///
+/// The rest is as hsm_objects_get_all_into() says.
+///
+/// @param ids               the objects, in any order. May be NULL when count is 0
+/// @param count             how many; memory grows with it, not with the sizes of the objects
+/// @param tier              where to read from; -1: for each the hottest copy in reach, and another where that is
+///                          damaged
+/// @param directory         made where it is missing
+/// @param directory_length  in bytes; SIZE_MAX: up to the NUL
+/// @param failed            told of each object that did not become a file; may be left out
+/// @param got_out           what came of it; may be NULL
+/// @param got_size          sizeof(hsm_got_into)
+/// @return as hsm_objects_get(); HSM_STATUS_IO, HSM_STATUS_FULL where the directory cannot be made or synced
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_objects_get_into(
+    store: *const hsm_store,
+    ids: *const hsm_id,
+    count: usize,
+    tier: i32,
+    directory: *const c_char,
+    directory_length: usize,
+    failed: hsm_delivery_callback,
+    got_out: *mut hsm_got_into,
+    got_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    let failed = unsafe { Taken::new(failed) };
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let (store, ids) = (scope.store(store)?, objects(ids, count)?);
+            let (options, directory) =
+                (options(tier)?, input::path(directory, directory_length, "directory")?);
+            if !got_out.is_null() {
+                output::check_record(got_out, got_size, "got_out")?;
+            }
+            let got = telling(failed.optional("failed")?, |failed| {
+                store.store().get_many_into(&ids, directory, &options, failed)
+            })?;
+            output::record_if(got_out, got_size, &got, "got_out")?;
+        }
+        done()
+    })
+}
+
+/// Reads all objects that match a query, each into a file of a directory: those of a dataset under their keys, the parts
+/// of which between slashes are directories; outside a dataset under their ids. What else lies there stays.
+///
+/// Each file is there whole or not at all, also after a power loss: files are written under temporary names
+/// (.<id>-<number>.new, which a process that is killed leaves), synced, and renamed over what was there. All are on the
+/// medium when this returns. None lies outside of the directory: a key that is no path below it fails, and symbolic links
+/// on the way are not followed. Nothing grows with the number of objects.
+///
+/// @param query             copied; NULL: all objects
+/// @param tier              where to read from; -1: for each the hottest copy in reach, and another where that is
+///                          damaged
+/// @param directory         made where it is missing
+/// @param directory_length  in bytes; SIZE_MAX: up to the NUL
+/// @param failed            told of each object that did not become a file, by a delivery with its status and error; may
+///                          be left out
+/// @param got_out           what came of it; may be NULL
+/// @param got_size          sizeof(hsm_got_into)
+/// @return HSM_STATUS_OK also when some failed; as hsm_objects_get_all(), and HSM_STATUS_IO, HSM_STATUS_FULL where the
+///         directory cannot be made or synced
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_objects_get_all_into(
+    store: *const hsm_store,
+    query: *const hsm_query,
+    tier: i32,
+    directory: *const c_char,
+    directory_length: usize,
+    failed: hsm_delivery_callback,
+    got_out: *mut hsm_got_into,
+    got_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    let failed = unsafe { Taken::new(failed) };
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?;
+            let query = query.as_ref().map(|query| query.query.clone()).unwrap_or_default();
+            let (options, directory) =
+                (options(tier)?, input::path(directory, directory_length, "directory")?);
+            if !got_out.is_null() {
+                output::check_record(got_out, got_size, "got_out")?;
+            }
+            let got = telling(failed.optional("failed")?, |failed| {
+                store.store().get_all_into(&query, directory, &options, failed)
+            })?;
+            output::record_if(got_out, got_size, &got, "got_out")?;
+        }
+        done()
+    })
+}
+
+/// Reads into a directory, and tells a callback, if there is one, what did not become a file.
+fn telling(
+    callback: Option<Callback<hsm_delivery_callback>>,
+    read: impl FnOnce(&mut dyn FnMut(NotGot<'_>) -> Result<()>) -> Result<GotInto>,
+) -> std::result::Result<hsm_got_into, hsm_error> {
+    let got = match callback {
+        Some(callback) => {
+            let mut taker = Taker { callback, stopped: None };
+            let got = read(&mut |failed| taker.fail(&failed));
+            taker.outcome(got)?
+        }
+        None => read(&mut |_| Ok(()))?,
+    };
+    Ok(hsm_got_into { files: got.files, bytes: got.bytes, failed: got.failed })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use hsm_core::object::ObjectId;
 use hsm_core::{Delivery, Error, GetOptions, Kind, PutOptions, Query, Result, Store};
@@ -118,6 +119,95 @@ fn what_is_damaged_is_read_from_another_copy_or_told_alone() {
     let came = get_many(store, &ids, &GetOptions::default());
     assert_eq!(came[&7], Ok(bytes(1000, 7)));
     assert!(came.iter().filter(|(index, _)| **index != 7).all(|(_, came)| *came == Err(Kind::Corrupt)));
+}
+
+#[test]
+fn a_dataset_becomes_a_tree_of_files_and_what_cannot_be_one_is_told() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let data = fixture.dataset("data");
+    let mut expected = BTreeMap::new();
+    // More than are synced together.
+    for index in 0..1200_u64 {
+        let length = if index < 90 { [0, 500, LARGE + 90][index as usize % 3] } else { 100 };
+        let content = bytes(length, index);
+        let key = format!("step {}/rank/{index}.nc", index % 7);
+        store.put(&content, &PutOptions::name(name(data, &key))).unwrap();
+        expected.insert(key, content);
+    }
+    // Damaged behind what is handed over first.
+    let broken = PutOptions { tier: Some(1), ..PutOptions::name(name(data, "broken/file")) };
+    store.put(&bytes(3 << 20, 1), &broken).unwrap();
+    flip(&files_ending(&fixture.path().join("tiers/1"), ".obj")[0], 5 << 19, 1);
+    for key in ["../out", "/absolute", "step 0", "a//b"] {
+        store.put(b"no file", &PutOptions::name(name(data, key))).unwrap();
+    }
+    store.put_empty(&PutOptions::name(name(data, "without data"))).unwrap();
+
+    let target = fixture.outside("target");
+    fs::create_dir_all(target.join("step 0")).unwrap();
+    fs::write(target.join("step 0/theirs"), b"stays").unwrap();
+    let mut told = Vec::new();
+    let query = Query { dataset: Some(data), ..Query::default() };
+    let got = store.get_all_into(&query, &target, &GetOptions::default(), &mut |failed| {
+        told.push((String::from_utf8(failed.key.to_vec()).unwrap(), failed.error.kind()));
+        Ok(())
+    });
+    let got = got.unwrap();
+    told.sort_by(|a, b| a.0.cmp(&b.0));
+    let key = |key: &str, kind| (key.to_owned(), kind);
+    let wanted = [
+        key("../out", Kind::Invalid),
+        key("/absolute", Kind::Invalid),
+        key("a//b", Kind::Invalid),
+        key("broken/file", Kind::Corrupt),
+        key("step 0", Kind::Io),
+    ];
+    assert_eq!(told, wanted);
+    let bytes = expected.values().map(|content| content.len() as u64).sum();
+    assert_eq!((got.files, got.bytes, got.failed), (1200, bytes, 5));
+    expected.insert("step 0/theirs".to_owned(), b"stays".to_vec());
+    assert_eq!(files_in(&target, &target), expected, "nothing else, and nothing half");
+    assert!(!fixture.outside("out").exists());
+}
+
+#[test]
+fn objects_become_files_named_after_their_ids_and_a_stop_leaves_none_half() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let mut ids: Vec<_> =
+        (0..20).map(|index| store.put(&bytes(1000, index), &PutOptions::default()).unwrap().id).collect();
+    ids.push(ObjectId([9; 16]));
+    let target = fixture.outside("target");
+    let stopped = store.get_many_into(&ids, &target, &GetOptions::default(), &mut |failed| {
+        Err(Error::Cancelled { reason: failed.id.to_string() })
+    });
+    assert_eq!(stopped.unwrap_err().kind(), Kind::Cancelled);
+    assert!(files_in(&target, &target).is_empty());
+    let got = store.get_many_into(&ids, &target, &GetOptions::default(), &mut |_| Ok(())).unwrap();
+    assert_eq!((got.files, got.failed), (20, 1));
+    let files = files_in(&target, &target);
+    for (index, id) in ids[..20].iter().enumerate() {
+        assert_eq!(files[&id.to_string()], bytes(1000, index as u64));
+    }
+    assert_eq!(files.len(), 20);
+}
+
+/// The files below a directory, by their way from `top`.
+fn files_in(directory: &Path, top: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_in(&path, top));
+        } else {
+            files.insert(
+                path.strip_prefix(top).unwrap().to_str().unwrap().to_owned(),
+                fs::read(&path).unwrap(),
+            );
+        }
+    }
+    files
 }
 
 #[test]

@@ -66,6 +66,7 @@ static struct outs {
     hsm_reconciled reconciled;
     hsm_restored restored;
     hsm_rebuilt rebuilt;
+    hsm_got_into got;
     hsm_snapshot_info snapshot;
     hsm_checked checked;
     hsm_scrubbed scrubbed;

@@ -212,6 +212,53 @@ static void gets_of_many(void)
     CHECK(destroyed == 17);
 }
 
+/* What both calls that read into a directory are asked. */
+#define EVERY_GET_INTO(function, ...)                                                                             \
+    BAD(INVALID, function, store, (NULL, __VA_ARGS__, -1, into, SIZE_MAX, none, &out.got, sizeof out.got, &error)); \
+    CLOSED(function, store,                                                                                       \
+           (world.closed, __VA_ARGS__, -1, into, SIZE_MAX, none, &out.got, sizeof out.got, &error));              \
+    BAD(INVALID, function, tier,                                                                                  \
+        (world.store, __VA_ARGS__, -2, into, SIZE_MAX, none, &out.got, sizeof out.got, &error));                  \
+    BAD(INVALID, function, tier,                                                                                  \
+        (world.store, __VA_ARGS__, 256, into, SIZE_MAX, none, &out.got, sizeof out.got, &error));                 \
+    BAD(INVALID, function, directory,                                                                             \
+        (world.store, __VA_ARGS__, -1, NULL, 4, none, &out.got, sizeof out.got, &error));                         \
+    BAD(INVALID, function, directory,                                                                             \
+        (world.store, __VA_ARGS__, -1, "in\0to", 5, none, &out.got, sizeof out.got, &error));                     \
+    BAD(IO, function, directory,                                                                                  \
+        (world.store, __VA_ARGS__, -1, file, SIZE_MAX, none, &out.got, sizeof out.got, &error));                  \
+    BAD(INVALID, function, directory_length,                                                                      \
+        (world.store, __VA_ARGS__, -1, into, 0, none, &out.got, sizeof out.got, &error));                         \
+    BAD(INVALID, function, directory_length,                                                                      \
+        (world.store, __VA_ARGS__, -1, into, TOO_LONG, none, &out.got, sizeof out.got, &error));                  \
+    BAD(INVALID, function, failed,                                                                                \
+        (world.store, __VA_ARGS__, -1, into, SIZE_MAX, half, &out.got, sizeof out.got, &error));                  \
+    BAD(INVALID, function, got_size, (world.store, __VA_ARGS__, -1, into, SIZE_MAX, none, &out.got, 0, &error));  \
+    BAD(INVALID, function, got_size,                                                                              \
+        (world.store, __VA_ARGS__, -1, into, SIZE_MAX, none, &out.got, TOO_LONG, &error));                        \
+    FINE(function, got_out, (world.store, __VA_ARGS__, -1, into, SIZE_MAX, none, NULL, 0, &error))
+
+static void gets_into(const char *directory)
+{
+    static int go_on = 0, stop = 7;
+    const hsm_delivery_callback none = {NULL, NULL, NULL}, half = {NULL, &go_on, count_end};
+    const hsm_delivery_callback stopper = {count_delivery, &stop, count_end};
+    static char into[4096], file[4096];
+    snprintf(into, sizeof into, "%s-into", directory);
+    snprintf(file, sizeof file, "%s/HSM-STORE", directory);
+    destroyed = 0;
+    EVERY_GET_INTO(hsm_objects_get_into, &world.object, 1);
+    BAD(INVALID, hsm_objects_get_into, ids, (world.store, NULL, 1, -1, into, SIZE_MAX, none, NULL, 0, &error));
+    BAD(INVALID, hsm_objects_get_into, ids, (world.store, &zero, 1, -1, into, SIZE_MAX, none, NULL, 0, &error));
+    BAD(INVALID, hsm_objects_get_into, count,
+        (world.store, &world.object, TOO_LONG, -1, into, SIZE_MAX, none, NULL, 0, &error));
+    BAD(CANCELLED, hsm_objects_get_into, failed,
+        (world.store, &world.unknown, 1, -1, into, SIZE_MAX, stopper, NULL, 0, &error));
+    CHECK(destroyed == 2);
+    EVERY_GET_INTO(hsm_objects_get_all_into, NULL);
+    FINE(hsm_objects_get_all_into, query, (world.store, NULL, -1, into, SIZE_MAX, none, NULL, 0, &error));
+}
+
 static void many(void)
 {
     hsm_id ids[2];
@@ -248,6 +295,7 @@ int main(int argc, char **argv)
     gets_of_objects(argv[1], &empty.id);
     readers(&empty.id, reader);
     gets_of_many();
+    gets_into(argv[1]);
     transfers();
     many();
     removals(&empty.id);

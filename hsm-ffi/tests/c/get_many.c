@@ -38,6 +38,15 @@ static int take(void *user_data, const hsm_delivery *delivery, size_t size)
     return taken->stop_at != 0 && taken->objects == (size_t)taken->stop_at ? 41 : 0;
 }
 
+/* The one object whose key is no path below the directory. */
+static int refused(void *user_data, const hsm_delivery *delivery, size_t size)
+{
+    CHECK(size == sizeof *delivery && delivery->status == HSM_STATUS_INVALID && delivery->data == NULL);
+    CHECK(delivery->key_length == 6 && memcmp(delivery->key, "../out", 6) == 0 && delivery->error != NULL);
+    ++*(size_t *)user_data;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct taken taken = {0, 0, 0, 0};
@@ -73,6 +82,25 @@ int main(int argc, char **argv)
     taken.stop_at = 5;
     CHECK_STATUS(hsm_objects_get_all(store, query, -1, target, &error), HSM_STATUS_CANCELLED);
     CHECK(taken.objects == 5);
+
+    /* Into files; what cannot be one is told. */
+    char into[4000], path[4100];
+    hsm_got_into got;
+    hsm_put_result bad;
+    CHECK_OK(hsm_put_options_set_key(options, &dataset, "../out", SIZE_MAX, &error));
+    CHECK_OK(hsm_object_put(store, "x", 1, options, &bad, sizeof bad, &error));
+    snprintf(into, sizeof into, "%s-into", argv[1]);
+    size_t failed = 0;
+    hsm_delivery_callback tell = {refused, &failed, NULL};
+    CHECK_OK(hsm_objects_get_all_into(store, query, -1, into, SIZE_MAX, tell, &got, sizeof got, &error));
+    CHECK(got.files == COUNT && got.failed == 1 && failed == 1 && got.bytes == COUNT * (COUNT + 1) / 2);
+    snprintf(path, sizeof path, "%s/%04d", into, COUNT - 1);
+    char bytes[COUNT + 1];
+    FILE *file = fopen(path, "rb");
+    CHECK(file != NULL && fread(bytes, 1, sizeof bytes, file) == COUNT && fclose(file) == 0);
+    CHECK(memcmp(bytes, content[COUNT - 1], COUNT) == 0);
+    CHECK_OK(hsm_objects_get_into(store, ids, 2, -1, into, SIZE_MAX, tell, &got, sizeof got, &error));
+    CHECK(got.files == 2 && got.failed == 0 && got.bytes == 3);
 
     hsm_query_free(query);
     hsm_put_options_free(options);

@@ -196,6 +196,11 @@ void the_way_back(const std::string &directory)
     const hsm::store store(directory + "/rebuilt");
     CHECK(store.get_string(kept) == "on its root" && store.read_only_reason());
     store.reconcile();
+    std::size_t missing = 0;
+    const auto got = store.get_into({kept, store.new_id()}, directory + "/files",
+                                    [&](const hsm::delivery &one) { missing += one.status() == HSM_STATUS_NOT_FOUND; });
+    CHECK(got.files == 1 && got.failed == 1 && missing == 1);
+    CHECK(store.get_all_into(hsm::query(), directory + "/files", [](const hsm::delivery &) {}).files == 2);
     store.remove(kept);
 }
 

@@ -369,6 +369,7 @@ fn meaning(function: &str, name: &str) -> &'static str {
         ("hsm_store_options_set_root", "path") => "NO_ROOT_PATH",
         ("hsm_store_restore" | "hsm_store_rebuild", "path") => "RESTORED_PATH",
         ("hsm_store_restore", "root") | ("hsm_store_options_add_root", "path") => "KEPT_PATH",
+        (_, "directory") => "DIRECTORY_PATH",
         ("hsm_id_parse", "text") => "ID_TEXT",
         ("hsm_tier_settings_set_name", "name") | (_, "value") => "WORD",
         ("hsm_put_options_add_digest", "name") => "DIGEST_NAME",

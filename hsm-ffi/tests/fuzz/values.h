@@ -134,7 +134,7 @@ static struct place pick_record(size_t size)
 /* What the bytes mean that go in, as a pointer and a length. */
 enum meaning {
     DATA, KEY, DATASET_NAME, ATTRIBUTE_NAME, WORD, DIGEST_NAME, DIGEST, ID_TEXT, YAML, TOKEN, RECEIPT,
-    STORE_PATH, INPUT_PATH, OUTPUT_PATH, INDEX_PATH, ROOT_PATH, NO_ROOT_PATH, RESTORED_PATH, KEPT_PATH, MEANINGS
+    STORE_PATH, INPUT_PATH, OUTPUT_PATH, DIRECTORY_PATH, INDEX_PATH, ROOT_PATH, NO_ROOT_PATH, RESTORED_PATH, KEPT_PATH, MEANINGS
 };
 
 /* The last bytes of each meaning that calls put out. */
@@ -182,6 +182,7 @@ static const char *const texts[MEANINGS][8] = {
     [STORE_PATH] = {"s0", "s0", "s0", "s0", "s0", "s0", "s1", ":memory:"},
     [INPUT_PATH] = {"in0", "in1", "in2", "in2", "out0", "s0", "missing", "/dev/null"},
     [OUTPUT_PATH] = {"out0", "out1", "out2", "out3", "s0", "missing/out", "/dev/full/out", "./out4"},
+    [DIRECTORY_PATH] = {"d0", "d0", "d1", "d0/sub", "in1", "/dev/null/d", "missing/d", "./d2"},
     [INDEX_PATH] = {"i0", "i0", "i1", "missing", "in1", "i0/", "i1", "./i0"},
     /* A restored store is not to write to the roots of the one that still lives. */
     [NO_ROOT_PATH] = {"missing/r", "r1", "../r1", "in1", "r2", "/dev/null", "r3", "missing"},

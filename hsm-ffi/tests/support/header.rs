@@ -55,7 +55,7 @@ impl Argument {
 
     /// Whether it is text; a path is any bytes.
     pub(crate) fn is_text(&self) -> bool {
-        self.kind == "constchar*" && !["path", "root"].contains(&self.name.as_str())
+        self.kind == "constchar*" && !["path", "root", "directory"].contains(&self.name.as_str())
     }
 
     /// The type that it points to.
