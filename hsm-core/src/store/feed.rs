@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::Store;
-use crate::catalog::FeedCursor;
-use crate::error::Result;
+use crate::catalog::{Fed, FeedCursor};
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::object::Position;
 
@@ -20,13 +20,27 @@ impl Store {
     pub fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>> {
         let engine = self.engine();
         engine.check()?;
-        engine.catalog.feed(&mut FeedCursor::behind(after), limit)
+        events(engine.catalog.feed(&mut FeedCursor::behind(after), limit)?)
     }
 
     /// Every durable change behind `after`, up to the last there is when the end is reached.
     pub fn feed(&self, after: Position) -> Feed {
         let cursor = FeedCursor::behind(after);
         Feed { store: self.clone(), after, cursor, page: VecDeque::new(), failed: false }
+    }
+}
+
+/// A feed without a subscription has no way to tell of a gap but to fail.
+fn events(fed: Fed) -> Result<Vec<Event>> {
+    match fed {
+        Fed::Events(events) => Ok(events),
+        Fed::Gap(gap) => Err(Error::invalid(
+            "position",
+            format!(
+                "changes {} to {} behind it are no longer to be had; a subscription tells of such a gap and goes on",
+                gap.from.number, gap.to.number
+            ),
+        )),
     }
 }
 
@@ -60,7 +74,8 @@ impl Iterator for Feed {
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty() && !self.failed {
             let engine = self.store.engine();
-            match engine.check().and_then(|()| engine.catalog.feed(&mut self.cursor, PAGE_LEN)) {
+            let fed = engine.check().and_then(|()| engine.catalog.feed(&mut self.cursor, PAGE_LEN));
+            match fed.and_then(events) {
                 Ok(events) => self.page = events.into(),
                 Err(error) => {
                     self.failed = true;

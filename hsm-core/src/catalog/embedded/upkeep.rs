@@ -25,6 +25,7 @@ impl Embedded {
         if outcome.is_err() {
             rollback(&connection)?;
         }
+        self.news.tell();
         self.note_damage(outcome)
     }
 
@@ -128,6 +129,7 @@ impl Embedded {
             .map_err(|append| *append.error)?;
         lookup::set_state(connection, &State { tail, durable: tail, ..state })?;
         commit(connection)?;
+        self.news.tell();
         Ok(tail.last)
     }
 
