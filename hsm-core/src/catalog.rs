@@ -21,7 +21,7 @@ use crate::backend::PlaceName;
 use crate::backend::pack::Unsynced;
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
-use crate::event::{Event, Gap};
+use crate::event::{Event, Gap, Retention};
 use crate::journal::{Change, EpochCause};
 use crate::object::{
     Content, Copy, Dataset, DatasetId, Generation, Name, Object, ObjectId, Piece, Position, TierConfig,
@@ -331,6 +331,13 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// The next durable changes, in order, and moves the cursor behind them. Fewer than `limit` where they are
     /// large, none only at the end. Or the gap before them, and moves the cursor behind that.
     fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed>;
+    /// A setting of the store.
+    fn setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// Sees to it that objects can be listed by their last change.
+    fn index_changes(&self) -> Result<()>;
+    /// Drops what of the journal lies beyond `retention` and is not needed to restore the index; says how many segments
+    /// went. Under the open lock.
+    fn drop_journal(&self, retention: &Retention, now_ns: TimeNs) -> Result<u64>;
     /// How a reader of the feed that came to its end hears when to look again.
     fn notice(&self) -> Result<embedded::Notice>;
 }

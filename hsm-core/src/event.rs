@@ -4,11 +4,13 @@
 //! order in it, because it is the journal itself, read in order. Changes that a power loss could still undo
 //! are not shown. Where the journal no longer holds the changes behind a position, a [`Gap`] says which are missing.
 //!
-//! A [`Filter`] says which events a reader wants.
+//! A [`Filter`] says which events a reader wants, a [`Retention`] how many the store keeps.
 
 mod filter;
+mod retention;
 
 pub use filter::{EventKind, EventKinds, Filter};
+pub use retention::Retention;
 
 use crate::clock::TimeNs;
 use crate::journal::Change;

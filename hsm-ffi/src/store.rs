@@ -88,6 +88,8 @@ pub struct hsm_maintained {
     pub files_removed: u64,
     /// Packs that were removed since nothing in them lived.
     pub packs_removed: u64,
+    /// Segments of the journal that were dropped: see hsm_store_set_retention().
+    pub segments_dropped: u64,
 }
 
 /// What hsm_store_reconcile() found.
@@ -308,8 +310,9 @@ pub unsafe extern "C" fn hsm_store_maintain(
             if !done_out.is_null() {
                 output::check_record(done_out, done_size, "done_out")?;
             }
-            let Maintained { purged, files_removed, packs_removed } = store.store().maintain()?;
-            let did = hsm_maintained { purged, files_removed, packs_removed };
+            let Maintained { purged, files_removed, packs_removed, segments_dropped } =
+                store.store().maintain()?;
+            let did = hsm_maintained { purged, files_removed, packs_removed, segments_dropped };
             output::record_if(done_out, done_size, &did, "done_out")?;
         }
         done()

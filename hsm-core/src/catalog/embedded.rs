@@ -19,6 +19,7 @@ mod moment;
 mod notice;
 mod page_checksum;
 mod recover;
+mod retention;
 mod row;
 mod schema;
 mod snapshot;
@@ -44,6 +45,7 @@ use super::{
 use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
 use crate::error::{Error, Result};
+use crate::event::Retention;
 use crate::file::Disk;
 use crate::journal::queue::LockFile;
 use crate::journal::{EpochCause, Segments};
@@ -278,6 +280,18 @@ impl Catalog for Embedded {
 
     fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed> {
         self.next_events(cursor, limit)
+    }
+
+    fn setting(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.read(|connection| lookup::setting(connection, name))
+    }
+
+    fn index_changes(&self) -> Result<()> {
+        self.make_change_index()
+    }
+
+    fn drop_journal(&self, retention: &Retention, now_ns: TimeNs) -> Result<u64> {
+        self.drop_segments(retention, now_ns)
     }
 
     fn notice(&self) -> Result<Notice> {

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use super::Store;
-use crate::catalog::{Fed, FeedCursor};
+use crate::catalog::{Durability, Fed, FeedCursor};
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Retention};
+use crate::journal::Change;
 use crate::object::Position;
 
 /// Events fetched at once by the iterator.
@@ -27,6 +28,40 @@ impl Store {
     pub fn feed(&self, after: Position) -> Feed {
         let cursor = FeedCursor::behind(after);
         Feed { store: self.clone(), after, cursor, page: VecDeque::new(), failed: false }
+    }
+}
+
+impl Store {
+    /// Says how much of the feed is kept, for every handle of the store. [`maintain`](Self::maintain) drops what exceeds it, by
+    /// whole segments of the journal, as far as two whole [snapshots](Self::snapshot) in the store lie behind that: an index
+    /// is restored from them. So make one now and then. Until a retention is set, all is kept.
+    ///
+    /// A store whose journal no longer reaches back to its beginning cannot be opened with its index in memory.
+    pub fn set_retention(&self, retention: &Retention) -> Result<Position> {
+        let (name, value) = (Retention::SETTING.to_owned(), retention.encode());
+        let change = Change::SettingSet { name, value };
+        Ok(self.engine().commit_one(Vec::new(), vec![change], Durability::Durable)?.position)
+    }
+
+    /// How much of the feed is kept.
+    pub fn retention(&self) -> Result<Retention> {
+        let engine = self.engine();
+        engine.check()?;
+        let Some(value) = engine.catalog.setting(Retention::SETTING)? else {
+            return Ok(Retention::default());
+        };
+        Retention::decode(&value)
+            .ok_or_else(|| Error::invalid("setting", format!("{} is too short", Retention::SETTING)))
+    }
+
+    pub(super) fn drop_segments(&self) -> Result<u64> {
+        let retention = self.retention()?;
+        if retention.is_unbounded() {
+            return Ok(0);
+        }
+        let engine = self.engine();
+        let _open = self.inner.lock.lock_open()?;
+        engine.catalog.drop_journal(&retention, engine.clock.now_ns())
     }
 }
 

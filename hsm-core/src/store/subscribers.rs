@@ -51,6 +51,7 @@ impl Store {
                 format!("change {} is none of this store, whose last is {}", after.number, last.number);
             return Err(Error::invalid("position", detail));
         }
+        engine.catalog.index_changes()?;
         let _open = self.inner.lock.lock_open()?;
         let directory = bookmark::directory(&engine.directory);
         file::create_dirs(&*engine.disk, &engine.directory, &directory).context("create", &directory)?;
@@ -130,6 +131,7 @@ impl Store {
     pub(super) fn bookmark(&self, name: &str) -> Result<Bookmark> {
         let engine = self.engine();
         engine.check_writable()?;
+        engine.catalog.index_changes()?; // It may have been rebuilt since it was subscribed.
         let _open = self.inner.lock.lock_open()?;
         let path = bookmark::path(&engine.directory, &self.inner.store_id, name);
         let opened = Bookmark::open(&*engine.disk, &path, &self.inner.store_id, name)?;

@@ -106,10 +106,8 @@ impl Embedded {
             return Err(damaged());
         }
         let epochs = self.known_epochs()?;
-        let at = |number| {
-            let known = epochs.iter().rfind(|(_, begins)| *begins <= number);
-            Position { epoch: known.map_or(first.epoch, |(epoch, _)| *epoch), number }
-        };
+        let before = if cursor.after.epoch == 0 { first.epoch } else { cursor.after.epoch };
+        let at = |number| Position { epoch: epoch_at(&epochs, number).unwrap_or(before), number };
         let gap = Gap { from: at(cursor.after.number + 1), to: at(first.number - 1) };
         *cursor = FeedCursor::behind(gap.to);
         Ok(gap)
@@ -123,7 +121,7 @@ impl Embedded {
             return Ok(None);
         }
         let epochs = self.known_epochs()?;
-        let here = epochs.iter().rfind(|(_, begins)| *begins <= after.number).map(|(epoch, _)| *epoch);
+        let here = epoch_at(&epochs, after.number);
         if here.is_none_or(|epoch| epoch == after.epoch) {
             return Ok(None);
         }
@@ -135,6 +133,11 @@ impl Embedded {
         };
         *cursor = FeedCursor::behind(Position { epoch, number: parted_at });
         Ok(Some(Gap { from: Position { epoch: after.epoch, number: parted_at + 1 }, to: after }))
+    }
+
+    /// The epoch in which a change lies; `None` where that is not known any more.
+    pub(super) fn epoch_at(&self, number: u64) -> Result<Option<u64>> {
+        Ok(epoch_at(&self.known_epochs()?, number))
     }
 
     /// The epochs of the journal in order, each with the number of its first change; without those that ended in what
@@ -149,6 +152,10 @@ impl Embedded {
         }
         Ok(known)
     }
+}
+
+fn epoch_at(epochs: &[(u64, u64)], number: u64) -> Option<u64> {
+    epochs.iter().rfind(|(_, begins)| *begins <= number).map(|(epoch, _)| *epoch)
 }
 
 impl Page {

@@ -23,7 +23,7 @@ const SEGMENT: &str = "seg";
 const COPY_LEN: usize = 1 << 20;
 
 /// The directory of a store's snapshots.
-fn directory(ground: &Ground) -> PathBuf {
+pub(super) fn directory(ground: &Ground) -> PathBuf {
     ground.directory.join("snapshots")
 }
 
