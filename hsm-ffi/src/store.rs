@@ -15,6 +15,7 @@ use hsm_core::monitor::Monitor;
 use hsm_core::{Maintained, Reconciled, Store, StoreOptions};
 
 use crate::error::hsm_error;
+use crate::fork::forks;
 use crate::guard::{Scope, done, guard};
 use crate::id::{hsm_id, hsm_position};
 use crate::status::{HSM_STATUS_CLOSED, HSM_STATUS_END, hsm_status};
@@ -55,6 +56,16 @@ impl Shared {
             let message =
                 "the store handle is closed: a bug in hsm stopped a call on it; open the store again";
             return Err(hsm_error::new(HSM_STATUS_CLOSED, message));
+        }
+        Ok(())
+    }
+
+    /// The same, and that the store is open, in no more than a few instructions where all is well. `then`: the forks as
+    /// they were counted when the handle was made.
+    pub(crate) fn check_quickly(&self, then: u64) -> Result<(), hsm_error> {
+        self.check()?;
+        if self.store.is_closed() || then != forks() {
+            self.store.check()?;
         }
         Ok(())
     }
@@ -292,7 +303,8 @@ pub unsafe extern "C" fn hsm_store_position(
 }
 
 /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-/// overwritten. Call it now and then: nothing else depends on it but room. It moves nothing: hsm_store_compact() does.
+/// overwritten, and the changes that exceed hsm_store_set_retention(). Call it now and then: nothing else depends on it
+/// but room. It moves nothing: hsm_store_compact() does.
 ///
 /// @param done_out   what was done; may be NULL
 /// @param done_size  sizeof(hsm_maintained)

@@ -78,6 +78,14 @@ fn nothing_is_dropped_that_a_rebuild_of_the_index_needs_or_the_retention_keeps()
     assert_eq!(fixture.another_handle().retention().unwrap().age_max, Some(Duration::ZERO));
     assert!(maintain(&fixture.store) > 30);
     assert!(segments(&fixture) < before);
+    put(&fixture.store, 2);
+    fixture.close();
+    let in_memory = Store::open(fixture.path(), &StoreOptions::new().index_in_memory()).unwrap();
+    assert_eq!(in_memory.get(objects[0]).unwrap(), b"x", "a snapshot stands for the beginning");
+    assert_eq!(in_memory.objects(&Query::default()).count(), objects.len() + 5);
+    assert_eq!(kind(&in_memory.snapshot_to(0, &SnapshotOptions::default())), Some(Kind::Unsupported));
+    in_memory.close().unwrap();
+    fixture.reopen();
     for damaged in [false, true] {
         put(&fixture.store, 2);
         fixture.reopen_after(|path| {

@@ -45,6 +45,27 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 17] = [
+        Self::Unknown,
+        Self::Put,
+        Self::CopyAdded,
+        Self::CopyDropped,
+        Self::CopyVerified,
+        Self::AttributesSet,
+        Self::Removed,
+        Self::Undeleted,
+        Self::Purged,
+        Self::DatasetCreated,
+        Self::DatasetRemoved,
+        Self::Named,
+        Self::Unnamed,
+        Self::TierSet,
+        Self::SettingSet,
+        Self::EpochBegan,
+        Self::CopyRelocated,
+    ];
+
     /// The kind of a change.
     pub fn of(change: &Change) -> Self {
         match change {

@@ -35,8 +35,6 @@ impl Store {
     /// Says how much of the feed is kept, for every handle of the store. [`maintain`](Self::maintain) drops what exceeds it, by
     /// whole segments of the journal, as far as two whole [snapshots](Self::snapshot) in the store lie behind that: an index
     /// is restored from them. So make one now and then. Until a retention is set, all is kept.
-    ///
-    /// A store whose journal no longer reaches back to its beginning cannot be opened with its index in memory.
     pub fn set_retention(&self, retention: &Retention) -> Result<Position> {
         let (name, value) = (Retention::SETTING.to_owned(), retention.encode());
         let change = Change::SettingSet { name, value };

@@ -114,6 +114,21 @@ impl Subscription {
         event
     }
 
+    /// Which events are handed out.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Hands out others from now on.
+    pub fn set_filter(&mut self, filter: Filter) {
+        // What was read ahead passed the filter before.
+        if self.cursor.after != self.position {
+            self.page.clear();
+            self.cursor = FeedCursor::behind(self.position);
+        }
+        self.filter = filter;
+    }
+
     /// The position of the last event that was handed out, or passed over by the filter: what to acknowledge when all
     /// before it is handled.
     pub fn position(&self) -> Position {

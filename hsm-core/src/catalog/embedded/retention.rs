@@ -3,7 +3,8 @@
 //! A segment goes when it lies beyond what the feed keeps, and wholly before the older of the two newest snapshots, each
 //! of which was just read back from the medium. An index that is lost, or was taken back by a power loss, is made from one
 //! of these and the journal behind it. The oldest segment goes first, and its name is durably gone before the next one
-//! goes, so no crash leaves a hole. An index in memory is made from the whole journal: it keeps all of it.
+//! goes, so no crash leaves a hole. A handle
+//! with its index in memory makes no snapshots, and drops nothing.
 
 use std::path::Path;
 
