@@ -73,6 +73,7 @@ impl Subscription {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         // The kernel may tell of a commit a moment too early. Where nothing is waited for, that is waited for once.
         let mut settled = false;
+        let engine = self.store.engine().clone();
         loop {
             match self.read()? {
                 Read::Gap(gap) => return Ok(Next::Gap(gap)),
@@ -80,8 +81,7 @@ impl Subscription {
                 Read::Some => return Ok(self.hand_out(max)),
                 Read::End => {}
             }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let is_over = left.is_some_and(|left| left.is_zero());
+            let is_over = left_until(until).is_some_and(|left| left.is_zero());
             if is_over && (settled || self.notice.is_none()) {
                 return Ok(Next::TimedOut);
             }
@@ -94,7 +94,13 @@ impl Subscription {
             if is_over {
                 return Ok(Next::TimedOut);
             }
-            notice.wait(left.unwrap_or(CLOSED_LOOK).min(CLOSED_LOOK))?;
+            // An idle look costs no more than this.
+            while !notice.wait(left_until(until).unwrap_or(CLOSED_LOOK).min(CLOSED_LOOK))? {
+                engine.check()?;
+                if left_until(until).is_some_and(|left| left.is_zero()) {
+                    return Ok(Next::TimedOut);
+                }
+            }
         }
     }
 
@@ -249,6 +255,10 @@ impl Subscription {
         }
         Ok(Read::Some)
     }
+}
+
+fn left_until(until: Option<Instant>) -> Option<Duration> {
+    until.map(|until| until.saturating_duration_since(Instant::now()))
 }
 
 /// Whether an object has a key in a dataset, or had when it was removed.

@@ -100,23 +100,23 @@ impl Notice {
         Ok(true)
     }
 
-    /// Waits until there may be something new, at most so long.
-    pub(crate) fn wait(&mut self, at_most: Duration) -> Result<()> {
+    /// Waits until there may be something new, at most so long; `false`: there is nothing.
+    pub(crate) fn wait(&mut self, at_most: Duration) -> Result<bool> {
         if self.unsettled {
-            return Ok(());
+            return Ok(true);
         }
         match &self.source {
             Source::Directory(watch, _) => watch.wait(at_most).context("watch", "the index".as_ref()),
             Source::Clock(_) => {
                 std::thread::sleep(PAUSE.min(at_most));
-                Ok(())
+                Ok(true)
             }
             Source::Handle(news, heard) => {
                 let mut count = news.count.lock();
                 if *count == *heard {
                     news.came.wait_for(&mut count, at_most);
                 }
-                Ok(())
+                Ok(*count != *heard)
             }
         }
     }

@@ -38,13 +38,14 @@ impl Watch {
         }
     }
 
-    /// Waits until there was a write that was not forgotten, at most so long. May return early without one.
-    pub(crate) fn wait(&self, at_most: Duration) -> io::Result<()> {
+    /// Waits until there was a write that was not forgotten, at most so long, and says whether there was. May return early.
+    pub(crate) fn wait(&self, at_most: Duration) -> io::Result<bool> {
         // Rounded up: a rest of less than a millisecond would be a busy loop.
         let millis = at_most.as_micros().div_ceil(1000);
         let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::EINTR) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -68,9 +69,10 @@ mod tests {
         let watch = Watch::on_directory(directory.path()).unwrap();
         assert!(!watch.forget().unwrap());
         std::fs::write(&path, b"a write").unwrap();
-        watch.wait(Duration::from_mins(1)).unwrap();
+        assert!(watch.wait(Duration::from_mins(1)).unwrap());
         assert!(watch.forget().unwrap());
         assert!(!watch.forget().unwrap());
+        assert!(!watch.wait(Duration::ZERO).unwrap());
         assert!(Watch::on_directory(&path).is_err(), "it is no directory");
     }
 }
