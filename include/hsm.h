@@ -874,6 +874,10 @@ typedef struct hsm_maintained {
    * Packs that were removed since nothing in them lived.
    */
   uint64_t packs_removed;
+  /**
+   * Segments of the journal that were dropped: see hsm_store_set_retention().
+   */
+  uint64_t segments_dropped;
 } hsm_maintained;
 
 /**
@@ -990,7 +994,8 @@ hsm_status hsm_store_position(const hsm_store *store,
 
 /**
  * Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
- * overwritten. Call it now and then: nothing else depends on it but room. It moves nothing: hsm_store_compact() does.
+ * overwritten, and the changes that exceed hsm_store_set_retention(). Call it now and then: nothing else depends on it
+ * but room. It moves nothing: hsm_store_compact() does.
  *
  * @param done_out   what was done; may be NULL
  * @param done_size  sizeof(hsm_maintained)
@@ -2078,6 +2083,16 @@ hsm_status hsm_query_set_attribute(hsm_query *query,
                                    const void *value,
                                    size_t value_length,
                                    hsm_error **error_out);
+
+/**
+ * Only objects that changed behind the change of this number: the way to catch up behind a gap in the feed. They come in the
+ * order of their last change where the store ever had a subscriber, read from an index of it, and one that changes
+ * meanwhile comes again; else, and in a dataset, in the usual order. What was purged is in no listing. 0: whenever they
+ * changed.
+ */
+hsm_status hsm_query_set_changed_after(hsm_query *query,
+                                       uint64_t number,
+                                       hsm_error **error_out);
 
 /**
  * Lists removed objects that can still be brought back, in place of live ones: 0 (the default) or 1. In a
@@ -4201,6 +4216,8 @@ hsm_status hsm_event_tier(const hsm_event *event,
  *             apply(event);
  *     hsm_feed_free(feed);
  *
+ * A feed waits for nothing and keeps nothing: that is what subscriptions are for.
+ *
  * A feed reads some megabytes ahead, and holds no file and no lock between two calls.
  */
 
@@ -4227,7 +4244,8 @@ hsm_status hsm_feed_open(const hsm_store *store,
  *
  * @param event_out  the event
  * @return HSM_STATUS_END when there is nothing more now: asked again later, it goes on with what came since.
- *         HSM_STATUS_INVALID when the position it began at is none of this store, HSM_STATUS_CORRUPT when the
+ *         HSM_STATUS_INVALID when the position it began at is none of this store, or what lies behind it was dropped (a
+ *         subscription goes on behind such a gap), HSM_STATUS_CORRUPT when the
  *         journal is damaged there, HSM_STATUS_CLOSED after hsm_store_close()
  */
 hsm_status hsm_feed_next(hsm_feed *feed,
@@ -4245,6 +4263,291 @@ hsm_status hsm_feed_position(const hsm_feed *feed,
  * Frees a feed, and what it lent. NULL is fine.
  */
 void hsm_feed_free(hsm_feed *feed);
+
+
+/*
+ * SUBSCRIBERS
+ *
+ * Subscribers: names with a durable position in the feed.
+ *
+ * A subscriber outlives every handle and process: whoever follows a store under its name begins behind what was
+ * acknowledged last. What the store keeps of the feed does not depend on subscribers but on its retention: one that falls
+ * behind that is told of a gap, and catches up with a listing (hsm_query_set_changed_after()).
+ */
+
+/**
+ * A subscriber in numbers.
+ */
+typedef struct hsm_subscriber_info {
+  /**
+   * The last change that was acknowledged, or the one it began behind.
+   */
+  hsm_position acked;
+  /**
+   * When that was.
+   */
+  int64_t acked_ns;
+  /**
+   * When it was created.
+   */
+  int64_t created_ns;
+  /**
+   * 1 while somebody follows the store under its name, else 0.
+   */
+  int32_t is_followed;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+} hsm_subscriber_info;
+
+/**
+ * Creates a subscriber. Durable when this returns. The first one of a store makes an index of the objects by their
+ * last change, which takes about a second for a million objects; until then others wait who write.
+ *
+ * @param name         1 to 255 bytes of UTF-8
+ * @param name_length  in bytes; SIZE_MAX: up to the NUL
+ * @param after        the position behind which it begins, of hsm_store_position() say; NULL, or zeros: before the
+ *                     first change
+ * @return HSM_STATUS_EXISTS when the name is taken, HSM_STATUS_INVALID for a position behind the last change
+ */
+hsm_status hsm_subscriber_create(const hsm_store *store,
+                                 const char *name,
+                                 size_t name_length,
+                                 const hsm_position *after,
+                                 hsm_error **error_out);
+
+/**
+ * The next subscriber in order of name.
+ *
+ * @param after         the name behind which to look; NULL: the first
+ * @param after_length  in bytes; SIZE_MAX: up to the NUL; not looked at when after is NULL
+ * @param buffer        gets the name and a NUL, 256 bytes are always enough; may be NULL when buffer_size is 0
+ * @param buffer_size   in bytes
+ * @param length_out    gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @param info_size     sizeof(hsm_subscriber_info)
+ * @return HSM_STATUS_END past the last
+ */
+hsm_status hsm_subscriber_next(const hsm_store *store,
+                               const char *after,
+                               size_t after_length,
+                               char *buffer,
+                               size_t buffer_size,
+                               size_t *length_out,
+                               hsm_subscriber_info *info_out,
+                               size_t info_size,
+                               hsm_error **error_out);
+
+/**
+ * Forgets a subscriber, durably.
+ *
+ * @param name         UTF-8
+ * @param name_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_NOT_FOUND; HSM_STATUS_BUSY while somebody follows the store under its name
+ */
+hsm_status hsm_subscriber_drop(const hsm_store *store,
+                               const char *name,
+                               size_t name_length,
+                               hsm_error **error_out);
+
+/**
+ * Says how much of the feed the store keeps, for every handle and subscriber. hsm_store_maintain() drops what exceeds one
+ * of the bounds, some megabytes at a time, as far as two whole snapshots lie behind that which hsm_store_snapshot() made:
+ * so make one now and then. Until this is called all is kept.
+ *
+ * @param events_max    so many of the last events; UINT64_MAX: however many
+ * @param age_max_ns    events of at most this age in nanoseconds; UINT64_MAX: of any
+ * @param position_out  gets the position of the change; may be NULL
+ */
+hsm_status hsm_store_set_retention(const hsm_store *store,
+                                   uint64_t events_max,
+                                   uint64_t age_max_ns,
+                                   hsm_position *position_out,
+                                   hsm_error **error_out);
+
+/**
+ * How much of the feed the store keeps, as hsm_store_set_retention() was told.
+ *
+ * @param events_max_out  UINT64_MAX: however many
+ * @param age_max_ns_out  UINT64_MAX: of any age
+ */
+hsm_status hsm_store_retention(const hsm_store *store,
+                               uint64_t *events_max_out,
+                               uint64_t *age_max_ns_out,
+                               hsm_error **error_out);
+
+
+/*
+ * SUBSCRIPTIONS
+ *
+ * Following a store: events as they come, and how far they were handled.
+ *
+ * A subscription reads the feed, waits for what is not there yet, and is woken within milliseconds, also by commits of
+ * other processes of the machine; a wait costs neither the waiting thread nor a writer anything. Opened as a subscriber, it
+ * begins behind what was acknowledged last:
+ *
+ *     hsm_subscription *subscription = NULL;
+ *     const hsm_event *event;
+ *     hsm_status status = hsm_subscription_open(store, "mirror", SIZE_MAX, &subscription, &error);
+ *     while (status == HSM_STATUS_OK)
+ *         if ((status = hsm_subscription_next(subscription, -1, &event, &error)) == HSM_STATUS_OK) {
+ *             apply(event);
+ *             status = hsm_subscription_ack(subscription, NULL, HSM_DURABLE, &error);
+ *         } else if (status == HSM_STATUS_GAP)
+ *             status = catch_up(subscription);
+ *     hsm_subscription_free(subscription);
+ *
+ * An event that was handled but not acknowledged before a crash comes again. A program that keeps its position with its
+ * own data, in one transaction, acknowledges that position when it begins, and so handles each event once. To acknowledge
+ * costs a sync; many events may be acknowledged together.
+ *
+ * What is asked for is set before the first event: what was passed over does not come again. An epoch that begins is
+ * told whatever was asked for.
+ */
+
+/**
+ * A reader of the feed that waits for what is not there yet.
+ */
+typedef struct hsm_subscription hsm_subscription;
+
+/**
+ * Follows a store as a subscriber, from behind what it acknowledged last. One at a time can, of all threads and
+ * processes; the next one can as soon as the one before was freed or its process ended, however that went.
+ *
+ * @param name              of a subscriber, UTF-8
+ * @param name_length       in bytes; SIZE_MAX: up to the NUL
+ * @param subscription_out  free it with hsm_subscription_free()
+ * @return HSM_STATUS_NOT_FOUND, HSM_STATUS_BUSY while somebody else does, HSM_STATUS_REFUSED through a handle that may not
+ *         write, HSM_STATUS_CORRUPT where its file is damaged
+ */
+hsm_status hsm_subscription_open(const hsm_store *store,
+                                 const char *name,
+                                 size_t name_length,
+                                 hsm_subscription **subscription_out,
+                                 hsm_error **error_out);
+
+/**
+ * Follows a store without a name: the program keeps its position itself, and has nothing to acknowledge. Any number
+ * can, also through handles that may not write.
+ *
+ * @param after             the position behind which it begins; NULL, or zeros: before the first change
+ * @param subscription_out  free it with hsm_subscription_free()
+ */
+hsm_status hsm_subscription_follow(const hsm_store *store,
+                                   const hsm_position *after,
+                                   hsm_subscription **subscription_out,
+                                   hsm_error **error_out);
+
+/**
+ * Hands out events of this kind from now on, and of those that were added before; without any, events of all kinds.
+ *
+ * @param kind  HSM_EVENT_*
+ */
+hsm_status hsm_subscription_add_kind(hsm_subscription *subscription,
+                                     int32_t kind,
+                                     hsm_error **error_out);
+
+/**
+ * Hands out, from now on, only what concerns a dataset: the dataset itself, its keys, and objects that have a key in it
+ * when the event is handed out, or had when they were removed. A purge is handed out in any case: what it was of is not
+ * known any more. Each object is looked up for it.
+ *
+ * @param dataset  its id; NULL: whatever it concerns
+ */
+hsm_status hsm_subscription_set_dataset(hsm_subscription *subscription,
+                                        const hsm_id *dataset,
+                                        hsm_error **error_out);
+
+/**
+ * Hands out, from now on, only changes that set an attribute or remove it.
+ *
+ * @param name          UTF-8; NULL: whatever changes
+ * @param name_length   in bytes; SIZE_MAX: up to the NUL
+ * @param value         only where it is set to this value; NULL: however it changes
+ * @param value_length  in bytes; SIZE_MAX: up to the NUL; not looked at when value is NULL
+ */
+hsm_status hsm_subscription_set_attribute(hsm_subscription *subscription,
+                                          const char *name,
+                                          size_t name_length,
+                                          const void *value,
+                                          size_t value_length,
+                                          hsm_error **error_out);
+
+/**
+ * The next event, waited for if it is not there yet. It is lent until the next call on the subscription, or its free.
+ * After an error it may be called again, and goes on where it was.
+ *
+ * @param timeout_ms  how long to wait, in milliseconds; 0: not at all; -1: for as long as it takes
+ * @param event_out   the event; written on HSM_STATUS_OK only
+ * @return HSM_STATUS_TIMEOUT when none came in time. HSM_STATUS_GAP when events before the next one cannot be had any more:
+ *         hsm_subscription_gap() says which, and the next call goes on behind them. HSM_STATUS_CLOSED when the store is
+ *         closed, also meanwhile
+ */
+hsm_status hsm_subscription_next(hsm_subscription *subscription,
+                                 int32_t timeout_ms,
+                                 const hsm_event **event_out,
+                                 hsm_error **error_out);
+
+/**
+ * Which changes cannot be had, when hsm_subscription_next() answered HSM_STATUS_GAP last; else zeros. They were dropped: what
+ * objects are now is listed by hsm_query_set_changed_after(), from the number before the first of them. Or the store was
+ * restored from an earlier state, they never happened in it, and an HSM_EVENT_EPOCH_BEGAN follows.
+ *
+ * @param from_out  the first
+ * @param to_out    the last: to be acknowledged when all was caught up
+ */
+hsm_status hsm_subscription_gap(const hsm_subscription *subscription,
+                                hsm_position *from_out,
+                                hsm_position *to_out,
+                                hsm_error **error_out);
+
+/**
+ * The position up to which events were handed out, or passed over since they were not asked for.
+ */
+hsm_status hsm_subscription_position(const hsm_subscription *subscription,
+                                     hsm_position *position_out,
+                                     hsm_error **error_out);
+
+/**
+ * Acknowledges all events up to a position: no later subscription under the name hands them out again. What was acknowledged
+ * before and lies behind it stays so. A position behind what was handed out passes over what lies between.
+ *
+ * @param position    NULL: the one that hsm_subscription_position() tells
+ * @param durability  HSM_DURABLE: also after a power loss. HSM_RELAXED costs no sync: after a power loss, and only then, it
+ *                    may be back at the last durable one
+ * @return HSM_STATUS_INVALID for a position behind the last durable change, and without a name. After HSM_STATUS_IO the old
+ *         position or the new one counts
+ */
+hsm_status hsm_subscription_ack(hsm_subscription *subscription,
+                                const hsm_position *position,
+                                int32_t durability,
+                                hsm_error **error_out);
+
+/**
+ * The position that was acknowledged last.
+ *
+ * @return HSM_STATUS_END for a subscription without a name
+ */
+hsm_status hsm_subscription_acked(const hsm_subscription *subscription,
+                                  hsm_position *position_out,
+                                  hsm_error **error_out);
+
+/**
+ * A descriptor for poll(), epoll and the like: it is readable when there may be an event, perhaps without cause. First call
+ * hsm_subscription_next() with a timeout of 0 until it answers HSM_STATUS_TIMEOUT, then wait for the descriptor, and so on.
+ * It belongs to the subscription: never read from it or close it. It is closed by hsm_subscription_free(). A close of the
+ * store does not make it readable.
+ *
+ * @return HSM_STATUS_UNSUPPORTED for a store with its index in memory, and where the system gives no more of them
+ */
+hsm_status hsm_subscription_descriptor(hsm_subscription *subscription,
+                                       int32_t *descriptor_out,
+                                       hsm_error **error_out);
+
+/**
+ * Frees a subscription, and what it lent. NULL is fine.
+ */
+void hsm_subscription_free(hsm_subscription *subscription);
 
 #ifdef __cplusplus
 } /* extern "C" */

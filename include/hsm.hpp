@@ -621,6 +621,12 @@ public:
         detail::call(hsm_query_set_attribute, get(), name.data(), name.size(), data, value.size());
         return *this;
     }
+    /// That changed behind this change: behind a gap in the feed.
+    query &changed_after(std::uint64_t number)
+    {
+        detail::call(hsm_query_set_changed_after, get(), number);
+        return *this;
+    }
     query &removed(bool on = true)
     {
         detail::call(hsm_query_set_removed, get(), std::int32_t(on));
@@ -927,6 +933,115 @@ public:
 private:
     detail::owned<hsm_feed, hsm_feed_free> handle_;
     event value_;
+};
+
+/// A subscriber: a name with a durable position in the feed.
+struct subscriber {
+    std::string name;
+    hsm_subscriber_info info;
+};
+
+/// Follows a store: waits for events, is woken, acknowledges. A loop over it goes on for ever, or until a wait is over.
+class subscription {
+public:
+    using value_type = event;
+
+    explicit subscription(detail::owned<hsm_subscription, hsm_subscription_free> handle) noexcept
+        : handle_(std::move(handle))
+    {
+    }
+
+    /// Hands out events of this kind, and of those that were added before. Set before the first event.
+    subscription &add_kind(std::int32_t kind)
+    {
+        detail::call(hsm_subscription_add_kind, get(), kind);
+        return *this;
+    }
+    subscription &dataset(const id &dataset)
+    {
+        detail::call(hsm_subscription_set_dataset, get(), &dataset);
+        return *this;
+    }
+    subscription &attribute(std::string_view name)
+    {
+        detail::call(hsm_subscription_set_attribute, get(), name.data(), name.size(), nullptr, 0);
+        return *this;
+    }
+    subscription &attribute(std::string_view name, std::string_view value)
+    {
+        detail::call(hsm_subscription_set_attribute, get(), name.data(), name.size(), value.data(), value.size());
+        return *this;
+    }
+    /// How long a loop waits for an event; -1, the default: for as long as it takes.
+    subscription &timeout_ms(std::int32_t timeout_ms) noexcept
+    {
+        timeout_ms_ = timeout_ms;
+        return *this;
+    }
+
+    /// Takes the next event, or the gap before it; `false`: the time is over.
+    bool advance()
+    {
+        const hsm_event *next = nullptr;
+        hsm_status status = detail::call(hsm_subscription_next, get(), timeout_ms_, &next);
+        if (status == HSM_STATUS_TIMEOUT)
+            return false;
+        is_gap_ = status == HSM_STATUS_GAP;
+        value_ = event(next);
+        return true;
+    }
+    /// For loops: each step takes the next event, or ends where the time is over.
+    auto begin() { return typename detail::range<subscription>::iterator(this); }
+    auto end() { return typename detail::range<subscription>::iterator(); }
+    /// Whether events are missing in place of the next one: gap() says which, and value() has none.
+    bool is_gap() const noexcept { return is_gap_; }
+    const event &value() const noexcept { return value_; }
+    /// The first and the last change that cannot be had.
+    std::pair<hsm::position, hsm::position> gap() const
+    {
+        std::pair<hsm::position, hsm::position> gap;
+        detail::call(hsm_subscription_gap, get(), &gap.first, &gap.second);
+        return gap;
+    }
+    /// Up to where events were handed out.
+    hsm::position position() const
+    {
+        hsm::position position;
+        detail::call(hsm_subscription_position, get(), &position);
+        return position;
+    }
+    /// What was acknowledged last; none without a name.
+    std::optional<hsm::position> acked() const
+    {
+        hsm::position position;
+        if (detail::call(hsm_subscription_acked, get(), &position) == HSM_STATUS_END)
+            return std::nullopt;
+        return position;
+    }
+    /// Acknowledges all that was handed out.
+    void ack(std::int32_t durability = HSM_DURABLE)
+    {
+        detail::call(hsm_subscription_ack, get(), static_cast<const hsm_position *>(nullptr), durability);
+    }
+    void ack(const hsm::position &position, std::int32_t durability = HSM_DURABLE)
+    {
+        detail::call(hsm_subscription_ack, get(), &position, durability);
+    }
+    /// For poll(): readable when there may be an event.
+    std::int32_t descriptor()
+    {
+        std::int32_t descriptor = -1;
+        detail::call(hsm_subscription_descriptor, get(), &descriptor);
+        return descriptor;
+    }
+
+    hsm_subscription *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::owned<hsm_subscription, hsm_subscription_free> handle_;
+    event value_;
+    std::int32_t timeout_ms_ = -1;
+    bool is_gap_ = false;
 };
 
 /* ------------------------------------------------------------ readers and writers */
@@ -1739,6 +1854,58 @@ public:
         detail::owned<hsm_feed, hsm_feed_free> handle;
         detail::make(handle, hsm_feed_open, get(), &after);
         return detail::range<hsm::feed>(hsm::feed(std::move(handle)));
+    }
+
+    /* Subscribers. */
+
+    void subscribe(std::string_view name, const hsm::position &after = {}) const
+    {
+        detail::call(hsm_subscriber_create, get(), name.data(), name.size(), &after);
+    }
+    void drop_subscriber(std::string_view name) const
+    {
+        detail::call(hsm_subscriber_drop, get(), name.data(), name.size());
+    }
+    /// All of them, in order of name.
+    std::vector<hsm::subscriber> subscribers() const
+    {
+        std::vector<hsm::subscriber> all;
+        for (;;) {
+            char name[256];
+            std::size_t length = 0;
+            hsm_subscriber_info info;
+            const char *after = all.empty() ? nullptr : all.back().name.data();
+            std::size_t after_length = all.empty() ? 0 : all.back().name.size();
+            if (detail::call(hsm_subscriber_next, get(), after, after_length, name, sizeof name, &length, &info,
+                             sizeof info) == HSM_STATUS_END)
+                return all;
+            all.push_back({std::string(name, length), info});
+        }
+    }
+    hsm::subscription subscription(std::string_view name) const
+    {
+        detail::owned<hsm_subscription, hsm_subscription_free> handle;
+        detail::make(handle, hsm_subscription_open, get(), name.data(), name.size());
+        return hsm::subscription(std::move(handle));
+    }
+    /// Follows without a name, from behind a position.
+    hsm::subscription follow(const hsm::position &after = {}) const
+    {
+        detail::owned<hsm_subscription, hsm_subscription_free> handle;
+        detail::make(handle, hsm_subscription_follow, get(), &after);
+        return hsm::subscription(std::move(handle));
+    }
+    /// How much of the feed is kept: so many of the last events, of at most this age; UINT64_MAX: no bound.
+    void set_retention(std::uint64_t events_max, std::uint64_t age_max_ns) const
+    {
+        detail::call(hsm_store_set_retention, get(), events_max, age_max_ns, no_position());
+    }
+    /// The two bounds.
+    std::pair<std::uint64_t, std::uint64_t> retention() const
+    {
+        std::pair<std::uint64_t, std::uint64_t> bounds;
+        detail::call(hsm_store_retention, get(), &bounds.first, &bounds.second);
+        return bounds;
     }
 
     const hsm_store *get() const noexcept { return handle_.get(); }

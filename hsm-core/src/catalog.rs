@@ -21,7 +21,7 @@ use crate::backend::PlaceName;
 use crate::backend::pack::Unsynced;
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Gap, Retention};
 use crate::journal::{Change, EpochCause};
 use crate::object::{
     Content, Copy, Dataset, DatasetId, Generation, Name, Object, ObjectId, Piece, Position, TierConfig,
@@ -178,6 +178,15 @@ pub(crate) struct Progress {
     pub(crate) durable: Position,
 }
 
+/// What a reader of the feed gets.
+#[derive(Debug)]
+pub(crate) enum Fed {
+    /// Events, in order.
+    Events(Vec<Event>),
+    /// Changes that cannot be had any more; the next ones come behind them.
+    Gap(Gap),
+}
+
 /// Where a reader of the feed stands.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FeedCursor {
@@ -320,6 +329,15 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// Gives its files back, at the very end: calls that come later are `Closed`.
     fn let_go(&self) -> Result<()>;
     /// The next durable changes, in order, and moves the cursor behind them. Fewer than `limit` where they are
-    /// large, none only at the end.
-    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>>;
+    /// large, none only at the end. Or the gap before them, and moves the cursor behind that.
+    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed>;
+    /// A setting of the store.
+    fn setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// Sees to it that objects can be listed by their last change.
+    fn index_changes(&self) -> Result<()>;
+    /// Drops what of the journal lies beyond `retention` and is not needed to restore the index; says how many segments
+    /// went. Under the open lock.
+    fn drop_journal(&self, retention: &Retention, now_ns: TimeNs) -> Result<u64>;
+    /// How a reader of the feed that came to its end hears when to look again.
+    fn notice(&self) -> Result<embedded::Notice>;
 }

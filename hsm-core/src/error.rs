@@ -59,6 +59,12 @@ pub enum Error {
         /// The tier without a copy.
         tier: TierIndex,
     },
+    /// No subscriber has this name.
+    #[error("subscriber {name:?} not found; subscribe it first")]
+    SubscriberNotFound {
+        /// The name that was asked for.
+        name: String,
+    },
     /// The object in parts that a token or a part belongs to is no longer being written.
     #[error("the object in parts is gone: who began it has committed, given up or ended; begin anew")]
     PartsNotFound,
@@ -279,6 +285,7 @@ impl Error {
             | Self::KeyNotFound { .. }
             | Self::CopyNotFound { .. }
             | Self::SnapshotNotFound { .. }
+            | Self::SubscriberNotFound { .. }
             | Self::PartsNotFound => Kind::NotFound,
             Self::Exists { .. } => Kind::Exists,
             Self::Conflict { .. } => Kind::Conflict,

@@ -1,8 +1,16 @@
 //! The journal as a feed: what programs that follow a store read.
 //!
-//! An event is a committed change with its position and time. Nothing can be missing from the feed or out of
+//! An event is a committed change with its position, time and writer. Nothing can be missing from the feed or out of
 //! order in it, because it is the journal itself, read in order. Changes that a power loss could still undo
-//! are not shown.
+//! are not shown. Where the journal no longer holds the changes behind a position, a [`Gap`] says which are missing.
+//!
+//! A [`Filter`] says which events a reader wants, a [`Retention`] how many the store keeps.
+
+mod filter;
+mod retention;
+
+pub use filter::{EventKind, EventKinds, Filter};
+pub use retention::Retention;
 
 use crate::clock::TimeNs;
 use crate::journal::Change;
@@ -19,4 +27,17 @@ pub struct Event {
     pub instance: u64,
     /// What changed.
     pub change: Change,
+}
+
+/// Changes that a reader of the feed cannot have any more.
+///
+/// They were dropped, or are of a history that is not that of the store any more: it was restored from an earlier
+/// state, and an [`EpochBegan`](Change::EpochBegan) follows. What an object is now can still be asked:
+/// [`Query::changed_after`](crate::Query::changed_after).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The first of them.
+    pub from: Position,
+    /// The last of them.
+    pub to: Position,
 }

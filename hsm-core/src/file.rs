@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub use descriptor::Descriptor;
 pub use memory::MemoryDisk;
 pub use os::OsDisk;
+pub(crate) use os::Watch;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

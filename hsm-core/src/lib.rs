@@ -99,7 +99,7 @@ mod wire;
 
 pub use catalog::{Committed, Cursor, Durability, NamesPage, Page, Query, TierUsage};
 pub use error::{Error, Kind, Result};
-pub use event::Event;
+pub use event::{Event, EventKind, EventKinds, Filter, Gap, Retention};
 pub use store::*;
 
 /// The code in the README is compiled and run as it is written there.

@@ -34,6 +34,8 @@ mod remove;
 mod reserve;
 mod scrub;
 mod strays;
+mod subscribers;
+mod subscription;
 mod sweep;
 mod tiers;
 mod transfer;
@@ -59,6 +61,8 @@ pub use open::{RebuildFinding, RebuildOptions, Rebuilt, RestoreOptions, Restored
 pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
+pub use subscribers::Subscriber;
+pub use subscription::{Next, Subscription};
 
 pub use crate::migration::{CompactOptions, Compacted, Fault, Finding, Remedy, ScrubOptions, Scrubbed};
 

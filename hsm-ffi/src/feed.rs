@@ -13,6 +13,8 @@
 //!             apply(event);
 //!     hsm_feed_free(feed);
 //!
+//! A feed waits for nothing and keeps nothing: that is what subscriptions are for.
+//!
 //! A feed reads some megabytes ahead, and holds no file and no lock between two calls.
 
 use hsm_core::Feed;
@@ -35,17 +37,6 @@ pub struct hsm_feed {
     /// What was lent last.
     lent: Option<hsm_event>,
     forks: u64,
-}
-
-impl hsm_feed {
-    /// Refuses a handle that is out of use, in no more than a few instructions where it is not.
-    fn check(&self) -> Result<(), hsm_error> {
-        self.shared.check()?;
-        if self.shared.store().is_closed() || self.forks != forks() {
-            self.shared.store().check()?;
-        }
-        Ok(())
-    }
 }
 
 /// Opens the feed of a store.
@@ -79,7 +70,8 @@ pub unsafe extern "C" fn hsm_feed_open(
 ///
 /// @param event_out  the event
 /// @return HSM_STATUS_END when there is nothing more now: asked again later, it goes on with what came since.
-///         HSM_STATUS_INVALID when the position it began at is none of this store, HSM_STATUS_CORRUPT when the
+///         HSM_STATUS_INVALID when the position it began at is none of this store, or what lies behind it was dropped (a
+///         subscription goes on behind such a gap), HSM_STATUS_CORRUPT when the
 ///         journal is damaged there, HSM_STATUS_CLOSED after hsm_store_close()
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_feed_next(
@@ -92,7 +84,7 @@ pub unsafe extern "C" fn hsm_feed_next(
         unsafe {
             let feed = input::needed_mut(feed, "feed")?;
             output::check_place(event_out, "event_out")?;
-            feed.check()?;
+            feed.shared.check_quickly(feed.forks)?;
             if !feed.feed.is_read_ahead() {
                 scope.enter(&feed.shared)?;
             }

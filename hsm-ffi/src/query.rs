@@ -246,6 +246,25 @@ pub unsafe extern "C" fn hsm_query_set_attribute(
     }
 }
 
+/// Only objects that changed behind the change of this number: the way to catch up behind a gap in the feed. They come in the
+/// order of their last change where the store ever had a subscriber, read from an index of it, and one that changes
+/// meanwhile comes again; else, and in a dataset, in the usual order. What was purged is in no listing. 0: whenever they
+/// changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_query_set_changed_after(
+    query: *mut hsm_query,
+    number: u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(query, error_out, |query| {
+            query.changed_after = (number > 0).then_some(number);
+            Ok(())
+        })
+    }
+}
+
 /// Lists removed objects that can still be brought back, in place of live ones: 0 (the default) or 1. In a
 /// dataset there are none, since a removed object has no key.
 #[unsafe(no_mangle)]

@@ -15,6 +15,7 @@ use hsm_core::monitor::Monitor;
 use hsm_core::{Maintained, Reconciled, Store, StoreOptions};
 
 use crate::error::hsm_error;
+use crate::fork::forks;
 use crate::guard::{Scope, done, guard};
 use crate::id::{hsm_id, hsm_position};
 use crate::status::{HSM_STATUS_CLOSED, HSM_STATUS_END, hsm_status};
@@ -59,6 +60,16 @@ impl Shared {
         Ok(())
     }
 
+    /// The same, and that the store is open, in no more than a few instructions where all is well. `then`: the forks as
+    /// they were counted when the handle was made.
+    pub(crate) fn check_quickly(&self, then: u64) -> Result<(), hsm_error> {
+        self.check()?;
+        if self.store.is_closed() || then != forks() {
+            self.store.check()?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn poison(&self) {
         self.poisoned.store(true, Ordering::Release);
     }
@@ -88,6 +99,8 @@ pub struct hsm_maintained {
     pub files_removed: u64,
     /// Packs that were removed since nothing in them lived.
     pub packs_removed: u64,
+    /// Segments of the journal that were dropped: see hsm_store_set_retention().
+    pub segments_dropped: u64,
 }
 
 /// What hsm_store_reconcile() found.
@@ -290,7 +303,8 @@ pub unsafe extern "C" fn hsm_store_position(
 }
 
 /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-/// overwritten. Call it now and then: nothing else depends on it but room. It moves nothing: hsm_store_compact() does.
+/// overwritten, and the changes that exceed hsm_store_set_retention(). Call it now and then: nothing else depends on it
+/// but room. It moves nothing: hsm_store_compact() does.
 ///
 /// @param done_out   what was done; may be NULL
 /// @param done_size  sizeof(hsm_maintained)
@@ -308,8 +322,9 @@ pub unsafe extern "C" fn hsm_store_maintain(
             if !done_out.is_null() {
                 output::check_record(done_out, done_size, "done_out")?;
             }
-            let Maintained { purged, files_removed, packs_removed } = store.store().maintain()?;
-            let did = hsm_maintained { purged, files_removed, packs_removed };
+            let Maintained { purged, files_removed, packs_removed, segments_dropped } =
+                store.store().maintain()?;
+            let did = hsm_maintained { purged, files_removed, packs_removed, segments_dropped };
             output::record_if(done_out, done_size, &did, "done_out")?;
         }
         done()

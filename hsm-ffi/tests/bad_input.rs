@@ -27,8 +27,17 @@ use std::path::PathBuf;
 use header::{Argument, Function};
 
 /// Handles that are made from a store and look at it.
-const OF_A_STORE: [&str; 8] =
-    ["hsm_store", "hsm_cursor", "hsm_writer", "hsm_parts", "hsm_part", "hsm_reader", "hsm_batch", "hsm_feed"];
+const OF_A_STORE: [&str; 9] = [
+    "hsm_store",
+    "hsm_cursor",
+    "hsm_writer",
+    "hsm_parts",
+    "hsm_part",
+    "hsm_reader",
+    "hsm_batch",
+    "hsm_feed",
+    "hsm_subscription",
+];
 /// Those that can be used up.
 const CONSUMABLE: [&str; 4] = ["hsm_writer", "hsm_parts", "hsm_part", "hsm_batch"];
 

@@ -16,8 +16,10 @@ mod feed;
 mod index;
 mod lookup;
 mod moment;
+mod notice;
 mod page_checksum;
 mod recover;
+mod retention;
 mod row;
 mod schema;
 mod snapshot;
@@ -33,16 +35,17 @@ use parking_lot::Mutex;
 
 pub(crate) use feed::FoundAt;
 pub(crate) use index::IndexPlace;
+pub(crate) use notice::Notice;
 pub(crate) use recover::Found;
 
 use super::{
-    Catalog, Committed, Contradictions, Cursor, Durability, Expired, FeedCursor, Garbage, NamesPage,
+    Catalog, Committed, Contradictions, Cursor, Durability, Expired, Fed, FeedCursor, Garbage, NamesPage,
     PackUsage, Page, Places, Progress, Proposal, Query, TierUsage, View,
 };
 use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::Retention;
 use crate::file::Disk;
 use crate::journal::queue::LockFile;
 use crate::journal::{EpochCause, Segments};
@@ -82,6 +85,7 @@ pub(crate) struct Embedded {
     /// Held while a snapshot is made.
     snapshots: Mutex<()>,
     boot: u64,
+    news: Arc<notice::News>,
 }
 
 impl Embedded {
@@ -270,10 +274,27 @@ impl Catalog for Embedded {
 
     fn let_go(&self) -> Result<()> {
         self.failed.lock().get_or_insert_with(|| "it was closed".to_owned());
+        self.news.tell();
         self.index.close()
     }
 
-    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>> {
+    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed> {
         self.next_events(cursor, limit)
+    }
+
+    fn setting(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.read(|connection| lookup::setting(connection, name))
+    }
+
+    fn index_changes(&self) -> Result<()> {
+        self.make_change_index()
+    }
+
+    fn drop_journal(&self, retention: &Retention, now_ns: TimeNs) -> Result<u64> {
+        self.drop_segments(retention, now_ns)
+    }
+
+    fn notice(&self) -> Result<Notice> {
+        self.new_notice()
     }
 }

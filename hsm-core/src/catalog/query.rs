@@ -30,6 +30,10 @@ pub struct Query {
     pub modified_before_ns: Option<TimeNs>,
     /// Only objects with this attribute, and this value if one is given.
     pub attribute: Option<(String, Option<Vec<u8>>)>,
+    /// Only objects that changed behind the change of this number: the way to catch up behind a [`Gap`](crate::Gap). Where the
+    /// store ever had a subscriber, and no dataset is asked for, they come in the order of their last change, read from
+    /// an index of it; one that changes meanwhile comes again. What was purged is in no listing.
+    pub changed_after: Option<u64>,
     /// Only removed objects that can still be brought back, in place of live ones.
     pub removed: bool,
 }
@@ -55,6 +59,8 @@ pub struct Cursor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum After {
     Id(ObjectId),
+    /// The number of an object's last change, and the object.
+    Changed(i64, ObjectId),
     Key(Vec<u8>),
     /// A name of an object: its dataset by number, in whose order names are listed, and its key.
     Name(i64, Vec<u8>),

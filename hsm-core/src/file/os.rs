@@ -5,6 +5,7 @@
 //! locks belong to the open file, not to the process, so that closing another descriptor drops nothing.
 
 mod direct;
+mod watch;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -22,6 +23,7 @@ use nix::sys::statfs::statfs;
 use nix::sys::statvfs::statvfs;
 
 use super::{Disk, File, FileKind, Metadata, Mode, ProcessIdentity, Space};
+pub(crate) use watch::Watch;
 
 /// File systems whose files live on another machine, by the number that `statfs` gives them.
 /// The numbers are those of `linux/magic.h` and of the file systems' own sources.

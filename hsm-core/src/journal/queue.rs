@@ -151,6 +151,38 @@ impl LockFile {
     }
 }
 
+/// The queue of writers seen from outside, through an open file of its own: locks of the same one do not tell.
+#[derive(Debug)]
+pub(crate) struct Onlooker {
+    file: Arc<dyn File>,
+    path: PathBuf,
+}
+
+impl Onlooker {
+    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Self> {
+        let file = disk.open(path, Mode::Read).context("open", path)?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Waits until all are gone who are writers now or were waiting for it; `false`: at `until` some were not. It stands
+    /// in the way of nobody.
+    pub(crate) fn wait_for_writers(&self, until: Instant) -> Result<bool> {
+        let mut bytes = [0; 8];
+        self.file.read_at(&mut bytes, TICKET_OFFSET).context("read", &self.path)?;
+        let given = QUEUE..QUEUE + u64::from_le_bytes(bytes) % (1 << 60) + 1;
+        let mut pause = PAUSE_MIN;
+        while !self.file.try_lock(given.clone(), false).context("lock", &self.path)? {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        self.file.unlock(given).context("unlock", &self.path)?;
+        Ok(true)
+    }
+}
+
 /// The lock for opening, held; dropped as often as it was taken, it is released.
 #[derive(Debug)]
 pub(crate) struct HeldOpen<'a> {
@@ -189,6 +221,24 @@ mod tests {
     use super::*;
     use crate::error::Kind;
     use crate::file::MemoryDisk;
+
+    #[test]
+    fn an_onlooker_waits_for_the_writers_that_are_there_and_for_no_other() {
+        let disk = MemoryDisk::default();
+        let lock = || LockFile::open(&disk, Path::new("/lock"), &[0; 16], Duration::from_mins(1)).unwrap();
+        let (first, second) = (lock(), lock());
+        let onlooker = Onlooker::open(&disk, Path::new("/lock")).unwrap();
+        assert!(onlooker.wait_for_writers(Instant::now()).unwrap());
+        let held = first.lock_writer().unwrap();
+        assert!(!onlooker.wait_for_writers(Instant::now()).unwrap());
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| drop(second.lock_writer().unwrap()));
+            let gone = scope.spawn(|| onlooker.wait_for_writers(Instant::now() + Duration::from_mins(1)));
+            drop(held);
+            waiting.join().unwrap();
+            assert!(gone.join().unwrap().unwrap());
+        });
+    }
 
     #[test]
     fn the_lock_for_opening_is_one_threads_until_it_gave_it_back_as_often_as_it_took_it() {

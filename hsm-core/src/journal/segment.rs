@@ -153,6 +153,14 @@ impl Segments {
         Ok(parsed.filter(|header| header.serial == serial))
     }
 
+    /// The header of the first segment there is.
+    pub(crate) fn first_header(&self) -> Result<Option<SegmentHeader>> {
+        match self.serials()?.first() {
+            Some(first) => self.header(*first),
+            None => Ok(None),
+        }
+    }
+
     /// The start of the boot id of this machine, as groups have it.
     pub(super) fn boot(&self) -> u64 {
         wire::store_seed(&self.disk.process().boot_id)

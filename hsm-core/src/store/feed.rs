@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use super::Store;
-use crate::catalog::FeedCursor;
-use crate::error::Result;
-use crate::event::Event;
+use crate::catalog::{Durability, Fed, FeedCursor};
+use crate::error::{Error, Result};
+use crate::event::{Event, Retention};
+use crate::journal::Change;
 use crate::object::Position;
 
 /// Events fetched at once by the iterator.
@@ -20,13 +21,59 @@ impl Store {
     pub fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>> {
         let engine = self.engine();
         engine.check()?;
-        engine.catalog.feed(&mut FeedCursor::behind(after), limit)
+        events(engine.catalog.feed(&mut FeedCursor::behind(after), limit)?)
     }
 
     /// Every durable change behind `after`, up to the last there is when the end is reached.
     pub fn feed(&self, after: Position) -> Feed {
         let cursor = FeedCursor::behind(after);
         Feed { store: self.clone(), after, cursor, page: VecDeque::new(), failed: false }
+    }
+}
+
+impl Store {
+    /// Says how much of the feed is kept, for every handle of the store. [`maintain`](Self::maintain) drops what exceeds it, by
+    /// whole segments of the journal, as far as two whole [snapshots](Self::snapshot) in the store lie behind that: an index
+    /// is restored from them. So make one now and then. Until a retention is set, all is kept.
+    pub fn set_retention(&self, retention: &Retention) -> Result<Position> {
+        let (name, value) = (Retention::SETTING.to_owned(), retention.encode());
+        let change = Change::SettingSet { name, value };
+        Ok(self.engine().commit_one(Vec::new(), vec![change], Durability::Durable)?.position)
+    }
+
+    /// How much of the feed is kept.
+    pub fn retention(&self) -> Result<Retention> {
+        let engine = self.engine();
+        engine.check()?;
+        let Some(value) = engine.catalog.setting(Retention::SETTING)? else {
+            return Ok(Retention::default());
+        };
+        Retention::decode(&value)
+            .ok_or_else(|| Error::invalid("setting", format!("{} is too short", Retention::SETTING)))
+    }
+
+    pub(super) fn drop_segments(&self) -> Result<u64> {
+        let retention = self.retention()?;
+        if retention.is_unbounded() {
+            return Ok(0);
+        }
+        let engine = self.engine();
+        let _open = self.inner.lock.lock_open()?;
+        engine.catalog.drop_journal(&retention, engine.clock.now_ns())
+    }
+}
+
+/// A feed without a subscription has no way to tell of a gap but to fail.
+fn events(fed: Fed) -> Result<Vec<Event>> {
+    match fed {
+        Fed::Events(events) => Ok(events),
+        Fed::Gap(gap) => Err(Error::invalid(
+            "position",
+            format!(
+                "changes {} to {} behind it are no longer to be had; a subscription tells of such a gap and goes on",
+                gap.from.number, gap.to.number
+            ),
+        )),
     }
 }
 
@@ -60,7 +107,8 @@ impl Iterator for Feed {
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty() && !self.failed {
             let engine = self.store.engine();
-            match engine.check().and_then(|()| engine.catalog.feed(&mut self.cursor, PAGE_LEN)) {
+            let fed = engine.check().and_then(|()| engine.catalog.feed(&mut self.cursor, PAGE_LEN));
+            match fed.and_then(events) {
                 Ok(events) => self.page = events.into(),
                 Err(error) => {
                     self.failed = true;

@@ -28,6 +28,8 @@ pub struct Maintained {
     pub files_removed: u64,
     /// Packs that were removed since nothing in them lived.
     pub packs_removed: u64,
+    /// Segments of the journal that were dropped: see [`Store::set_retention`].
+    pub segments_dropped: u64,
 }
 
 /// What [`Store::reconcile`] found.
@@ -51,7 +53,7 @@ pub(super) struct RemovedPacks {
 
 impl Store {
     /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-    /// overwritten. Makes the reserve again where it was given back and there is room. Call it now and then; nothing
+    /// overwritten. Drops what of the journal exceeds the [retention](Self::set_retention). Makes the reserve again where it was given back and there is room. Call it now and then; nothing
     /// else depends on it but room. Stopped, it can be called again. It moves nothing: see [`compact`](Self::compact).
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
@@ -62,7 +64,8 @@ impl Store {
         let files_removed = engine.reclaim_watched(&mut watch)?;
         let packs_removed = self.remove_empty_packs(engine, &mut watch)?.packs;
         self.make_reserve(engine)?;
-        Ok(Maintained { purged, files_removed, packs_removed })
+        let segments_dropped = self.drop_segments()?;
+        Ok(Maintained { purged, files_removed, packs_removed, segments_dropped })
     }
 
     /// Writes a snapshot of the index to `snapshots/` in the store: with the journal from there on it restores

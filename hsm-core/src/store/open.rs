@@ -312,6 +312,7 @@ impl Opening<'_> {
             engine.sweep(dead, &live, store.inner.instance)?;
             store.sweep_kept(&live);
             restore::forget(&*self.disk, &self.directory);
+            super::subscribers::sweep(&*self.disk, &self.directory)?;
             engine.reclaim()?;
         }
         Ok(store)

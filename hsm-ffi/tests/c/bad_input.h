@@ -55,6 +55,7 @@ static struct outs {
     char buffer[4096];
     size_t length, count;
     uint64_t number;
+    int32_t int32;
     hsm_id id;
     hsm_position position;
     hsm_put_result put;
@@ -71,6 +72,7 @@ static struct outs {
     hsm_checked checked;
     hsm_scrubbed scrubbed;
     hsm_compacted compacted;
+    hsm_subscriber_info subscriber;
     const uint8_t *bytes, *value;
     const char *text;
     const hsm_attributes *attributes;
@@ -83,7 +85,7 @@ static struct outs {
 /* Places for handles. What a case makes is freed after it. */
 #define HANDLES(X)                                                                                    \
     X(store) X(store_options) X(attributes) X(tier_settings) X(dataset) X(object) X(query) X(cursor)  \
-    X(put_options) X(writer) X(parts) X(part) X(reader) X(batch) X(feed)
+    X(put_options) X(writer) X(parts) X(part) X(reader) X(batch) X(feed) X(subscription)
 #define PLACE(name) hsm_##name *name;
 static struct {
     HANDLES(PLACE)

@@ -189,6 +189,8 @@ static void queries(hsm_cursor *cursor, hsm_cursor *closed)
     BAD(INVALID, hsm_query_set_key_prefix, query, (NULL, "k", 1, &error));
     BAD(INVALID, hsm_query_set_key_prefix, prefix, (query, NULL, 1, &error));
     BAD(INVALID, hsm_query_set_key_prefix, prefix_length, (query, "k", TOO_LONG, &error));
+    BAD(INVALID, hsm_query_set_changed_after, query, (NULL, 0, &error));
+    FINE(hsm_query_set_changed_after, number, (query, UINT64_MAX, &error));
     BAD(INVALID, hsm_query_set_tier, query, (NULL, 0, &error));
     BAD(INVALID, hsm_query_set_tier, tier, (query, -2, &error));
     BAD(INVALID, hsm_query_set_tier, tier, (query, 256, &error));

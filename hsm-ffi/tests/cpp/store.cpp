@@ -145,6 +145,54 @@ void the_feed(const hsm::store &store)
     CHECK(more == 1);
 }
 
+void following(const hsm::store &store)
+{
+    const auto after = store.last_position();
+    store.subscribe("mirror", after);
+    CHECK(status_of([&] { store.subscribe("mirror"); }) == HSM_STATUS_EXISTS);
+    const auto put = store.put("followed");
+    {
+        auto subscription = store.subscription("mirror");
+        subscription.timeout_ms(0);
+        std::size_t seen = 0;
+        for (const auto &event : subscription) {
+            CHECK(!subscription.is_gap() && event.info().kind == HSM_EVENT_PUT);
+            ++seen;
+        }
+        CHECK(seen == 1 && subscription.acked()->number == after.number && subscription.descriptor() >= 0);
+        subscription.ack();
+        CHECK(subscription.acked()->number == subscription.position().number);
+        CHECK(subscription.gap().first.number == 0);
+        subscription.ack(put.position, HSM_RELAXED);
+    }
+    CHECK(store.subscribers().size() == 1 && store.subscribers()[0].name == "mirror");
+    CHECK(store.subscribers()[0].info.acked.number == put.position.number);
+    store.drop_subscriber("mirror");
+    CHECK(store.subscribers().empty());
+
+    const auto dataset = store.create_dataset("followed", {});
+    store.put("in it", hsm::put_options().key(dataset, "key").attributes({{"hint", "0,1"}}));
+    const auto count = [&](hsm::subscription subscription) {
+        std::size_t seen = 0;
+        for (const auto &event : subscription.timeout_ms(0))
+            seen += event.info().kind == HSM_EVENT_PUT;
+        return seen;
+    };
+    CHECK(count(store.follow(after)) == 2);
+    CHECK(count(std::move(store.follow(after).dataset(dataset))) == 1);
+    CHECK(count(std::move(store.follow(after).attribute("hint").add_kind(HSM_EVENT_PUT))) == 1);
+    CHECK(count(std::move(store.follow(after).attribute("hint", "1,0"))) == 0);
+    std::size_t changed = 0;
+    for (const auto &found : store.objects(hsm::query().changed_after(put.position.number))) {
+        CHECK(found.info().changed > put.position.number);
+        ++changed;
+    }
+    CHECK(changed == 1);
+    CHECK(store.retention().first == UINT64_MAX);
+    store.set_retention(1000000, UINT64_MAX);
+    CHECK(store.retention().first == 1000000 && store.retention().second == UINT64_MAX);
+}
+
 void parts_and_ids(const hsm::store &store)
 {
     auto parts = store.parts(hsm::put_options().block_size_bytes(4096));
@@ -214,6 +262,7 @@ int main(int, char **arguments)
     names_and_listings(store);
     tiers_and_moves(store);
     the_feed(store);
+    following(store);
     parts_and_ids(store);
     the_way_back(arguments[1]);
     CHECK(!store.read_only_reason());

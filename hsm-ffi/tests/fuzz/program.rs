@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 37] = [
+const WEIGHTS: [(&str, u32); 40] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -48,6 +48,9 @@ const WEIGHTS: [(&str, u32); 37] = [
     ("hsm_key_find", 30),
     ("hsm_key_remove", 20),
     ("hsm_feed_next", WEIGHT_MAX),
+    ("hsm_subscription_next", 30),
+    ("hsm_subscriber_create", 20),
+    ("hsm_subscription_open", 20),
 ];
 const WEIGHT: u32 = 10;
 const WEIGHT_FREE: u32 = 4;
@@ -379,8 +382,18 @@ fn meaning(function: &str, name: &str) -> &'static str {
         (_, "yaml") => "YAML",
         (_, "token") => "TOKEN",
         (_, "receipt") => "RECEIPT",
-        (_, "name" | "after") if function.starts_with("hsm_dataset_") => "DATASET_NAME",
-        (_, "name") if function.starts_with("hsm_attributes_") || function.starts_with("hsm_query_") => {
+        (_, "name" | "after")
+            if ["hsm_dataset_", "hsm_subscriber_", "hsm_subscription_open"]
+                .iter()
+                .any(|prefix| function.starts_with(prefix)) =>
+        {
+            "DATASET_NAME"
+        }
+        (_, "name")
+            if ["hsm_attributes_", "hsm_query_", "hsm_subscription_set_attribute"]
+                .iter()
+                .any(|prefix| function.starts_with(prefix)) =>
+        {
             "ATTRIBUTE_NAME"
         }
         _ => panic!("{function}: what are the bytes of {name}? Teach it to the fuzzer"),

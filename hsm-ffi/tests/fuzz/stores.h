@@ -143,15 +143,20 @@ static uint64_t check_open_store(const hsm_store *store, int verifies)
     check_listing(store, query, verifies, &sum);
     hsm_query_free(query);
 
-    hsm_feed *feed;
+    hsm_subscription *feed;
     const hsm_event *event;
     DO(hsm_store_sync(store, NULL, &error));
-    DO(hsm_feed_open(store, NULL, &feed, &error));
-    while ((status = hsm_feed_next(feed, &event, &error)) == HSM_STATUS_OK)
-        continue;
-    if (status != HSM_STATUS_END)
+    DO(hsm_subscription_follow(store, NULL, &feed, &error));
+    /* The beginning may have been dropped. */
+    status = hsm_subscription_next(feed, 0, &event, &error);
+    while (status == HSM_STATUS_OK || status == HSM_STATUS_GAP) {
+        status = hsm_subscription_next(feed, 0, &event, &error);
+        if (status == HSM_STATUS_GAP)
+            fail("%s", "afterwards, there is a gap in the feed");
+    }
+    if (status != HSM_STATUS_TIMEOUT)
         DO(status);
-    hsm_feed_free(feed);
+    hsm_subscription_free(feed);
     return sum;
 }
 

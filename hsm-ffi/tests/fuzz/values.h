@@ -273,6 +273,15 @@ static int32_t pick_int32(const char *name)
     for (size_t i = 0; i < sizeof tier_names / sizeof *tier_names; i++)
         if (is_name(name, tier_names[i]))
             number = ONE_OF(tiers);
+    if (is_name(name, "timeout_ms")) {
+        /* Not for ever: nobody else would wake it. */
+        static const int32_t timeouts[] = {0, 0, 0, 1, 2, -2, INT32_MIN};
+        number = ONE_OF(timeouts);
+        trace("%d", (int)number);
+        return number;
+    }
+    if (is_name(name, "kind"))
+        number = (int32_t)below(17);
     if (is_name(name, "low") || is_name(name, "high"))
         number = (int32_t)below(101);
     if (chance(3))

@@ -34,6 +34,8 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("BATCHES", "batch"),
     ("EVENTS", "event"),
     ("THE FEED", "feed"),
+    ("SUBSCRIBERS", "subscriber"),
+    ("SUBSCRIPTIONS", "subscription"),
 ];
 
 /// The directory of hsm-ffi.

@@ -12,7 +12,7 @@ use super::Verdict;
 /// A store at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
-    /// Objects, datasets and tiers, each under a name of its own with all that is said of it.
+    /// Objects, datasets, tiers and subscribers, each under a name of its own with all that is said of it.
     pub entities: BTreeMap<String, String>,
     /// A hash of the bytes of each generation that was read.
     pub bytes: BTreeMap<(ObjectId, u64), u64>,
@@ -40,6 +40,9 @@ pub fn view(store: &Store) -> Verdict<View> {
     }
     check_datasets(store, &keys, &mut view)?;
     check_tiers(store, &mut view)?;
+    for subscriber in store.subscribers().map_err(|error| format!("subscribers: {error}"))? {
+        view.entities.insert(format!("subscriber {}", subscriber.name), format!("{:?}", subscriber.acked));
+    }
     Ok(view)
 }
 

@@ -2,6 +2,7 @@
 
 mod administer;
 mod change;
+mod follow;
 mod keep;
 mod tend;
 mod transfer;
@@ -73,5 +74,6 @@ pub fn verbs() -> Vec<Verb> {
     all.extend(transfer::verbs());
     all.extend(administer::verbs());
     all.extend(tend::verbs());
+    all.extend(follow::verbs());
     all
 }

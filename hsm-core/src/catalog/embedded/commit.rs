@@ -128,6 +128,7 @@ impl Embedded {
                 let time_ns = checked.1;
                 let state = State { tail, durable: if durable { tail } else { state.durable }, ..state };
                 self.end_group(&connection, &state)?;
+                self.news.tell();
                 self.ground.places.committed(&state.durable.last, state.tail.segment);
                 let mut done = checked.0.iter().flat_map(|(index, _)| &round.proposals[*index].0.changes);
                 if done.any(|change| matches!(change, Change::TierSet(_))) {

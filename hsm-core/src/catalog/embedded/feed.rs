@@ -2,11 +2,14 @@
 //!
 //! A cursor keeps the point between two groups behind which its next change lies. The chain of checksums tells
 //! whether the journal still passes through that point; where it does not, the change is looked for.
+//!
+//! A position may be one that this journal knows nothing of: the segment is gone, or the store was restored and its
+//! history went on in another way. Whoever comes from there is told of a gap, and goes on behind it.
 
 use super::{Embedded, lookup};
-use crate::catalog::FeedCursor;
+use crate::catalog::{Fed, FeedCursor};
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Gap};
 use crate::journal::{Group, GroupReader, Tail};
 use crate::object::Position;
 
@@ -26,7 +29,12 @@ struct Page {
 }
 
 impl Embedded {
-    pub(super) fn next_events(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Vec<Event>> {
+    pub(super) fn next_events(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed> {
+        if cursor.found.is_none()
+            && let Some(gap) = self.lost_history(cursor)?
+        {
+            return Ok(Fed::Gap(gap));
+        }
         let state = self.read(lookup::must_state)?;
         let (durable, last) = (state.durable.last, state.tail.last);
         if last.number < cursor.after.number {
@@ -39,12 +47,15 @@ impl Embedded {
         }
         let mut page = Page { cursor: *cursor, limit, bytes: 0, events: Vec::new() };
         if durable.number <= cursor.after.number {
-            return Ok(page.events);
+            return Ok(Fed::Events(page.events));
         }
         let mut unproven = cursor.found.is_some();
         let mut reader = match cursor.found {
             Some(FoundAt(tail)) => GroupReader::new(&self.segments, tail),
-            None => self.look_for(cursor.after)?,
+            None => match self.look_for(cursor.after)? {
+                Some(reader) => reader,
+                None => return self.dropped(cursor).map(Fed::Gap),
+            },
         };
         while !page.is_full() && page.cursor.after.number < durable.number {
             let before = reader.tail();
@@ -52,7 +63,10 @@ impl Embedded {
                 Ok(Some(group)) => group,
                 _ if unproven => {
                     unproven = false;
-                    reader = self.look_for(cursor.after)?;
+                    match self.look_for(cursor.after)? {
+                        Some(found) => reader = found,
+                        None => return self.dropped(cursor).map(Fed::Gap),
+                    }
                     continue;
                 }
                 // What lies before the damage is handed out first.
@@ -74,14 +88,74 @@ impl Embedded {
             }
         }
         *cursor = page.cursor;
-        Ok(page.events)
+        Ok(Fed::Events(page.events))
     }
 
-    fn look_for(&self, after: Position) -> Result<GroupReader<'_>> {
-        GroupReader::before(&self.segments, after.number + 1)?.ok_or_else(|| {
-            Error::invalid("position", format!("the journal no longer holds change {}", after.number + 1))
-        })
+    fn look_for(&self, after: Position) -> Result<Option<GroupReader<'_>>> {
+        GroupReader::before(&self.segments, after.number + 1)
     }
+
+    /// The gap where the segments behind a cursor were dropped. Moves it behind that.
+    fn dropped(&self, cursor: &mut FeedCursor) -> Result<Gap> {
+        let damaged = || {
+            let detail = format!("the segment that holds change {} is missing", cursor.after.number + 1);
+            Error::damaged(self.segments.directory(), detail)
+        };
+        let first = self.segments.first_header()?.ok_or_else(damaged)?.first;
+        if first.number <= cursor.after.number + 1 {
+            return Err(damaged());
+        }
+        let epochs = self.known_epochs()?;
+        let before = if cursor.after.epoch == 0 { first.epoch } else { cursor.after.epoch };
+        let at = |number| Position { epoch: epoch_at(&epochs, number).unwrap_or(before), number };
+        let gap = Gap { from: at(cursor.after.number + 1), to: at(first.number - 1) };
+        *cursor = FeedCursor::behind(gap.to);
+        Ok(gap)
+    }
+
+    /// The gap where a cursor stands at a change that is no part of this history, since the store was restored from an
+    /// earlier state. Moves the cursor to where the histories part.
+    fn lost_history(&self, cursor: &mut FeedCursor) -> Result<Option<Gap>> {
+        let after = cursor.after;
+        if after.number == 0 || after.epoch == 0 {
+            return Ok(None);
+        }
+        let epochs = self.known_epochs()?;
+        let here = epoch_at(&epochs, after.number);
+        if here.is_none_or(|epoch| epoch == after.epoch) {
+            return Ok(None);
+        }
+        let next = epochs.iter().position(|(epoch, _)| *epoch == after.epoch).map(|at| epochs.get(at + 1));
+        // Of an epoch that is not known here, nothing can be said.
+        let (parted_at, epoch) = match next {
+            Some(Some((_, begins))) => (*begins - 1, after.epoch),
+            _ => (0, 0),
+        };
+        *cursor = FeedCursor::behind(Position { epoch, number: parted_at });
+        Ok(Some(Gap { from: Position { epoch: after.epoch, number: parted_at + 1 }, to: after }))
+    }
+
+    /// The epoch in which a change lies; `None` where that is not known any more.
+    pub(super) fn epoch_at(&self, number: u64) -> Result<Option<u64>> {
+        Ok(epoch_at(&self.known_epochs()?, number))
+    }
+
+    /// The epochs of the journal in order, each with the number of its first change; without those that ended in what
+    /// was dropped and of which nothing else tells.
+    fn known_epochs(&self) -> Result<Vec<(u64, u64)>> {
+        let mut known: Vec<(u64, u64)> =
+            self.read(lookup::epochs)?.into_iter().map(|(epoch, _, first)| (epoch, first)).collect();
+        if let Some(header) = self.segments.first_header()?
+            && known.first().is_none_or(|(epoch, _)| header.first.epoch < *epoch)
+        {
+            known.insert(0, (header.first.epoch, header.first.number));
+        }
+        Ok(known)
+    }
+}
+
+fn epoch_at(epochs: &[(u64, u64)], number: u64) -> Option<u64> {
+    epochs.iter().rfind(|(_, begins)| *begins <= number).map(|(epoch, _)| *epoch)
 }
 
 impl Page {
@@ -121,12 +195,16 @@ mod tests {
             store.put_empty(&PutOptions::default()).unwrap();
         }
         let catalog = &store.engine().catalog;
+        let events = |cursor: &mut FeedCursor, limit| match catalog.feed(cursor, limit).unwrap() {
+            Fed::Events(events) => events,
+            Fed::Gap(gap) => panic!("{gap:?}"),
+        };
         let mut cursor = FeedCursor::default();
-        let all = catalog.feed(&mut cursor, usize::MAX).unwrap();
+        let all = events(&mut cursor, usize::MAX);
         assert_eq!(cursor.after, store.position().unwrap());
         let mut cursor = FeedCursor::default();
         for _ in 0..10 {
-            assert_eq!(catalog.feed(&mut cursor, 1).unwrap().len(), 1);
+            assert_eq!(events(&mut cursor, 1).len(), 1);
         }
         let FoundAt(point) = cursor.found.unwrap();
         let another_epoch = Position { epoch: 7, ..point.last };
@@ -139,7 +217,7 @@ mod tests {
         ];
         for point in wrong {
             let mut cursor = FeedCursor { after: cursor.after, found: Some(FoundAt(point)) };
-            assert_eq!(catalog.feed(&mut cursor, usize::MAX).unwrap(), all[10..], "{point:?}");
+            assert_eq!(events(&mut cursor, usize::MAX), all[10..], "{point:?}");
         }
     }
 }

@@ -125,6 +125,25 @@ impl Index {
         Err(full("apply a change", format!("{} bytes are left, {wanted} wanted", space.available)))
     }
 
+    /// Takes over what another index in a file holds, into an empty one in memory. `false`: it is damaged.
+    pub(super) fn load(&self, from: &Path) -> Result<bool> {
+        let writer = self.writer();
+        let failed = failed("load a snapshot");
+        writer.execute("ATTACH ?1 AS snapshot", [address(from)]).map_err(&failed)?;
+        let verdict: String =
+            writer.query_row("PRAGMA snapshot.quick_check(1)", [], |row| row.get(0)).map_err(&failed)?;
+        let sql = "SELECT name FROM main.sqlite_schema WHERE type = 'table'";
+        let tables: Vec<String> = all(&writer, "load a snapshot", sql, [], |row| row.get(0))?;
+        let copies: Vec<String> = tables
+            .iter()
+            .map(|table| format!("INSERT INTO main.{table} SELECT * FROM snapshot.{table};"))
+            .collect();
+        writer
+            .execute_batch(&format!("BEGIN; {} COMMIT; DETACH snapshot;", copies.concat()))
+            .map_err(&failed)?;
+        Ok(verdict == "ok")
+    }
+
     /// Writes a copy of the index to `path`, which must not exist, while it is in use.
     pub(super) fn copy_to(&self, path: &Path) -> Result<()> {
         let reading = self.reader()?;
@@ -132,6 +151,23 @@ impl Index {
         reading.execute("VACUUM INTO ?1", [text]).map_err(failed("make a snapshot"))?;
         Ok(())
     }
+}
+
+/// The name of a file as an address for SQLite, which then neither writes to it nor looks for a log beside it.
+fn address(path: &Path) -> String {
+    use std::fmt::Write as _;
+
+    let mut address = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        let _ = match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                write!(address, "{}", char::from(*byte))
+            }
+            _ => write!(address, "%{byte:02x}"),
+        };
+    }
+    let _ = write!(address, "?immutable=1&vfs={}", page_checksum::VFS_NAME.to_string_lossy());
+    address
 }
 
 fn connect(place: &IndexPlace, exclusive: bool) -> Result<Connection> {

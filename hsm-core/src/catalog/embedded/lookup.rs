@@ -257,6 +257,10 @@ pub(super) fn page(
         values.push(value);
         conditions.push(text.replace('?', &format!("?{}", values.len())));
     };
+    let by_change = is_by_change(connection, query, after)?;
+    if let Some(number) = query.changed_after {
+        condition("o.changed > ?", i64::try_from(number).unwrap_or(i64::MAX).into());
+    }
     let (key_column, from, order) = match query.dataset {
         Some(id) => {
             let number = super::apply::dataset_number(connection, id)?
@@ -275,6 +279,13 @@ pub(super) fn page(
         }
         None if !query.key_prefix.is_empty() => {
             return Err(Error::invalid("query", "a key prefix needs a dataset"));
+        }
+        None if by_change => {
+            if let Some(After::Changed(number, id)) = after.map(|cursor| &cursor.after) {
+                condition("o.changed >= ?", (*number).into());
+                condition(&format!("(o.changed > {number} OR o.id > ?)"), id.0.to_vec().into());
+            }
+            ("NULL", "object o", "o.changed, o.id")
         }
         None => {
             match after.map(|cursor| &cursor.after) {
@@ -310,7 +321,11 @@ pub(super) fn page(
         let count = page.items.len() + usize::from(is_wanted);
         let is_full = looked_at == ROWS_A_PAGE_MAX || bytes > BYTES_A_PAGE_MAX || count >= limit;
         if is_full {
-            let after = key.as_ref().map_or(After::Id(object.id), |key| After::Key(key.clone()));
+            let after = match &key {
+                Some(key) => After::Key(key.clone()),
+                None if by_change => After::Changed(object.changed as i64, object.id),
+                None => After::Id(object.id),
+            };
             page.next = Some(Cursor { after });
         }
         if is_wanted {
@@ -321,6 +336,28 @@ pub(super) fn page(
         }
     }
     Ok(page)
+}
+
+/// Whether objects are listed in the order of their last change: where an index of it is there, from the first page on.
+fn is_by_change(connection: &Connection, query: &Query, after: Option<&Cursor>) -> Result<bool> {
+    if query.changed_after.is_none() || query.dataset.is_some() {
+        return Ok(false);
+    }
+    match after.map(|cursor| &cursor.after) {
+        None => has_change_index(connection),
+        Some(after) => Ok(matches!(after, After::Changed(..))),
+    }
+}
+
+pub(super) fn has_change_index(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = 'object_changed'";
+    Ok(one(connection, "read its schema", sql, [], |_| Ok(()))?.is_some())
+}
+
+pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>> {
+    one(connection, "look up a setting", "SELECT value FROM setting WHERE name = ?1", [name], |row| {
+        row.get(0)
+    })
 }
 
 fn matches(query: &Query, object: &Object) -> bool {

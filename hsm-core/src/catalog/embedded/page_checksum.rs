@@ -143,6 +143,11 @@ fn is_page(len: c_int, offset: ffi::sqlite3_int64) -> bool {
     len as usize == PAGE_LEN && offset % PAGE_LEN as i64 == 0
 }
 
+/// Whether a page is as it was written at `offset`.
+pub(super) fn is_sealed(page: &[u8], offset: u64) -> bool {
+    page.len() == PAGE_LEN && checksum(offset, &page[..BODY_LEN]).to_le_bytes() == page[BODY_LEN..]
+}
+
 unsafe extern "C" fn read(
     file: *mut ffi::sqlite3_file,
     buffer: *mut c_void,
@@ -159,7 +164,7 @@ unsafe extern "C" fn read(
         }
         if status == ffi::SQLITE_OK && is_page(len, offset) {
             let page = std::slice::from_raw_parts(buffer.cast::<u8>(), PAGE_LEN);
-            if checksum(offset as u64, &page[..BODY_LEN]).to_le_bytes() != page[BODY_LEN..] {
+            if !is_sealed(page, offset as u64) {
                 return ffi::SQLITE_IOERR_DATA;
             }
         }

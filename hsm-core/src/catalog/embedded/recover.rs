@@ -19,6 +19,7 @@ mod journal_end;
 mod restored;
 
 use std::io;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -147,7 +148,8 @@ impl Embedded {
         let boot_id = ground.disk.process().boot_id;
         let boot = crate::wire::store_seed(&boot_id);
         let queue = super::Queue::default();
-        Self { ground, segments, index, queue, failed: Mutex::new(None), snapshots: Mutex::new(()), boot }
+        let (failed, snapshots) = (Mutex::new(None), Mutex::new(()));
+        Self { ground, segments, index, queue, failed, snapshots, boot, news: Arc::default() }
     }
 
     /// Steps 2 to 4, on an index that is a past state of the journal or empty.

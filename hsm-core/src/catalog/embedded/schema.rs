@@ -5,6 +5,9 @@ pub(super) const APPLICATION_ID: i64 = 0x6873_6d31;
 /// The version of the tables. An index of another version is rebuilt.
 pub(super) const USER_VERSION: i64 = 1;
 
+/// Made with the first subscriber.
+pub(super) const CHANGE_INDEX: &str = "CREATE INDEX IF NOT EXISTS object_changed ON object(changed)";
+
 /// Numbers of 64 bits without a sign are stored as the signed number of the same bits.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE state(

@@ -23,7 +23,7 @@ const SEGMENT: &str = "seg";
 const COPY_LEN: usize = 1 << 20;
 
 /// The directory of a store's snapshots.
-fn directory(ground: &Ground) -> PathBuf {
+pub(super) fn directory(ground: &Ground) -> PathBuf {
     ground.directory.join("snapshots")
 }
 
@@ -77,9 +77,9 @@ fn remove_beside_index(ground: &Ground) -> Result<()> {
 
 /// Puts a snapshot in the place of the index. `None`: it is damaged, or of another journal.
 pub(super) fn restore(ground: &Ground, segments: &Segments, name: &str) -> Result<Option<Index>> {
-    let IndexPlace::File(path) = &ground.index else { return Ok(None) };
-    let beside = path.with_extension("new");
     let from = directory(ground).join(name);
+    let IndexPlace::File(path) = &ground.index else { return restore_to_memory(ground, segments, &from) };
+    let beside = path.with_extension("new");
     copy(&*ground.disk, &from, &OsDisk::new(), &beside)?;
     OsDisk::new().rename(&beside, path).context("rename", path)?;
     file::sync_parent(&OsDisk::new(), path).context("sync", path)?;
@@ -92,6 +92,19 @@ pub(super) fn restore(ground: &Ground, segments: &Segments, name: &str) -> Resul
             .map_err(failed("check a snapshot"))?;
         let state = lookup::must_state(&writer)?;
         verdict == "ok" && state.store == ground.store_id && recover::is_past_of(segments, &state)?
+    };
+    Ok(good.then_some(index))
+}
+
+/// The same for an index in memory. SQLite has to find the snapshot: on another disk than the operating system's it does not.
+fn restore_to_memory(ground: &Ground, segments: &Segments, from: &Path) -> Result<Option<Index>> {
+    if OsDisk::new().metadata(from).is_err() {
+        return Ok(None);
+    }
+    let index = Index::open(&ground.index, ground.exclusive)?;
+    let good = index.load(from)? && {
+        let state = lookup::must_state(&index.writer())?;
+        state.store == ground.store_id && recover::is_past_of(segments, &state)?
     };
     Ok(good.then_some(index))
 }
@@ -163,6 +176,11 @@ impl Embedded {
             }
             IndexPlace::Memory => {
                 self.sync_relaxed()?;
+                let first = self.segments.first_header()?.map(|header| header.first.number);
+                if first != Some(1) {
+                    let what = "a snapshot on a tier from an index in memory, of a store that dropped the beginning of its journal; open it with its index in a file";
+                    return Err(Error::Unsupported { what: what.to_owned() });
+                }
                 let first = self.segments.serials()?.first().copied().unwrap_or(1);
                 (self.read(lookup::must_state)?.durable, first)
             }

@@ -7,6 +7,7 @@ use super::apply::Applier;
 use super::commit::{begin, commit, rollback};
 use super::index::{failed, run};
 use super::lookup::{self, State};
+use super::schema::CHANGE_INDEX;
 use crate::error::{Error, Result};
 use crate::journal::{self, Change, EpochCause, Group, GroupHeader, GroupReader, SegmentHeader};
 use crate::object::{Position, TierState};
@@ -25,6 +26,7 @@ impl Embedded {
         if outcome.is_err() {
             rollback(&connection)?;
         }
+        self.news.tell();
         self.note_damage(outcome)
     }
 
@@ -128,7 +130,19 @@ impl Embedded {
             .map_err(|append| *append.error)?;
         lookup::set_state(connection, &State { tail, durable: tail, ..state })?;
         commit(connection)?;
+        self.news.tell();
         Ok(tail.last)
+    }
+
+    /// Makes the index of objects by their last change, if it is not there: only stores with subscribers have one.
+    pub(super) fn make_change_index(&self) -> Result<()> {
+        if self.read(lookup::has_change_index)? {
+            return Ok(());
+        }
+        self.check_usable()?;
+        let _writer = self.ground.lock.lock_writer()?;
+        let connection = self.index.writer();
+        self.note_damage(connection.execute_batch(CHANGE_INDEX).map_err(failed("make an index")))
     }
 
     /// Deletes rows of what is removed from the tiers. Not a change of the store: losing it means removing

@@ -1,0 +1,282 @@
+//! Following a store: events as they come, and how far they were handled.
+
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use super::Store;
+use super::subscribers::bookmark::{Bookmark, Mark};
+use crate::catalog::embedded::Notice;
+use crate::catalog::{Durability, Fed, FeedCursor};
+use crate::error::{Error, Result};
+use crate::event::{Event, Filter, Gap};
+use crate::object::{DatasetId, ObjectId, Position};
+
+/// Events read at once.
+const PAGE_LEN: usize = 4096;
+/// Names of an object looked at together.
+const NAMES_AT_ONCE: usize = 100;
+/// Between two looks whether the store was closed.
+const CLOSED_LOOK: Duration = Duration::from_millis(100);
+
+/// What following a store brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Events, in order; at least one.
+    Events(Vec<Event>),
+    /// Changes that cannot be had any more; the next events come behind them.
+    Gap(Gap),
+    /// Nothing came in time.
+    TimedOut,
+}
+
+/// What a look at the journal found.
+enum Read {
+    Gap(Gap),
+    /// Events, though perhaps none that passes the filter.
+    Some,
+    End,
+}
+
+/// A reader of the feed that waits for what is not there yet: see [`Store::subscription`] and [`Store::follow`].
+///
+/// It reads some megabytes ahead. Between two calls it holds the file of its subscriber, and what it waits with.
+#[derive(Debug)]
+pub struct Subscription {
+    store: Store,
+    filter: Filter,
+    bookmark: Option<Bookmark>,
+    /// Behind the last event that was read.
+    cursor: FeedCursor,
+    /// What was read and not handed out yet.
+    page: VecDeque<Event>,
+    /// Behind the last event that was handed out or passed over.
+    position: Position,
+    /// Made when it first waits.
+    notice: Option<Notice>,
+}
+
+impl Subscription {
+    pub(super) fn new(store: Store, after: Position, filter: Filter, bookmark: Option<Bookmark>) -> Self {
+        let (cursor, page) = (FeedCursor::behind(after), VecDeque::new());
+        Self { store, filter, bookmark, cursor, page, position: after, notice: None }
+    }
+
+    /// The next events, at most `max`; what comes together is handed out together. Where there are none it waits,
+    /// at most for `timeout`; `None`: for as long as it takes.
+    ///
+    /// After an error it may be called again and goes on where it was. A close of the store ends the wait with `Closed`.
+    pub fn next(&mut self, max: usize, timeout: Option<Duration>) -> Result<Next> {
+        if !self.page.is_empty() {
+            return Ok(self.hand_out(max));
+        }
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        // The kernel may tell of a commit a moment too early. Where nothing is waited for, that is waited for once.
+        let mut settled = false;
+        let engine = self.store.engine().clone();
+        loop {
+            match self.read()? {
+                Read::Gap(gap) => return Ok(Next::Gap(gap)),
+                Read::Some if self.page.is_empty() => continue, // None passed the filter.
+                Read::Some => return Ok(self.hand_out(max)),
+                Read::End => {}
+            }
+            let is_over = left_until(until).is_some_and(|left| left.is_zero());
+            if is_over && (settled || self.notice.is_none()) {
+                return Ok(Next::TimedOut);
+            }
+            settled = is_over;
+            let is_new = self.notice.is_none();
+            let notice = self.notice()?;
+            if is_new || notice.settle()? {
+                continue;
+            }
+            if is_over {
+                return Ok(Next::TimedOut);
+            }
+            // An idle look costs no more than this.
+            while !notice.wait(left_until(until).unwrap_or(CLOSED_LOOK).min(CLOSED_LOOK))? {
+                engine.check()?;
+                if left_until(until).is_some_and(|left| left.is_zero()) {
+                    return Ok(Next::TimedOut);
+                }
+            }
+        }
+    }
+
+    fn hand_out(&mut self, max: usize) -> Next {
+        let count = self.page.len().min(max.max(1));
+        let events: Vec<Event> = self.page.drain(..count).collect();
+        self.note_handed_out(events.last());
+        Next::Events(events)
+    }
+
+    /// The next event where it was read already and is at hand in memory.
+    pub fn next_read_ahead(&mut self) -> Option<Event> {
+        let event = self.page.pop_front();
+        if event.is_some() {
+            self.note_handed_out(event.as_ref());
+        }
+        event
+    }
+
+    /// Which events are handed out.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Hands out others from now on.
+    pub fn set_filter(&mut self, filter: Filter) {
+        // What was read ahead passed the filter before.
+        if self.cursor.after != self.position {
+            self.page.clear();
+            self.cursor = FeedCursor::behind(self.position);
+        }
+        self.filter = filter;
+    }
+
+    /// The position of the last event that was handed out, or passed over by the filter: what to acknowledge when all
+    /// before it is handled.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The position that was acknowledged last; `None` where it follows without a name.
+    pub fn acked(&self) -> Option<Position> {
+        self.bookmark.as_ref().map(|bookmark| bookmark.mark().position)
+    }
+
+    /// Acknowledges all events up to `position`: no later subscription of this name hands them out again. `Durable`: also
+    /// after a power loss. `Relaxed` costs no sync: after a power loss, and only then, the subscriber may be back where it
+    /// acknowledged durably last.
+    ///
+    /// A position before the last that was acknowledged changes nothing. One behind the last event that was handed
+    /// out passes over what lies between: for who keeps its position with its own data, and is further than the last call told.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a position behind the last durable change, and where it follows without a name. After an `Io` error the
+    /// old position or the new one counts.
+    pub fn ack(&mut self, position: Position, durability: Durability) -> Result<()> {
+        let note = self.bookmark.as_ref().map(|bookmark| bookmark.mark().note.clone()).unwrap_or_default();
+        if self.acked().is_some_and(|acked| position <= acked) {
+            return self.store.engine().check_writable();
+        }
+        self.mark(position, note, durability)
+    }
+
+    /// Acknowledges, and writes something down with it.
+    pub(super) fn mark(&mut self, position: Position, note: Vec<u8>, durability: Durability) -> Result<()> {
+        let engine = self.store.engine();
+        engine.check_writable()?;
+        let Some(bookmark) = &mut self.bookmark else {
+            return Err(Error::invalid("subscription", "it has no name, and nothing to acknowledge with"));
+        };
+        if position > self.position {
+            let last = engine.catalog.progress()?.durable;
+            if position > last || position.number > last.number {
+                let detail = format!(
+                    "change {} is not durable, or none of this store, whose last is {}",
+                    position.number, last.number
+                );
+                return Err(Error::invalid("position", detail));
+            }
+        }
+        let mark = Mark { position, at_ns: engine.clock.now_ns(), note };
+        bookmark.set(mark, durability == Durability::Durable)?;
+        if position > self.position {
+            while self.page.front().is_some_and(|event| event.position <= position) {
+                self.page.pop_front();
+            }
+            if self.page.is_empty() && self.cursor.after < position {
+                self.cursor = FeedCursor::behind(position);
+            }
+            self.position = position;
+        }
+        Ok(())
+    }
+
+    /// A descriptor that is readable when there may be something new; it may be readable without cause. Call
+    /// [`next`](Self::next) with a timeout of zero until it answers `TimedOut`, then wait for the descriptor. It is this
+    /// subscription's: it is not read from, and closed with it.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where the index lies in memory.
+    pub fn descriptor(&mut self) -> Result<BorrowedFd<'_>> {
+        self.store.engine().check()?;
+        self.notice()?.descriptor()
+    }
+
+    fn notice(&mut self) -> Result<&mut Notice> {
+        let notice = match self.notice.take() {
+            Some(notice) => notice,
+            None => self.store.engine().catalog.notice()?,
+        };
+        Ok(self.notice.insert(notice))
+    }
+
+    fn note_handed_out(&mut self, last: Option<&Event>) {
+        self.position = match last {
+            // What the filter passed over behind it is done with, too.
+            _ if self.page.is_empty() => self.cursor.after,
+            Some(event) => event.position,
+            None => self.position,
+        };
+    }
+
+    /// Reads on. What passes the filter is in the page then.
+    fn read(&mut self) -> Result<Read> {
+        if let Some(notice) = &mut self.notice {
+            notice.hear()?;
+        }
+        let engine = self.store.engine();
+        engine.check()?;
+        match engine.catalog.feed(&mut self.cursor, PAGE_LEN)? {
+            Fed::Gap(gap) => {
+                self.position = self.cursor.after;
+                return Ok(Read::Gap(gap));
+            }
+            Fed::Events(events) if events.is_empty() => return Ok(Read::End),
+            Fed::Events(events) if self.filter.is_open() => self.page = events.into(),
+            Fed::Events(events) => {
+                for event in events {
+                    if self
+                        .filter
+                        .passes(&event.change, |dataset| is_in(&self.store, event.change.object(), dataset))?
+                    {
+                        self.page.push_back(event);
+                    }
+                }
+            }
+        }
+        if self.page.is_empty() {
+            self.position = self.cursor.after;
+        }
+        Ok(Read::Some)
+    }
+}
+
+fn left_until(until: Option<Instant>) -> Option<Duration> {
+    until.map(|until| until.saturating_duration_since(Instant::now()))
+}
+
+/// Whether an object has a key in a dataset, or had when it was removed.
+fn is_in(store: &Store, object: Option<ObjectId>, dataset: DatasetId) -> Result<bool> {
+    let catalog = &store.engine().catalog;
+    let Some(object) = object.map(|id| catalog.object(id)).transpose()?.flatten() else { return Ok(false) };
+    if object.name.as_ref().is_some_and(|name| name.dataset == dataset) {
+        return Ok(true);
+    }
+    let mut after = None;
+    loop {
+        let page = catalog.names(object.id, after.as_ref(), NAMES_AT_ONCE)?;
+        if page.names.iter().any(|name| name.dataset == dataset) {
+            return Ok(true);
+        }
+        if page.next.is_none() {
+            return Ok(false);
+        }
+        after = page.next;
+    }
+}
