@@ -134,6 +134,10 @@ impl Catalog for Embedded {
         self.distrust_relaxed(tier);
     }
 
+    fn check_in_use(&self) -> Result<()> {
+        self.check_usable()
+    }
+
     fn progress(&self) -> Result<Progress> {
         self.read(|connection| {
             let state = lookup::must_state(connection)?;

@@ -181,7 +181,7 @@ impl Store {
             Ok(_) => engine.tiers.configure(&[config]),
         }
         let Some(tier) = engine.tiers.retired(index) else { return Ok(()) };
-        if tier.backend.check_root().is_ok() && tier.backend.clear().is_err() {
+        if tier.clear_root().is_err() {
             return Ok(()); // It is retired. The next open tries to clear the root again.
         }
         self.strike_order(order)

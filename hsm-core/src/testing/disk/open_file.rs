@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{Admitted, FailureOn, State, delay, label};
-use crate::file::{File, read_on, write_on};
 use crate::file::memory::check_writable;
 use crate::file::memory::locks::Owner;
 use crate::file::memory::tree::Inode;
+use crate::file::{File, read_on, write_on};
 
 #[derive(Debug)]
 pub(super) struct SimFile {
