@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::journal::{Change, DropReason};
 use crate::monitor::{Phase, Watch};
 use crate::object::{self, BackendKind, ObjectId, TierConfig, TierIndex, TierState};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::Tier;
 
 /// Objects whose copies are struck off together.
@@ -166,6 +167,9 @@ impl Store {
         let is_lost = before.state == TierState::Lost;
         if !is_lost {
             self.order(order)?;
+        }
+        if mutant(Mutant::RootClearedEarly) {
+            engine.tiers.get(index)?.clear_root()?;
         }
         let expect = vec![Expect::TierIs(index, Some(before)), Expect::TierEmpty(index)];
         let done = engine.commit_one(expect, vec![Change::TierSet(config.clone())], Durability::Durable);
