@@ -982,7 +982,8 @@ hsm_status hsm_store_sync(const hsm_store *store,
                           hsm_error **error_out);
 
 /**
- * The position of the last change, durable or not.
+ * The position of the last change, durable or not. CLOSED where the handle is out of use since a sync failed: the next
+ * open decides which changes count.
  */
 hsm_status hsm_store_position(const hsm_store *store,
                               hsm_position *position_out,
