@@ -28,7 +28,7 @@ fn rebuild(fixture: &Fixture, tiers: &[TierIndex]) -> Result<(Rebuilt, Vec<Rebui
     let options =
         tiers.iter().fold(RebuildOptions::new(), |options, tier| options.root(root(fixture, *tier)));
     let mut findings = Vec::new();
-    let rebuilt = Store::rebuild(fixture.path(), &options, |finding| {
+    let rebuilt = Store::rebuild(fixture.path(), &options, None, |finding| {
         findings.push(finding);
         Ok(())
     })?;
@@ -110,7 +110,8 @@ fn rebuild_beside(disk: &SimDisk) -> (Rebuilt, Vec<RebuildFinding>, Store) {
     let options = RebuildOptions::new().store(store.clone());
     let roots = (0..5).map(|tier| format!("/store/tiers/{tier}"));
     let mut findings = Vec::new();
-    let rebuilt = Store::rebuild("/rebuilt", &roots.fold(options, RebuildOptions::root), |finding| {
+    let options = roots.fold(options, RebuildOptions::root);
+    let rebuilt = Store::rebuild("/rebuilt", &options, None, |finding| {
         findings.push(finding);
         Ok(())
     });

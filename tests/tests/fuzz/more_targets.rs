@@ -102,8 +102,8 @@ impl Target for ObjectMap {
         let disk = corpus::disk_with(&tree);
         let options = RebuildOptions::new().store(corpus::options(&disk));
         let roots = [0, 1].map(|tier| Path::new(STORE).join(format!("tiers/{tier}")));
-        let rebuilt =
-            Store::rebuild("/rebuilt", &roots.into_iter().fold(options, RebuildOptions::root), |_| Ok(()));
+        let options = roots.into_iter().fold(options, RebuildOptions::root);
+        let rebuilt = Store::rebuild("/rebuilt", &options, None, |_| Ok(()));
         if rebuilt.is_err() {
             return;
         }
