@@ -34,7 +34,7 @@ enum Fault {
     Unread,
     /// From one operation on the disk of tier 0 answers nothing, until the verb is over.
     Gone,
-    /// One operation, or one read, takes so long that another thread puts an object meanwhile.
+    /// One operation takes so long that another thread puts an object meanwhile.
     Slow,
     /// Each call that reads or writes does only a part, and every other is interrupted.
     Short,

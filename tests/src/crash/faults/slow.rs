@@ -60,7 +60,8 @@ pub(super) fn one(runner: &Runner<'_>, verb: &Verb, reference: &Reference, step:
 
 fn arrange(world: &World, step: u64, other: Other, met: Arc<AtomicBool>) {
     let seen = AtomicU64::new(0);
-    let is_due = move |_: &str| seen.fetch_add(1, Ordering::Relaxed) == step;
+    let is_due =
+        move |label: &str| !label.starts_with("read ") && seen.fetch_add(1, Ordering::Relaxed) == step;
     let store = world.store.clone();
     world.disk.delay_next(is_due, move || {
         met.store(true, Ordering::Relaxed);
