@@ -986,7 +986,8 @@ hsm_status hsm_store_sync(const hsm_store *store,
                           hsm_error **error_out);
 
 /**
- * The position of the last change, durable or not.
+ * The position of the last change, durable or not. CLOSED where the handle is out of use since a sync failed: the next
+ * open decides which changes count.
  */
 hsm_status hsm_store_position(const hsm_store *store,
                               hsm_position *position_out,
@@ -3593,8 +3594,9 @@ typedef struct hsm_rebuilt {
  * Of every object the newest generation is taken of which a whole copy is found, with all its whole copies; every byte
  * is read back from the medium and compared. The callback is told of what is not whole or not sure: as
  * HSM_FINDING_COPY of a damaged copy, HSM_FINDING_UNREAD, HSM_FINDING_PARTIAL and HSM_FINDING_CONTESTED. Bytes of a put
- * that was never acknowledged can be taken for a generation. What was not taken lies on the roots as strays, which
- * only hsm_store_check() removes, when told.
+ * that was never acknowledged can be taken for a generation, and an older generation comes back, without a finding,
+ * where every byte of the newer ones is gone. What was not taken lies on the roots as strays, which only
+ * hsm_store_check() removes, when told.
  *
  * The store is not opened. When it is, it takes no changes until hsm_store_reconcile(). Tiers whose roots were not
  * named are unknown to it. A call that is interrupted, stopped or fails leaves a directory that is no store, and that

@@ -52,7 +52,7 @@ impl fmt::Display for PlaceName {
 }
 
 /// How many serials share a directory, by the format.
-const PLACES_PER_DIRECTORY: u64 = 1024;
+pub(crate) const PLACES_PER_DIRECTORY: u64 = 1024;
 
 /// What reopening a place that is no more answers.
 fn gone(name: PlaceName) -> Error {
@@ -89,6 +89,11 @@ pub trait Backend: Send + Sync + Debug {
     /// for whoever holds a place open that was checked before.
     fn look_for_root(&self) -> Result<()> {
         self.check_root()
+    }
+    /// Whether a place of this name could not be made durable any more. Those of a later directory of
+    /// serials may: a directory holds 1024.
+    fn is_spent(&self, _name: PlaceName) -> bool {
+        false
     }
     /// Creates a place. Errors of kind `Exists` when the name was used before.
     fn create(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>>;

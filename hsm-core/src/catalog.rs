@@ -260,6 +260,9 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// A directory of this handle's places on a tier could not be synced: where relaxed changes have bytes there
     /// that are not durable, the handle fails, and an open finds out what is true.
     fn distrust(&self, tier: TierIndex);
+    /// Refuses, with what happened, where this handle commits nothing any more: what it reads may not be what an open
+    /// finds.
+    fn check_in_use(&self) -> Result<()>;
     /// How far it has come.
     fn progress(&self) -> Result<Progress>;
     /// What many questions are put to.

@@ -146,6 +146,42 @@ pub trait File: Send + Sync + Debug {
     fn unlock(&self, range: Range<u64>) -> io::Result<()>;
 }
 
+/// Reads as a [`File`] does, by as many calls as it takes: one may be interrupted, or give only a part.
+pub(crate) fn read_on(
+    buffer: &mut [u8],
+    offset: u64,
+    mut call: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match call(&mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Writes as a [`File`] does, by as many calls as it takes: one may be interrupted, or take only a part.
+pub(crate) fn write_on(
+    bytes: &[u8],
+    offset: u64,
+    mut call: impl FnMut(&[u8], u64) -> io::Result<usize>,
+) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match call(&bytes[done..], offset + done as u64) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => done += written,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Writes a small file so that it is there whole or not at all: beside itself, synced, renamed, and the
 /// directory synced.
 pub(crate) fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {

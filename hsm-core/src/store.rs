@@ -153,9 +153,15 @@ impl Store {
     }
 
     /// The position of the last change.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` where the handle is out of use since a sync failed, and says so: the next open decides which changes
+    /// count. What it knew can still be read.
     pub fn position(&self) -> Result<Position> {
         let engine = self.engine();
         engine.check()?;
+        engine.catalog.check_in_use()?;
         Ok(engine.catalog.progress()?.applied)
     }
 

@@ -39,6 +39,34 @@ pub enum Mutant {
     PacksShared,
     /// Bytes of an overwritten generation are removed before the new one is durable.
     ReclaimBeforeDurable,
+    /// The name of a new segment of the journal is not synced.
+    SegmentNameLeftOut,
+    /// A replay takes relaxed changes for durable, since the ones before it were.
+    RelaxedTakenForDurable,
+    /// The index adds the copies that come to a tier, and does not take away those that go.
+    DropNotCounted,
+    /// The file of a place that an overwritten copy leaves is not noted as garbage.
+    GarbageForgotten,
+    /// The member file of the dead is removed before their places are swept.
+    MemberBuriedEarly,
+    /// The sweep takes what the dead had not settled for what they had not committed.
+    SweepOfUnsettled,
+    /// A release takes any other copy for a good one.
+    ReleaseUnverified,
+    /// A scrub looks at lengths, tails and digests, and not at the data.
+    ScrubReadsTails,
+    /// The files of a snapshot are not synced before its list is.
+    SnapshotSyncLeftOut,
+    /// A restore says that there is a store before it has laid it out.
+    MarkerBeforeStore,
+    /// A rebuild takes the first generation that is whole, and not the newest.
+    RebuildTakesOldest,
+    /// The root of a tier is cleared before the tier is retired.
+    RootClearedEarly,
+    /// The journal does not say which name an undeleted object got back.
+    UndeleteLosesName,
+    /// A bulk read does not compare records with their digests.
+    BulkReadUnchecked,
 }
 
 #[cfg(any(test, feature = "testing"))]

@@ -23,7 +23,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::pack::{PackIdentity, PackWriter};
 use crate::backend::posix::{PosixBackend, RootIdentity};
-use crate::backend::{Backend, PlaceName};
+use crate::backend::{Backend, PLACES_PER_DIRECTORY, PlaceName};
 use crate::catalog::{Durability, Garbage, Places, Settled};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
@@ -99,9 +99,13 @@ struct OpenPack {
 }
 
 impl Serials {
-    pub(crate) fn next(&self) -> u64 {
+    /// The next serial that is not spent. Where one is, so is the directory that it would lie in.
+    pub(crate) fn next(&self, is_spent: impl Fn(u64) -> bool) -> u64 {
         let mut state = self.state.lock();
         state.0 += 1;
+        while is_spent(state.0) {
+            state.0 = (state.0 / PLACES_PER_DIRECTORY + 1) * PLACES_PER_DIRECTORY;
+        }
         let serial = state.0;
         state.1.insert(serial);
         serial
@@ -287,6 +291,11 @@ impl Tier {
         Place { tier: self.index(), instance: self.ground.instance, serial }
     }
 
+    /// Whether a place of this serial could not be made durable here.
+    pub(crate) fn is_spent(&self, serial: u64, packed: bool) -> bool {
+        self.backend.is_spent(PlaceName { instance: self.ground.instance, serial, packed })
+    }
+
     /// The pack to append to: the open one, or a new one when that is full or failed.
     ///
     /// Relaxed puts have a pack of their own, which is synced only under the writer lock, for the group that makes
@@ -295,7 +304,9 @@ impl Tier {
         let relaxed = durability == Durability::Relaxed && !mutant(Mutant::PacksShared);
         let mut open = self.packs[usize::from(relaxed)].lock();
         if let Some(pack) = &*open {
-            if pack.failed().is_none() && pack.len() < self.config.pack_size_bytes {
+            // One whose name may be lost could not be synced.
+            let is_good = pack.failed().is_none() && !self.is_spent(pack.identity().place.serial, true);
+            if is_good && pack.len() < self.config.pack_size_bytes {
                 // An open file outlives the root it lies on: what is written there would not be found. What waits to
                 // be written was looked for already, and is written with this.
                 if !pack.is_pending() {
@@ -305,7 +316,7 @@ impl Tier {
             }
             *open = None;
         }
-        let serial = serials.next();
+        let serial = serials.next(|serial| self.is_spent(serial, true));
         let place = self.place(serial);
         let name = PlaceName { instance: place.instance, serial, packed: true };
         let made = serials.make(|| self.backend.create(name));
@@ -334,6 +345,15 @@ impl Tier {
         match &self.posix {
             Some(posix) => posix.mark_seen(position),
             None => Ok(()),
+        }
+    }
+
+    /// Removes what is left on the root, marker and all, if it is in reach. One that cannot be read is an error: whether
+    /// it is this one cannot be told.
+    pub(crate) fn clear_root(&self) -> Result<()> {
+        match &self.posix {
+            Some(posix) if !posix.is_root()? => Ok(()),
+            _ => self.backend.clear(),
         }
     }
 

@@ -285,7 +285,8 @@ pub unsafe extern "C" fn hsm_store_sync(
     })
 }
 
-/// The position of the last change, durable or not.
+/// The position of the last change, durable or not. CLOSED where the handle is out of use since a sync failed: the next
+/// open decides which changes count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_store_position(
     store: *const hsm_store,

@@ -358,6 +358,13 @@ fn a_failed_sync_of_relaxed_changes_puts_the_handle_out_of_use_and_the_next_open
         fixture.disk.fail_next(ErrorKind::Other, is_journal_sync);
         assert_eq!(kind(&fixture.store.sync()), Some(Kind::Closed));
         assert_eq!(kind(&fixture.store.put(b"x", &PutOptions::default())), Some(Kind::Closed));
+        // A number that may be taken back is not told, and every answer says what happened; what is known is read.
+        let answers = [fixture.store.position().map(drop), fixture.store.close()];
+        for answer in answers {
+            let said = answer.unwrap_err();
+            assert_eq!(said.kind(), Kind::Closed);
+            assert!(said.to_string().contains("relaxed changes could not be synced"), "{said}");
+        }
         fixture.lose_power(if lost { Keep::None } else { Keep::All }, false);
         assert_eq!(fixture.store.get(kept).unwrap(), bytes(SMALL, 1));
         match fixture.store.get(id) {
@@ -464,5 +471,20 @@ fn what_an_open_keeps_after_a_failed_sync_it_makes_durable() {
         assert_eq!(fixture.store.read_only_reason(), None);
         assert_eq!(fixture.store.get(id).unwrap(), bytes(LARGE, 1));
         assert_eq!(fixture.store.get(durable).unwrap(), bytes(SMALL, 3));
+    }
+}
+
+#[test]
+fn a_failed_sync_of_a_directory_fails_that_put_and_the_next_goes_to_another_directory() {
+    for len in [SMALL, LARGE] {
+        let fixture = SimFixture::new();
+        fixture.disk.fail_next(ErrorKind::Other, |label| {
+            label.starts_with("syncdir store/tiers/0/data/") && label.ends_with("/0000000000000000")
+        });
+        assert_eq!(kind(&fixture.store.put(&bytes(len, 1), &PutOptions::default())), Some(Kind::Io));
+        let id = fixture.store.put(&bytes(len, 2), &PutOptions::default()).unwrap().id;
+        let place = fixture.store.object(id).unwrap().copies[0].pieces[0].place;
+        assert_eq!(place.serial, 1024, "the first of the next directory");
+        assert_eq!(fixture.store.get(id).unwrap(), bytes(len, 2));
     }
 }

@@ -5,7 +5,7 @@ use hsm_tests::crash::{Report, faults};
 #[test]
 fn a_fault_at_any_step_of_any_verb_loses_nothing_and_needs_no_repair() {
     let mut report = Report::default();
-    faults(&mut report);
+    faults(2, &mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");
 }

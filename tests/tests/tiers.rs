@@ -2,11 +2,14 @@
 //! nothing goes where it should not, and no copy disappears that nobody gave up.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::time::Duration;
 
+use hsm_core::file::Disk as _;
 use hsm_core::object::{Attributes, TierConfig, TierState};
+use hsm_core::testing::disk::SimDisk;
 use hsm_core::{Durability, Error, Kind, PutOptions, Query, StoreOptions};
-use hsm_tests::fixture::{Fixture, LARGE, SMALL, bytes, files_ending, kind, on_tier, tiers_of};
+use hsm_tests::fixture::{Fixture, LARGE, SMALL, SimFixture, bytes, files_ending, kind, on_tier, tiers_of};
 
 fn root_beside(fixture: &Fixture, name: &str) -> String {
     fixture.outside(name).display().to_string()
@@ -244,6 +247,26 @@ fn nothing_of_a_retired_tier_is_left_on_its_root_and_the_root_can_be_used_again(
     assert_eq!(fixture.store.get(put.id).unwrap(), bytes(SMALL, 4));
     stale.close().unwrap();
     fixture.store.close().unwrap();
+}
+
+#[test]
+fn a_root_that_cannot_be_read_when_its_tier_retires_is_cleared_by_the_first_open_that_can() {
+    let mut fixture = SimFixture::new();
+    let marker = |disk: &SimDisk| disk.metadata("/store/tiers/3/HSM-TIER".as_ref()).is_ok();
+    let fail_reads = |disk: &SimDisk| {
+        disk.fail_reads(ErrorKind::Other, |label| label.contains("store/tiers/3/"));
+    };
+    fail_reads(&fixture.disk);
+    fixture.store.retire_tier(3).unwrap();
+    assert!(marker(&fixture.disk));
+    // As little can the next open; it opens all the same.
+    let disk = fixture.disk.crash().process_crash();
+    fail_reads(&disk);
+    fixture.continue_on(disk);
+    assert!(marker(&fixture.disk));
+    fixture.continue_on(fixture.disk.crash().process_crash());
+    assert!(!marker(&fixture.disk));
+    assert!(fixture.disk.metadata("/store/orders".as_ref()).is_err(), "it is done");
 }
 
 #[test]

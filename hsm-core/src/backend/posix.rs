@@ -12,10 +12,10 @@
 mod root;
 mod side;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -38,22 +38,27 @@ pub struct PosixBackend {
     identity: RootIdentity,
     /// The bucket that a place was created in last: serials rise, so one is nearly always enough.
     recent: Mutex<Option<Arc<Bucket>>>,
+    /// Directories of which a sync failed.
+    spent: Spent,
     /// Held while `HSM-SEEN` is written.
     seen: Mutex<()>,
 }
+
+/// Directories of which a sync failed: names created there before may be lost, whatever a later sync says, so no place is
+/// made or synced there any more.
+type Spent = Arc<Mutex<BTreeSet<PathBuf>>>;
 
 /// A directory whose name is durable.
 #[derive(Debug)]
 struct Bucket {
     path: PathBuf,
-    /// Set when a sync of it failed: names created before may be lost, whatever a later sync says.
-    sync_failed: AtomicBool,
+    spent: Spent,
 }
 
 impl PosixBackend {
     /// A backend on an existing root, which need not be mounted yet: every use that misses a name checks.
     pub fn new(disk: Arc<dyn Disk>, root: PathBuf, identity: RootIdentity) -> Self {
-        Self { disk, root, identity, recent: Mutex::new(None), seen: Mutex::new(()) }
+        Self { disk, root, identity, recent: Mutex::new(None), spent: Spent::default(), seen: Mutex::new(()) }
     }
 
     /// Makes `root` the root of a tier, durably: the directory (its parent must exist), `data/` and the marker.
@@ -71,6 +76,15 @@ impl PosixBackend {
         created_ns: TimeNs,
     ) -> Result<()> {
         root::create(disk, root, identity, created_ns)
+    }
+
+    /// Whether the directory is this root. One without a marker, with a damaged one, or with that of another is not;
+    /// an error says that it could not be read.
+    pub fn is_root(&self) -> Result<bool> {
+        match root::read_marker(&*self.disk, &self.root) {
+            Err(error @ Error::Io { .. }) => Err(error),
+            read => Ok(read.ok().flatten() == Some(self.identity)),
+        }
     }
 
     /// Whose root a directory is, read from its marker. `None`: it is no root.
@@ -120,7 +134,7 @@ impl PosixBackend {
                 _ => sync_parent(&*self.disk, made).context("sync the directory above", made)?,
             }
         }
-        let bucket = Arc::new(Bucket { path: directory.to_owned(), sync_failed: AtomicBool::new(false) });
+        let bucket = Arc::new(Bucket { path: directory.to_owned(), spent: self.spent.clone() });
         *recent = Some(bucket.clone());
         Ok(bucket)
     }
@@ -180,6 +194,11 @@ impl Backend for PosixBackend {
         }
     }
 
+    fn is_spent(&self, name: PlaceName) -> bool {
+        let spent = self.spent.lock();
+        !spent.is_empty() && self.path(name).parent().is_some_and(|directory| spent.contains(directory))
+    }
+
     fn create(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>> {
         let path = self.path(name);
         let mut retried = false;
@@ -207,9 +226,8 @@ impl Backend for PosixBackend {
             Ok(file) => {
                 let directory = path.parent().unwrap_or(&self.root).to_owned();
                 let recent = self.recent.lock().clone().filter(|bucket| bucket.path == directory);
-                let bucket = recent.unwrap_or_else(|| {
-                    Arc::new(Bucket { path: directory, sync_failed: AtomicBool::new(false) })
-                });
+                let bucket =
+                    recent.unwrap_or_else(|| Arc::new(Bucket { path: directory, spent: self.spent.clone() }));
                 Ok(self.writer(path, file, bucket))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing(super::gone(name))?),
@@ -243,7 +261,7 @@ impl Backend for PosixBackend {
 
     fn sync_removals(&self, names: &[PlaceName]) -> Result<()> {
         let directories = names.iter().filter_map(|name| self.path(*name).parent().map(Path::to_owned));
-        for directory in directories.collect::<std::collections::BTreeSet<_>>() {
+        for directory in directories.collect::<BTreeSet<_>>() {
             match self.disk.sync_dir(&directory) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing(())?,
                 synced => synced.context("sync", &directory)?,
@@ -371,12 +389,12 @@ impl PlaceWriter for PosixPlace {
         let mut named = self.named.lock();
         let wanted = !*named && !mutant(Mutant::DirectorySyncLeftOut);
         let Some(bucket) = self.bucket.as_ref().filter(|_| wanted) else { return Ok(()) };
-        if bucket.sync_failed.load(Ordering::Acquire) {
+        if bucket.spent.lock().contains(&bucket.path) {
             let earlier = io::Error::other("an earlier sync of it failed");
             return Err(Error::io("sync the directory", &bucket.path, &earlier));
         }
         if let Err(error) = self.disk.sync_dir(&bucket.path) {
-            bucket.sync_failed.store(true, Ordering::Release);
+            bucket.spent.lock().insert(bucket.path.clone());
             return Err(Error::io("sync the directory", &bucket.path, &error));
         }
         *named = true;

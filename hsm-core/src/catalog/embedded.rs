@@ -73,6 +73,13 @@ pub(crate) struct Ground {
     pub(crate) lock: Arc<LockFile>,
 }
 
+/// For fuzzing: see [`testing::parse`](crate::testing::parse).
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn reread_row(bytes: &[u8]) -> Option<bool> {
+    let body = row::Body::read(bytes)?;
+    Some(row::Body::read(&body.write()).as_ref() == Some(&body))
+}
+
 /// A journal and its index.
 #[derive(Debug)]
 pub(crate) struct Embedded {
@@ -136,6 +143,10 @@ impl Catalog for Embedded {
 
     fn distrust(&self, tier: TierIndex) {
         self.distrust_relaxed(tier);
+    }
+
+    fn check_in_use(&self) -> Result<()> {
+        self.check_usable()
     }
 
     fn progress(&self) -> Result<Progress> {

@@ -22,7 +22,7 @@ use nix::libc;
 use nix::sys::statfs::statfs;
 use nix::sys::statvfs::statvfs;
 
-use super::{Disk, File, FileKind, Metadata, Mode, ProcessIdentity, Space};
+use super::{Disk, File, FileKind, Metadata, Mode, ProcessIdentity, Space, read_on, write_on};
 pub(crate) use watch::Watch;
 
 /// File systems whose files live on another machine, by the number that `statfs` gives them.
@@ -230,16 +230,7 @@ impl OsFile {
     }
 
     fn read_cached(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut done = 0;
-        while done < buffer.len() {
-            match self.file.read_at(&mut buffer[done..], offset + done as u64) {
-                Ok(0) => break,
-                Ok(read) => done += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(done)
+        read_on(buffer, offset, |buffer, offset| self.file.read_at(buffer, offset))
     }
 }
 
@@ -260,7 +251,7 @@ impl File for OsFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.file.write_all_at(bytes, offset)
+        write_on(bytes, offset, |bytes, offset| self.file.write_at(bytes, offset))
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -8,6 +8,7 @@ use crate::object::{
 use crate::wire::{Reader, Writer};
 
 use super::change::{Change, DropReason, EpochCause, Subject, Updates};
+use crate::testing_hooks::{Mutant, mutant};
 
 /// The reader of a later version may not pass over this record.
 const MUST_UNDERSTAND: u16 = 1;
@@ -114,6 +115,7 @@ fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
         }
         Change::Undeleted { object, name } => {
             out.bytes(&object.0);
+            let name = name.as_ref().filter(|_| !mutant(Mutant::UndeleteLosesName));
             out.u8(u8::from(name.is_some()));
             if let Some(name) = name {
                 write_name(out, name);

@@ -113,8 +113,10 @@ impl Store {
         write(disk, store, id, &orders)
     }
 
-    /// Does what is ordered and was not done yet. Under the open lock, by a handle that may write.
+    /// Does what is ordered and was not done yet. Under the open lock, by a handle that may write. A root that cannot be
+    /// cleared now keeps no store from being opened: it is left to the next open.
     pub(super) fn carry_out(&self, orders: &[Order]) -> Result<()> {
+        let mut left = Vec::new();
         for order in orders {
             let config = self.config(order.tier)?;
             let Some(config) = config.filter(|config| config.incarnation == order.incarnation) else {
@@ -125,8 +127,8 @@ impl Store {
                 // Its handle died in between.
                 What::Clear if config.state == TierState::Retired => {
                     let Some(tier) = self.engine().tiers.retired(order.tier) else { continue };
-                    if tier.backend.check_root().is_ok() {
-                        tier.backend.clear()?;
+                    if tier.clear_root().is_err() {
+                        left.push(*order);
                     }
                 }
                 What::Lose | What::Clear => {}
@@ -137,9 +139,9 @@ impl Store {
         if engine.disk.metadata(&half_written).is_ok() {
             engine.disk.remove_file(&half_written).context("remove", &half_written)?;
         }
-        if orders.is_empty() {
+        if left == orders {
             return Ok(());
         }
-        write(&*engine.disk, &engine.directory, &self.inner.store_id, &[])
+        write(&*engine.disk, &engine.directory, &self.inner.store_id, &left)
     }
 }

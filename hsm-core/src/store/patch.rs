@@ -62,6 +62,7 @@ impl Store {
                 return Err(Error::invalid("offset", detail));
             }
             if bytes.is_empty() && object.content.is_some() {
+                engine.catalog.check_in_use()?;
                 let position = engine.catalog.progress()?.applied;
                 return Ok(Put { id, generation: object.generation, position });
             }

@@ -24,7 +24,11 @@ impl Engine {
             self.catalog.sync()?;
         }
         for member in dead {
-            if mutant(Mutant::SweepLeftOut) || self.sweep_instance(member.instance)? {
+            if mutant(Mutant::MemberBuriedEarly) {
+                let instance = member.instance;
+                member.bury(&*self.disk)?;
+                self.sweep_instance(instance)?;
+            } else if mutant(Mutant::SweepLeftOut) || self.sweep_instance(member.instance)? {
                 member.bury(&*self.disk)?;
             } else {
                 left.push(member.instance);
@@ -74,6 +78,11 @@ impl Engine {
         Ok((packs, empty))
     }
 
+    /// Whether a commit named a place that its handle had not settled.
+    fn is_committed(&self, instance: u64, serial: u64) -> Result<bool> {
+        Ok(!mutant(Mutant::SweepOfUnsettled) && self.catalog.is_recent(instance, serial)?)
+    }
+
     fn sweep_tier(
         &self,
         tier: &Tier,
@@ -88,7 +97,7 @@ impl Engine {
         let from = if by_age { 0 } else { resolved + 1 };
         tier.backend.places(instance, from, &mut |name, _| {
             let is_pack_known = is_among(packs, tier.index(), name);
-            if by_age || !is_pack_known && (name.packed || !self.catalog.is_recent(instance, name.serial)?) {
+            if by_age || !is_pack_known && (name.packed || !self.is_committed(instance, name.serial)?) {
                 tier.backend.remove(name)?;
                 stray.push(name);
             }

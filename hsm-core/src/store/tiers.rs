@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::journal::{Change, DropReason};
 use crate::monitor::{Phase, Watch};
 use crate::object::{self, BackendKind, ObjectId, TierConfig, TierIndex, TierState};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::Tier;
 
 /// Objects whose copies are struck off together.
@@ -167,6 +168,9 @@ impl Store {
         if !is_lost {
             self.order(order)?;
         }
+        if mutant(Mutant::RootClearedEarly) {
+            engine.tiers.get(index)?.clear_root()?;
+        }
         let expect = vec![Expect::TierIs(index, Some(before)), Expect::TierEmpty(index)];
         let done = engine.commit_one(expect, vec![Change::TierSet(config.clone())], Durability::Durable);
         if is_lost {
@@ -181,7 +185,7 @@ impl Store {
             Ok(_) => engine.tiers.configure(&[config]),
         }
         let Some(tier) = engine.tiers.retired(index) else { return Ok(()) };
-        if tier.backend.check_root().is_ok() && tier.backend.clear().is_err() {
+        if tier.clear_root().is_err() {
             return Ok(()); // It is retired. The next open tries to clear the root again.
         }
         self.strike_order(order)

@@ -11,7 +11,8 @@
 //! A file's sync makes its bytes and length durable, never its name; a directory's sync its names, never the
 //! files' bytes. What has no durable name below the root is lost with everything in it, however synced.
 //!
-//! What it does not do: time, or reads that fail unless told to ([`SimDisk::fail_reads`]).
+//! Told to, operations fail ([`SimDisk::fail_next`] and its like), take only a part of what they are given
+//! ([`SimDisk::be_short`]), or take their time ([`SimDisk::delay_next`]).
 
 mod crash;
 mod open_file;
@@ -59,6 +60,9 @@ struct State {
     stop: Option<Stop>,
     stopped: bool,
     failures: Vec<Failure>,
+    delays: Vec<Delay>,
+    /// Calls so far that took or gave only a part, where each does.
+    short: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -73,8 +77,31 @@ type Predicate = Box<dyn Fn(&str) -> bool + Send>;
 struct Failure {
     kind: io::ErrorKind,
     once: bool,
-    reads: bool,
+    on: FailureOn,
     matches: Predicate,
+}
+
+/// What a failure is one of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FailureOn {
+    /// Operations; nothing of one happens.
+    Operations,
+    /// Writes, of which the first half happens.
+    HalfWrites,
+    /// Reads of bytes.
+    Reads,
+}
+
+/// An operation that takes its time.
+struct Delay {
+    matches: Predicate,
+    meanwhile: Box<dyn FnOnce() + Send>,
+}
+
+impl fmt::Debug for Delay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Delay").finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Failure {
@@ -84,11 +111,24 @@ impl fmt::Debug for Failure {
 }
 
 /// How much of an operation may happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Admitted {
     Whole,
-    /// A write: its first half, then the disk stops.
-    Torn,
+    /// A write: its first half, then this error.
+    Half(io::Error),
+}
+
+/// Waits as long as an operation of this label is delayed.
+fn delay(state: &Mutex<State>, label: impl FnOnce() -> String) {
+    let mut locked = state.lock();
+    if locked.delays.is_empty() {
+        return;
+    }
+    let label = label();
+    let due = locked.delays.iter().position(|delay| (delay.matches)(&label));
+    let Some(due) = due.map(|position| locked.delays.remove(position)) else { return };
+    drop(locked);
+    (due.meanwhile)();
 }
 
 fn simulated_crash() -> io::Error {
@@ -116,24 +156,39 @@ impl State {
                     return Err(simulated_crash());
                 }
                 self.log.push(label.into());
-                return Ok(Admitted::Torn);
+                return Ok(Admitted::Half(simulated_crash()));
             }
             Some(stop) => stop.after -= 1,
             None => {}
         }
         self.log.push(label.into());
-        self.inject(label, false)?;
+        self.inject(label, FailureOn::Operations)?;
+        if label.starts_with("write ")
+            && let Err(error) = self.inject(label, FailureOn::HalfWrites)
+        {
+            return Ok(Admitted::Half(error));
+        }
         Ok(Admitted::Whole)
     }
 
-    fn inject(&mut self, label: &str, reads: bool) -> io::Result<()> {
-        let due = |failure: &Failure| failure.reads == reads && (failure.matches)(label);
+    fn inject(&mut self, label: &str, on: FailureOn) -> io::Result<()> {
+        let due = |failure: &Failure| failure.on == on && (failure.matches)(label);
         let Some(position) = self.failures.iter().position(due) else { return Ok(()) };
         let kind = self.failures[position].kind;
         if self.failures[position].once {
             self.failures.remove(position);
         }
         Err(io::Error::new(kind, format!("injected failure of {label:?}")))
+    }
+
+    /// How many of so many bytes a call takes or gives. Where each is short, every other is interrupted.
+    fn take(&mut self, len: usize) -> io::Result<usize> {
+        let Some(calls) = &mut self.short else { return Ok(len) };
+        *calls += 1;
+        if calls.is_multiple_of(2) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(len.div_ceil(2))
     }
 
     /// Admits and applies changes of names.
@@ -152,7 +207,15 @@ impl SimDisk {
 
     fn over(storage: Storage) -> Self {
         let process = storage.process();
-        let state = State { storage, log: Vec::new(), stop: None, stopped: false, failures: Vec::new() };
+        let state = State {
+            storage,
+            log: Vec::new(),
+            stop: None,
+            stopped: false,
+            failures: Vec::new(),
+            delays: Vec::new(),
+            short: None,
+        };
         Self { state: Arc::new(Mutex::new(state)), process }
     }
 
@@ -228,27 +291,52 @@ impl SimDisk {
     /// Fails the next operation whose label satisfies `matches`, which then does not happen. A failed sync
     /// fails for ever on that open file, and what it should have synced is not synced by a later one either.
     pub fn fail_next(&self, kind: io::ErrorKind, matches: impl Fn(&str) -> bool + Send + 'static) {
-        self.add_failure(kind, true, false, Box::new(matches));
+        self.add_failure(kind, true, FailureOn::Operations, Box::new(matches));
+    }
+
+    /// Lets the first half of the next write happen whose label satisfies `matches`, and fails it.
+    pub fn fail_halfway(&self, kind: io::ErrorKind, matches: impl Fn(&str) -> bool + Send + 'static) {
+        self.add_failure(kind, true, FailureOn::HalfWrites, Box::new(matches));
     }
 
     /// Fails every operation whose label satisfies `matches`, until [`clear_failures`](Self::clear_failures).
     pub fn fail_every(&self, kind: io::ErrorKind, matches: impl Fn(&str) -> bool + Send + 'static) {
-        self.add_failure(kind, false, false, Box::new(matches));
+        self.add_failure(kind, false, FailureOn::Operations, Box::new(matches));
     }
 
     /// Fails every read of bytes whose label, `read` and the path, satisfies `matches`, until
     /// [`clear_failures`](Self::clear_failures).
     pub fn fail_reads(&self, kind: io::ErrorKind, matches: impl Fn(&str) -> bool + Send + 'static) {
-        self.add_failure(kind, false, true, Box::new(matches));
+        self.add_failure(kind, false, FailureOn::Reads, Box::new(matches));
     }
 
-    /// Ends all injected failures. Syncs that failed stay failed.
+    /// Ends all injected failures and delays. Syncs that failed stay failed.
     pub fn clear_failures(&self) {
-        self.state.lock().failures.clear();
+        let mut state = self.state.lock();
+        state.failures.clear();
+        state.delays.clear();
     }
 
-    fn add_failure(&self, kind: io::ErrorKind, once: bool, reads: bool, matches: Predicate) {
-        self.state.lock().failures.push(Failure { kind, once, reads, matches });
+    fn add_failure(&self, kind: io::ErrorKind, once: bool, on: FailureOn, matches: Predicate) {
+        self.state.lock().failures.push(Failure { kind, once, on, matches });
+    }
+
+    /// From now on, or no longer, a call that writes or reads bytes takes or gives only half of them, and every other
+    /// is interrupted before it does anything. What is left is done by further calls, as by any [`File`]: each is an
+    /// operation of its own.
+    pub fn be_short(&self, short: bool) {
+        self.state.lock().short = short.then_some(0);
+    }
+
+    /// Delays the next operation, or read of bytes, whose label satisfies `matches`: before it happens, and while the
+    /// disk serves other threads, `meanwhile` runs.
+    pub fn delay_next(
+        &self,
+        matches: impl Fn(&str) -> bool + Send + 'static,
+        meanwhile: impl FnOnce() + Send + 'static,
+    ) {
+        let (matches, meanwhile) = (Box::new(matches), Box::new(meanwhile));
+        self.state.lock().delays.push(Delay { matches, meanwhile });
     }
 
     /// Pretends that everything lies on a network file system of this kind.
@@ -264,6 +352,9 @@ impl SimDisk {
 
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Arc<dyn File>> {
+        if matches!(mode, Mode::Create | Mode::OpenOrCreate) {
+            delay(&self.state, || label("create", path));
+        }
         let mut state = self.running()?;
         let inode = match state.storage.cached.plan_open(path, mode)? {
             Opening::Existing(inode) => inode,
@@ -281,6 +372,7 @@ impl Disk for SimDisk {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
+        delay(&self.state, || label("mkdir", path));
         let mut state = self.running()?;
         let (directory, name) = state.storage.cached.plan_create_dir(path)?;
         let label = label("mkdir", path);
@@ -291,6 +383,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        delay(&self.state, || label("rename", from));
         let mut state = self.running()?;
         let changes = state.storage.cached.plan_rename(from, to)?;
         let to = to.strip_prefix("/").unwrap_or(to).display();
@@ -298,12 +391,14 @@ impl Disk for SimDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
+        delay(&self.state, || label("unlink", path));
         let mut state = self.running()?;
         let change = state.storage.cached.plan_remove_file(path)?;
         state.change_names(&label("unlink", path), vec![change])
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        delay(&self.state, || label("rmdir", path));
         let mut state = self.running()?;
         let change = state.storage.cached.plan_remove_dir(path)?;
         state.change_names(&label("rmdir", path), vec![change])
@@ -311,6 +406,7 @@ impl Disk for SimDisk {
 
     /// A failed one may be repeated: its names stay pending until one succeeds.
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        delay(&self.state, || label("syncdir", path));
         let mut state = self.running()?;
         let directory = state.storage.cached.find_directory(path)?;
         state.admit(&label("syncdir", path))?;

@@ -30,7 +30,7 @@ pub(crate) struct PlaceGuard {
 
 impl PlaceGuard {
     pub(crate) fn create(tiers: &Tiers, tier: &Arc<Tier>) -> Result<(Self, Arc<dyn PlaceWriter>)> {
-        let serial = tiers.serials().next();
+        let serial = tiers.serials().next(|serial| tier.is_spent(serial, false));
         let name = PlaceName { instance: tiers.ground().instance, serial, packed: false };
         let (tier_held, serials) = (tier.clone(), tiers.serials().clone());
         let guard = Self { tier: tier_held, serials, name, keep: false, pid: std::process::id() };

@@ -10,7 +10,9 @@ use hsm_core::object::{
     Attributes, Copy, Dataset, DatasetId, Name, Object, ObjectId, Place, TierConfig, TierState,
 };
 
-use super::view::{describe_dataset, describe_object, describe_tier, object_key};
+use super::view::{
+    describe_dataset, describe_object, describe_tier, object_key, outline_dataset, outline_object,
+};
 
 /// Length of a record's header in a pack, in bytes.
 const RECORD_HEADER_LEN: u64 = 72;
@@ -108,6 +110,18 @@ impl Model {
         let in_use = self.tiers.values().filter(|config| config.state != TierState::Retired);
         entities.extend(in_use.map(describe_tier));
         entities
+    }
+
+    /// The same form as [`View::outlines`](super::View::outlines).
+    pub fn outlines(&self) -> BTreeMap<String, String> {
+        let mut outlines = BTreeMap::new();
+        for (id, object) in &self.objects {
+            outlines.insert(object_key(*id), outline_object(object, &self.names_of(*id)));
+        }
+        outlines.extend(self.datasets.values().map(|(_, dataset)| outline_dataset(dataset)));
+        let in_use = self.tiers.values().filter(|config| config.state != TierState::Retired);
+        outlines.extend(in_use.map(describe_tier));
+        outlines
     }
 
     /// The roots of tiers that were retired.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 
-use hsm_core::object::{Dataset, Name, Object, ObjectId, TierConfig};
+use hsm_core::object::{Copy, Dataset, Name, Object, ObjectId, TierConfig};
 use hsm_core::{GetOptions, Query, Store};
 
 use super::Verdict;
@@ -14,6 +14,8 @@ use super::Verdict;
 pub struct View {
     /// Objects, datasets, tiers and subscribers, each under a name of its own with all that is said of it.
     pub entities: BTreeMap<String, String>,
+    /// The same without what depends on how other objects fared: numbers of changes, places, counts of keys.
+    pub outlines: BTreeMap<String, String>,
     /// A hash of the bytes of each generation that was read.
     pub bytes: BTreeMap<(ObjectId, u64), u64>,
     /// Every object, removed ones included.
@@ -35,6 +37,7 @@ pub fn view(store: &Store) -> Verdict<View> {
             let names = if removed { Vec::new() } else { read_object(store, &object, &mut view)? };
             keys.extend(names.iter().map(|name| (name.clone(), object.id)));
             view.entities.insert(object_key(object.id), describe_object(&object, &names));
+            view.outlines.insert(object_key(object.id), outline_object(&object, &names));
             view.objects.push(object);
         }
     }
@@ -52,6 +55,17 @@ pub(super) fn object_key(id: ObjectId) -> String {
 
 pub(super) fn describe_object(object: &Object, names: &[Name]) -> String {
     format!("{object:?} {names:?}")
+}
+
+/// An object as it is whatever became of others before it: when its last change came, and where its bytes lie, depends
+/// on them.
+pub(super) fn outline_object(object: &Object, names: &[Name]) -> String {
+    let copies = object.copies.iter().map(|copy| Copy { pieces: Vec::new(), ..copy.clone() }).collect();
+    describe_object(&Object { changed: 0, copies, ..object.clone() }, names)
+}
+
+pub(super) fn outline_dataset(dataset: &Dataset) -> (String, String) {
+    describe_dataset(&Dataset { keys: 0, ..dataset.clone() })
 }
 
 pub(super) fn describe_dataset(dataset: &Dataset) -> (String, String) {
@@ -116,6 +130,7 @@ fn check_datasets(store: &Store, keys: &BTreeMap<Name, ObjectId>, view: &mut Vie
             return Err(format!("{dataset:?} holds {} keys", listed.len() - before));
         }
         view.entities.extend([describe_dataset(&dataset)]);
+        view.outlines.extend([outline_dataset(&dataset)]);
     }
     if listed == *keys { Ok(()) } else { Err(format!("names by object {keys:?}, by dataset {listed:?}")) }
 }
@@ -133,6 +148,7 @@ fn check_tiers(store: &Store, view: &mut View) -> Verdict<()> {
             return Err(format!("tier {tier} is offline"));
         }
         view.entities.extend([describe_tier(&usage.config)]);
+        view.outlines.extend([describe_tier(&usage.config)]);
         view.tiers.push(usage.config);
     }
     Ok(())

@@ -74,7 +74,7 @@ fn with_snapshots(base: &Base) -> Verdict<(World, Position)> {
     Ok((world, last))
 }
 
-fn every_step_of_a_snapshot(base: &Base, count: &mut Count) -> Result<(), Wrong> {
+pub(super) fn every_step_of_a_snapshot(base: &Base, count: &mut Count) -> Result<(), Wrong> {
     let begun = |message: String| (String::new(), message);
     let (world, before) = with_snapshots(base).map_err(begun)?;
     let first = world.disk.labels().len();
@@ -106,7 +106,7 @@ fn every_step_of_a_snapshot(base: &Base, count: &mut Count) -> Result<(), Wrong>
     Ok(())
 }
 
-fn every_step_of_a_restore(base: &Base, count: &mut Count) -> Result<(), Wrong> {
+pub(super) fn every_step_of_a_restore(base: &Base, count: &mut Count) -> Result<(), Wrong> {
     let begun = |message: String| (String::new(), message);
     let (mut world, expected) = lost(base).map_err(begun)?;
     let image = world.disk.crash();

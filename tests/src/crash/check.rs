@@ -11,6 +11,13 @@ use super::index_file::IndexFiles;
 use super::world::{STORE, World, bytes};
 use crate::audit::{self, Strictness, Verdict, View, differences};
 
+/// A store in the middle of an act: its entities, and their outlines.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    pub(super) entities: BTreeMap<String, String>,
+    pub(super) outlines: BTreeMap<String, String>,
+}
+
 /// What may be found after a crash: the store as it was between two acts.
 #[derive(Debug)]
 pub struct Expected<'a> {
@@ -25,7 +32,10 @@ pub struct Expected<'a> {
     /// Whether the last of these happens wholly or not at all; else each object stands for itself.
     pub whole: bool,
     /// What objects were in the middle of the last act, where it commits more than once.
-    pub between: &'a [BTreeMap<String, String>],
+    pub between: &'a [Moment],
+    /// Whether some objects may have fared as in that act while others before them did not, so that they have other
+    /// numbers and places.
+    pub by_outline: bool,
 }
 
 impl Expected<'_> {
@@ -56,15 +66,26 @@ impl Expected<'_> {
 
     /// Whether each object is as it was at some moment of the last act.
     fn is_mixture(&self, found: &View) -> bool {
-        let (before, after) = (&self.views[self.most - 1].entities, &self.views[self.most].entities);
-        let moments: Vec<&BTreeMap<String, String>> =
-            [before, after].into_iter().chain(self.between).collect();
-        let names = moments.iter().flat_map(|moment| moment.keys()).chain(found.entities.keys());
-        names.into_iter().all(|name| {
-            let found = found.entities.get(name);
-            moments.iter().any(|moment| moment.get(name) == found)
-        })
+        let (before, after) = (&self.views[self.most - 1], &self.views[self.most]);
+        if self.by_outline {
+            let between = self.between.iter().map(|moment| &moment.outlines);
+            return is_mixture_of(
+                [&before.outlines, &after.outlines].into_iter().chain(between),
+                &found.outlines,
+            );
+        }
+        let between = self.between.iter().map(|moment| &moment.entities);
+        is_mixture_of([&before.entities, &after.entities].into_iter().chain(between), &found.entities)
     }
+}
+
+fn is_mixture_of<'a>(
+    moments: impl Iterator<Item = &'a BTreeMap<String, String>>,
+    found: &'a BTreeMap<String, String>,
+) -> bool {
+    let moments: Vec<_> = moments.collect();
+    let names = moments.iter().flat_map(|moment| moment.keys()).chain(found.keys());
+    names.into_iter().all(|name| moments.iter().any(|moment| moment.get(name) == found.get(name)))
 }
 
 /// Opens the store on `disk` and audits it. `index`: its index, if that lies in a file.

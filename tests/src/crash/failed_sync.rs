@@ -166,7 +166,8 @@ fn fail_nth_of_data(base: &Base, change: Change, nth: usize, count: &mut Count) 
     let bytes: std::collections::BTreeMap<(ObjectId, u64), u64> =
         views.iter().flat_map(|view| view.bytes.clone()).collect();
     let most = views.len() - 1;
-    let expected = Expected { views: &views, bytes: &bytes, least, most, whole: true, between: &[] };
+    let expected =
+        Expected { views: &views, bytes: &bytes, least, most, whole: true, between: &[], by_outline: false };
     check_states(&world, &expected, count).map(|()| true)
 }
 
@@ -212,7 +213,15 @@ fn fail_nth(base: &Base, change: Change, nth: usize, later: bool, count: &mut Co
 fn check_all(world: &World, now: &audit::View, count: &mut Count) -> Verdict<()> {
     let bytes: std::collections::BTreeMap<(ObjectId, u64), u64> = now.bytes.clone();
     let views = [now.clone()];
-    let expected = Expected { views: &views, bytes: &bytes, least: 0, most: 0, whole: true, between: &[] };
+    let expected = Expected {
+        views: &views,
+        bytes: &bytes,
+        least: 0,
+        most: 0,
+        whole: true,
+        between: &[],
+        by_outline: false,
+    };
     check_states(world, &expected, count)
 }
 

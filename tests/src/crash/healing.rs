@@ -37,7 +37,7 @@ fn text(error: impl ToString) -> String {
     error.to_string()
 }
 
-fn every_step(shape: Shape, count: &mut Count) -> Result<(), (String, String)> {
+pub(super) fn every_step(shape: Shape, count: &mut Count) -> Result<(), (String, String)> {
     let begun = |message: String| (String::new(), message);
     let base = Base::with_cast(shape).map_err(|error| begun(text(error)))?;
     let mut world = damaged(&base).map_err(begun)?;
@@ -94,7 +94,7 @@ fn damaged(base: &Base) -> Verdict<World> {
 }
 
 /// Writes over some bytes of a copy, behind the header of a record, on the medium.
-fn damage(world: &World, id: ObjectId, tier: u8) -> Verdict<()> {
+pub(super) fn damage(world: &World, id: ObjectId, tier: u8) -> Verdict<()> {
     let object = world.store().object(id).map_err(text)?;
     let piece = object.copy_on(tier).and_then(|copy| copy.pieces.first()).ok_or("there is no such copy")?;
     let suffix = if piece.packed { "pack" } else { "obj" };

@@ -1,5 +1,7 @@
 //! Mistakes made on purpose: a harness that does not find them proves nothing.
 
+mod later;
+
 use hsm_core::testing::{Mutant, set_mutant};
 
 use super::Report;
@@ -52,18 +54,25 @@ pub fn mutants(report: &mut Report) {
     report.failures.extend(silent_damage(None));
     let mutant = Mutant::VerifyFromCache;
     report.caught.push(Caught { mutant, by: silent_damage(Some(mutant)) });
+    later::mutants(report);
 }
 
 fn silent_damage(mutant: Option<Mutant>) -> Option<Failure> {
+    let name = "release, the other copy damaged on the medium";
+    check_with(mutant, name, || release_over_damage().map_err(|message| ("the end".to_owned(), message)))
+}
+
+/// What a check finds that is run with a mistake, or with none.
+fn check_with(
+    mutant: Option<Mutant>,
+    name: &str,
+    check: impl FnOnce() -> Result<(), (String, String)>,
+) -> Option<Failure> {
     set_mutant(mutant);
-    let outcome = release_over_damage();
+    let outcome = check();
     set_mutant(None);
-    outcome.err().map(|message| Failure {
-        name: "release, the other copy damaged on the medium".to_owned(),
-        step: "the end".to_owned(),
-        state: "the process died".to_owned(),
-        message,
-    })
+    let state = "after a crash".to_owned();
+    outcome.err().map(|(step, message)| Failure { name: name.to_owned(), step, state, message })
 }
 
 /// The medium holds a wrong byte of an object's unverified copy, though the cache has the right one: the other

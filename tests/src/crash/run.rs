@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hsm_core::object::ObjectId;
 use hsm_core::testing::{Mutant, set_mutant};
 
-use super::check::{self, Expected};
+use super::check::{self, Expected, Moment};
 use super::states::choices;
 use super::verbs::{Verb, verbs};
 use super::world::{Base, Shape, World};
@@ -48,7 +48,7 @@ pub struct Failure {
 pub(super) struct Reference {
     pub(super) views: Vec<View>,
     /// For each act, the states between its commits.
-    pub(super) between: Vec<Vec<BTreeMap<String, String>>>,
+    pub(super) between: Vec<Vec<Moment>>,
     pub(super) bytes: BTreeMap<(ObjectId, u64), u64>,
     /// What it does to the disk.
     pub(super) labels: Vec<String>,
@@ -72,6 +72,7 @@ impl Reference {
             most,
             whole: verb.acts.get(most - 1).is_none_or(|act| act.whole) || least == most,
             between: self.between.get(most - 1).map_or(&[], Vec::as_slice),
+            by_outline: false,
         }
     }
 }
@@ -272,7 +273,7 @@ fn look(world: &World) -> Verdict<View> {
 }
 
 /// What the store was after each change behind `number`.
-fn states_behind(world: &World, number: u64) -> Verdict<Vec<BTreeMap<String, String>>> {
+fn states_behind(world: &World, number: u64) -> Verdict<Vec<Moment>> {
     let Some(store) = world.store.as_ref().filter(|store| store.position().is_ok()) else {
         return Ok(Vec::new());
     };
@@ -281,7 +282,7 @@ fn states_behind(world: &World, number: u64) -> Verdict<Vec<BTreeMap<String, Str
     for event in audit::feed(store)? {
         model.apply(&event);
         if event.position.number > number {
-            states.push(model.entities());
+            states.push(Moment { entities: model.entities(), outlines: model.outlines() });
         }
     }
     Ok(states)

@@ -180,6 +180,8 @@ impl Base {
             store: None,
             cast: None,
             kept: Vec::new(),
+            answers: Vec::new(),
+            again: false,
         };
         world.open()?;
         let cast = put_cast(world.store())?;
@@ -210,6 +212,8 @@ impl Base {
             store: None,
             cast: self.cast,
             kept: Vec::new(),
+            answers: Vec::new(),
+            again: false,
         })
     }
 }
@@ -225,6 +229,10 @@ pub struct World {
     cast: Option<Cast>,
     /// Objects that an act made, for the acts behind it.
     pub(crate) kept: Vec<ObjectId>,
+    /// Objects that had an answer of their own, and whether it said that it was done.
+    pub(crate) answers: Vec<(ObjectId, bool)>,
+    /// Whether an act is tried once more: some of what it does may be done already.
+    pub(crate) again: bool,
 }
 
 impl World {
@@ -232,7 +240,17 @@ impl World {
     pub(crate) fn after(world: &Self, disk: SimDisk, index: Option<IndexFiles>) -> Self {
         let now_ns = world.clock.now_ns.load(Ordering::Relaxed) + 1_000_000_000;
         let clock = TestClock::new(now_ns, world.clock.seed + 1);
-        Self { disk, clock, shape: world.shape, index, store: None, cast: world.cast, kept: Vec::new() }
+        Self {
+            disk,
+            clock,
+            shape: world.shape,
+            index,
+            store: None,
+            cast: world.cast,
+            kept: Vec::new(),
+            answers: Vec::new(),
+            again: false,
+        }
     }
 
     /// Opens the store, or creates it.

@@ -71,6 +71,50 @@ fn collect(disk: &MemoryDisk, directory: &Path, tree: &mut Tree) {
     }
 }
 
+/// First inputs of targets that take neither a file of the store nor text, put together from `docs/format.md`.
+fn first_inputs(store: &Store) -> [((&'static str, &'static str), Vec<u8>); 4] {
+    let orders = |which: &[(u8, u8)]| {
+        let mut bytes = [&b"hsmorder\x01\0"[..], &[0; 14], &store.id()].concat();
+        bytes.extend((which.len() as u32).to_le_bytes());
+        bytes.extend([0; 4]);
+        for (tier, what) in which {
+            bytes.extend([*tier, *what, 0, 0, 0, 0, 0, 0]);
+            bytes.extend(store.tier(*tier).unwrap().config.incarnation);
+        }
+        bytes.extend([0; 8]);
+        super::seal::end(&mut bytes, &store.id());
+        bytes
+    };
+    let times = [&1_000_u64.to_le_bytes()[..], &[0xd0, 0x0f]].concat();
+    let bare = [&[0, 1][..], &times, &[0]].concat();
+    // Accessed, with a content of one other digest, two copies of which one is verified, and an attribute.
+    let content = [&[0x80, 0x20, 20][..], &[7; 16], &[1, 5, 4, 1, 2, 3, 4]].concat();
+    let piece = [&[0, 0x80, 0x20][..], &[9; 8], &[9, 0x80, 1, 1]].concat();
+    let copies = [&[2, 3, 0, 0, 1][..], &piece, &[4, 0, 1, 2, 1], &piece].concat();
+    let full = [&[3, 3][..], &times, &[4], &content, &copies, b"\x06colour\x03red"].concat();
+    [
+        (("orders", "lose-and-clear"), orders(&[(1, 1), (0, 2)])),
+        (("orders", "none"), orders(&[])),
+        (("index-row", "bare"), bare),
+        (("index-row", "full"), full),
+    ]
+}
+
+/// Writes the first inputs alone, which do not change the store of the corpus.
+#[test]
+#[ignore = "writes parts of the corpus anew"]
+fn make_the_first_inputs() {
+    let disk = disk_with(&store());
+    let store = Store::open(STORE, &options(&disk)).unwrap();
+    for ((target, name), content) in first_inputs(&store) {
+        if target == "index-row" {
+            assert_eq!(hsm_core::testing::parse::index_row(&content), Some(true), "{name}");
+        }
+        fs::create_dir_all(place(target)).unwrap();
+        fs::write(place(target).join(name), content).unwrap();
+    }
+}
+
 /// Writes the store of the corpus, and first inputs of the targets that take no file of it.
 #[test]
 #[ignore = "writes the corpus anew"]
@@ -112,6 +156,9 @@ fn make_the_corpus() {
     });
     write("tiers-yaml", "aliases.yaml", bomb.as_bytes());
     write("tiers-yaml", "deep.yaml", "[".repeat(20_000).as_bytes());
+    for (file, content) in first_inputs(&store) {
+        write(file.0, file.1, &content);
+    }
     write("attributes", "two", b"\x06colour\x03red\x05owner\x02me");
     write("attributes", "empty-value", b"\x01a\0");
 }

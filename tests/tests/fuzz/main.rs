@@ -7,6 +7,7 @@
 //! `tests/corpus/<target>/` to keep it.
 
 mod corpus;
+mod more_targets;
 mod mutate;
 mod seal;
 mod targets;

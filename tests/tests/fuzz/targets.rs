@@ -9,6 +9,7 @@ use hsm_core::object::{Object, Piece, Position};
 use hsm_core::{Query, RestoreOptions, Store, StoreOptions};
 
 use super::corpus::{self, STORE, Tree};
+use super::more_targets::{IndexRow, ObjectMap, Orders};
 use super::seal;
 
 /// Something that reads bytes from outside.
@@ -42,7 +43,10 @@ pub(crate) fn all() -> Vec<Box<dyn Target>> {
         of_store("data-file", 1500, |path| path.contains("/data/")),
         of_store("snapshot", 1500, |path| path.contains("/snapshots/")),
         Box::new(ObjectFile(base.clone())),
-        Box::new(Pack(base)),
+        Box::new(Pack(base.clone())),
+        Box::new(Orders(base.clone())),
+        Box::new(ObjectMap::new(base)),
+        Box::new(IndexRow),
         Box::new(TiersYaml),
         Box::new(Attributes),
     ]
@@ -51,9 +55,9 @@ pub(crate) fn all() -> Vec<Box<dyn Target>> {
 /// The store of the corpus, and what it says.
 #[derive(Clone)]
 pub(crate) struct Base {
-    tree: Tree,
-    id: [u8; 16],
-    objects: Vec<(Object, Vec<u8>)>,
+    pub(super) tree: Tree,
+    pub(super) id: [u8; 16],
+    pub(super) objects: Vec<(Object, Vec<u8>)>,
 }
 
 impl Base {
@@ -89,7 +93,7 @@ impl Base {
 }
 
 /// Asks a store all that it can be asked. Errors are answers.
-fn ask(store: &Store) {
+pub(super) fn ask(store: &Store) {
     for removed in [false, true] {
         for item in store.objects(&Query { removed, ..Query::default() }).take(100) {
             let Ok((_, object)) = item else { break };

@@ -3,11 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 
-use super::{Bucket, PosixBackend, PosixPlace};
+use super::{Bucket, PosixBackend, PosixPlace, Spent};
 use crate::backend::side::{check_side_name, is_side_name};
 use crate::backend::{Backend as _, PlaceReader, PlaceWriter, ReadFrom};
 use crate::error::{Error, IoContext, Result};
@@ -46,7 +45,7 @@ impl PosixBackend {
             }
             opened => opened.context("create", &path)?,
         };
-        let bucket = Bucket { path: self.side_directory(), sync_failed: AtomicBool::new(false) };
+        let bucket = Bucket { path: self.side_directory(), spent: Spent::default() };
         Ok(self.writer(path, file, Arc::new(bucket)))
     }
 

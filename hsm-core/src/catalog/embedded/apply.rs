@@ -18,6 +18,7 @@ use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::journal::{self, Change, Subject, Updates};
 use crate::object::{Attributes, Copy, DatasetId, Name, Object, ObjectId, Piece, Place, TierConfig};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::Writer;
 
 /// Changes to sums, to be written at the end of a group.
@@ -308,6 +309,9 @@ impl<'a> Applier<'a> {
         for (copies, sign) in [(before, -1), (after, 1)] {
             for copy in copies {
                 let bytes: u64 = copy.pieces.iter().map(|piece| piece.length).sum();
+                if sign < 0 && mutant(Mutant::DropNotCounted) {
+                    continue;
+                }
                 let sum = self.sums.tiers.entry(copy.tier).or_default();
                 sum.0 += sign;
                 // Objects can be longer together than a number can say: what is added is taken away again.
@@ -322,7 +326,7 @@ impl<'a> Applier<'a> {
             }
         }
         let (kept, known) = (places(after), places(before));
-        for place in known.difference(&kept) {
+        for place in known.difference(&kept).filter(|_| !mutant(Mutant::GarbageForgotten)) {
             let sql = "INSERT OR REPLACE INTO garbage(tier, instance, serial, packed, number) VALUES (?1, ?2, ?3, 0, ?4)";
             self.run(sql, params![place.tier, place.instance as i64, place.serial as i64, number as i64])?;
         }

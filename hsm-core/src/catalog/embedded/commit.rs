@@ -344,7 +344,7 @@ impl Embedded {
         }
         applier.finish()?;
         state.tail = tail;
-        if !group.header.relaxed {
+        if !group.header.relaxed || mutant(Mutant::RelaxedTakenForDurable) {
             // A durable group is appended after the bytes of the relaxed ones before it were synced.
             state.durable = tail;
             run(connection, "apply a change", "DELETE FROM unsynced", [])?;

@@ -148,7 +148,9 @@ impl Store {
     /// What the roots do not say cannot be known, and is not told one by one: datasets, keys and attributes; when
     /// objects were created; digests beside the library's own; objects of zero bytes and those without data; settings
     /// of the store and of tiers, which get the defaults. Objects that had been removed live again where their bytes
-    /// are still there, and bytes of a put that was never acknowledged can be taken for a generation.
+    /// are still there, and bytes of a put that was never acknowledged can be taken for a generation. An older generation
+    /// comes back, without a finding, where every byte of the newer ones is gone, since nothing tells of them: compare
+    /// [`Rebuilt::tiers`] with the tiers there were.
     ///
     /// Nothing on any root is changed. The store is not opened; when it is, it is read-only until it is
     /// [reconciled](Self::reconcile). Tiers whose roots were not named are unknown to it. What was not taken lies on

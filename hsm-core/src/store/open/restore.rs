@@ -21,6 +21,7 @@ use crate::journal::queue::LockFile;
 use crate::monitor::Watch;
 use crate::object::{Position, TierConfig, TierIndex, TierState};
 use crate::store::{Store, StoreOptions};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::kept::{self, List, Stem};
 
 /// Present in a directory that is being made a store again.
@@ -148,6 +149,9 @@ impl Restoring<'_> {
         let directory = &self.opening.directory;
         self.opening.clear_but_tiers()?;
         self.opening.make_directories()?;
+        if mutant(Mutant::MarkerBeforeStore) {
+            self.opening.end_restore(&self.identity.store_id, list.created_ns)?;
+        }
         for file in &list.files {
             let path = Embedded::restored_path(directory, stem.position, &file.name).ok_or_else(|| {
                 Error::damaged(&self.root, format!("{:?} is no file of a snapshot", file.name))

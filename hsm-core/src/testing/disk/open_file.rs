@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Admitted, State, label, simulated_crash};
-use crate::file::File;
+use super::{Admitted, FailureOn, State, delay, label};
 use crate::file::memory::check_writable;
 use crate::file::memory::locks::Owner;
 use crate::file::memory::tree::Inode;
+use crate::file::{File, read_on, write_on};
 
 #[derive(Debug)]
 pub(super) struct SimFile {
@@ -48,6 +48,7 @@ impl SimFile {
 
     fn change_len(&self, verb: &str, len: u64) -> io::Result<()> {
         check_writable(self.writable)?;
+        delay(&self.state, || label(verb, &self.path));
         let mut state = self.running()?;
         state.storage.cached.check_room(self.inode, Some(len))?;
         let label = label(verb, &self.path);
@@ -59,34 +60,48 @@ impl SimFile {
     }
 }
 
+impl SimFile {
+    fn read_some(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        delay(&self.state, || label("read", &self.path));
+        let mut state = self.running()?;
+        state.inject(&label("read", &self.path), FailureOn::Reads)?;
+        let given = state.take(buffer.len())?;
+        Ok(state.storage.read_at(self.inode, &mut buffer[..given], offset, self.medium))
+    }
+
+    fn write_some(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        delay(&self.state, || label("write", &self.path));
+        let mut state = self.running()?;
+        state.storage.cached.check_room(self.inode, offset.checked_add(bytes.len() as u64))?;
+        let taken = state.take(bytes.len())?;
+        let label = label("write", &self.path);
+        match state.admit(&label)? {
+            Admitted::Whole => {
+                state.storage.write_at(&label, self.inode, &bytes[..taken], offset);
+                Ok(taken)
+            }
+            Admitted::Half(error) => {
+                state.storage.write_at(&label, self.inode, &bytes[..bytes.len() / 2], offset);
+                Err(error)
+            }
+        }
+    }
+}
+
 impl File for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut state = self.running()?;
-        state.inject(&label("read", &self.path), true)?;
-        Ok(state.storage.read_at(self.inode, buffer, offset, self.medium))
+        drop(self.running()?);
+        read_on(buffer, offset, |buffer, offset| self.read_some(buffer, offset))
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         check_writable(self.writable)?;
-        let mut state = self.running()?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        state.storage.cached.check_room(self.inode, offset.checked_add(bytes.len() as u64))?;
-        let label = label("write", &self.path);
-        match state.admit(&label)? {
-            Admitted::Whole => {
-                state.storage.write_at(&label, self.inode, bytes, offset);
-                Ok(())
-            }
-            Admitted::Torn => {
-                state.storage.write_at(&label, self.inode, &bytes[..bytes.len() / 2], offset);
-                Err(simulated_crash())
-            }
-        }
+        drop(self.running()?);
+        write_on(bytes, offset, |bytes, offset| self.write_some(bytes, offset))
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        delay(&self.state, || label("sync", &self.path));
         let mut state = self.running()?;
         if self.sync_failed.load(Ordering::Acquire) {
             return Err(io::Error::other("an earlier sync of this file failed; its bytes may be lost"));

@@ -266,3 +266,43 @@ fn restarting_is_cheap_enough_to_be_done_ten_thousand_times() {
     }
     assert!(started.elapsed().as_secs() < 20, "{:?} for 500 restarts", started.elapsed());
 }
+
+#[test]
+fn a_disk_whose_calls_are_short_conforms_all_the_same() {
+    let disk = SimDisk::new();
+    disk.be_short(true);
+    disk_conformance::check(&disk, path("/"));
+}
+
+#[test]
+fn a_short_write_is_continued_behind_what_it_took() {
+    let disk = disk_with(b"");
+    disk.be_short(true);
+    let before = disk.operations();
+    disk.open(path(FILE), Mode::Write).unwrap().write_at(b"0123456789", 0).unwrap();
+    assert_eq!(disk.operations() - before, 4, "of 5, 3, 1 and 1 bytes");
+    disk.be_short(false);
+    assert_eq!(get(&disk, FILE).unwrap(), b"0123456789");
+}
+
+#[test]
+fn a_write_that_fails_halfway_leaves_its_first_half() {
+    let disk = disk_with(b"");
+    disk.fail_halfway(ErrorKind::StorageFull, |_| true);
+    let file = disk.open(path(FILE), Mode::Write).unwrap();
+    assert_eq!(file.write_at(b"0123456789", 0).unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!(get(&disk, FILE).unwrap(), b"01234");
+    file.write_at(b"9876543210", 0).unwrap();
+    assert_eq!(get(&disk, FILE).unwrap(), b"9876543210");
+}
+
+#[test]
+fn while_an_operation_is_delayed_the_disk_serves_others() {
+    let disk = disk_with(b"old");
+    let other = disk.clone();
+    let meanwhile = move || other.open(path(FILE), Mode::Write).unwrap().write_at(b"mid", 0).unwrap();
+    disk.delay_next(|label| label == "write file", meanwhile);
+    let file = disk.open(path(FILE), Mode::Write).unwrap();
+    file.write_at(b"n", 0).unwrap();
+    assert_eq!(get(&disk, FILE).unwrap(), b"nid");
+}

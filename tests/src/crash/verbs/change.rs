@@ -2,7 +2,7 @@
 
 use hsm_core::journal::Updates;
 use hsm_core::object::{Attributes, ObjectId};
-use hsm_core::{Batch, Durability, PutMode, PutOptions, Result};
+use hsm_core::{Batch, Durability, Put, PutMode, PutOptions, Result};
 
 use super::{Verb, each, relaxed, simple, verb, whole};
 use crate::crash::world::{BLOCK, World, blocks, bytes};
@@ -201,8 +201,15 @@ fn fill(world: &World, batch: &mut Batch) -> Result<()> {
     batch.add_name(cast.pieces, world.name("pieces"))
 }
 
-fn commit(batch: Batch) -> Result<()> {
-    batch.commit()?.into_iter().collect::<Result<Vec<_>>>().map(drop)
+fn commit(batch: Batch) -> Result<Vec<Put>> {
+    batch.commit()?.into_iter().collect()
+}
+
+/// Notes which objects were answered to be done.
+fn commit_each(world: &mut World, batch: Batch) -> Result<()> {
+    let answers = batch.commit()?;
+    world.answers = answers.iter().flatten().map(|put| (put.id, true)).collect();
+    answers.into_iter().collect::<Result<Vec<_>>>().map(drop)
 }
 
 fn batches() -> Vec<Verb> {
@@ -210,7 +217,7 @@ fn batches() -> Vec<Verb> {
         simple("batch, atomic", |world| {
             let mut batch = world.store().batch(true, DURABLE);
             fill(world, &mut batch)?;
-            commit(batch)
+            commit(batch).map(drop)
         }),
         verb(
             "batch, independent",
@@ -218,7 +225,7 @@ fn batches() -> Vec<Verb> {
             [each(|world| {
                 let mut batch = world.store().batch(false, DURABLE);
                 fill(world, &mut batch)?;
-                commit(batch)
+                commit_each(world, batch)
             })],
         ),
         verb(
@@ -227,7 +234,7 @@ fn batches() -> Vec<Verb> {
             [relaxed(|world| {
                 let mut batch = world.store().batch(true, RELAXED);
                 fill(world, &mut batch)?;
-                commit(batch)
+                commit(batch).map(drop)
             })],
         ),
     ]

@@ -1,15 +1,30 @@
 //! Verbs that copy, move, drop and verify.
 
 use hsm_core::Result;
+use hsm_core::object::ObjectId;
 
 use super::{Verb, each, simple, verb, whole};
 use crate::crash::world::World;
 
-fn all_well<T>(answers: Vec<Result<T>>) -> Result<()> {
+/// Notes the answer to each object.
+fn all_well<T>(world: &mut World, ids: &[ObjectId], answers: Vec<Result<T>>) -> Result<()> {
+    world.answers = ids.iter().zip(&answers).map(|(id, answer)| (*id, answer.is_ok())).collect();
     answers.into_iter().collect::<Result<Vec<_>>>().map(drop)
 }
 
-fn several(world: &World) -> [hsm_core::object::ObjectId; 5] {
+fn copy_many(world: &mut World) -> Result<()> {
+    let ids = several(world);
+    let answers = world.store().copy_many(&ids, None, 2)?;
+    all_well(world, &ids, answers)
+}
+
+fn move_many(world: &mut World) -> Result<()> {
+    let ids = several(world);
+    let answers = world.store().move_many(&ids, 0, 2)?;
+    all_well(world, &ids, answers)
+}
+
+fn several(world: &World) -> [ObjectId; 5] {
     let cast = world.cast();
     [cast.small, cast.other, cast.large, cast.pieces, cast.empty]
 }
@@ -18,20 +33,12 @@ pub(super) fn verbs() -> Vec<Verb> {
     vec![
         simple("copy small", |world| world.store().copy(world.cast().small, None, 2).map(drop)),
         simple("copy large", |world| world.store().copy(world.cast().large, None, 2).map(drop)),
-        verb(
-            "copy many",
-            super::READY,
-            [each(|world| all_well(world.store().copy_many(&several(world), None, 2)?))],
-        ),
+        verb("copy many", super::READY, [each(copy_many)]),
         simple("move small", |world| world.store().move_object(world.cast().small, 0, 2).map(drop)),
         simple("move large", |world| world.store().move_object(world.cast().large, 0, 2).map(drop)),
         simple("move pieces", |world| world.store().move_object(world.cast().pieces, 0, 2).map(drop)),
         simple("move empty", |world| world.store().move_object(world.cast().empty, 0, 2).map(drop)),
-        verb(
-            "move many",
-            super::READY,
-            [each(|world| all_well(world.store().move_many(&several(world), 0, 2)?))],
-        ),
+        verb("move many", super::READY, [each(move_many)]),
         verb(
             "move there and back",
             super::READY,

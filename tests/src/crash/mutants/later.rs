@@ -1,0 +1,95 @@
+//! Mistakes in what came after the first engine, and in parts of it that no earlier mistake was made in: the journal's
+//! segments, the index, members, garbage, release, scrub, snapshots, restore, rebuild, tiers, undelete, bulk reads.
+
+use hsm_core::GetOptions;
+use hsm_core::testing::{Mutant, set_mutant};
+
+use super::super::Report;
+use super::super::backup::{every_step_of_a_restore, every_step_of_a_snapshot, text};
+use super::super::healing::{damage, every_step};
+use super::super::rebuild::every_step_of_a_rebuild;
+use super::super::run::{Count, Failure, Runner};
+use super::super::verbs::verbs;
+use super::super::world::{Base, Shape, bytes};
+use super::{Caught, check_with, silent_damage};
+use crate::audit::Verdict;
+
+/// Which verb shows which mistake, on a store of which shape.
+const SHOWN_BY: [(Mutant, Shape, &str); 8] = [
+    (Mutant::SegmentNameLeftOut, Shape::Tight, "puts one after the other"),
+    (Mutant::RelaxedTakenForDurable, Shape::Roomy, "relaxed put"),
+    (Mutant::DropNotCounted, Shape::Roomy, "purge large"),
+    (Mutant::GarbageForgotten, Shape::Roomy, "put small over large"),
+    (Mutant::MemberBuriedEarly, Shape::Roomy, "open after a death"),
+    (Mutant::SweepOfUnsettled, Shape::Roomy, "put large"),
+    (Mutant::RootClearedEarly, Shape::Roomy, "retire tier"),
+    (Mutant::UndeleteLosesName, Shape::Roomy, "undelete"),
+];
+
+/// Which check of its own shows which mistake.
+type Check = fn(Option<Mutant>) -> Option<Failure>;
+const SHOWN_BY_CHECKS: [(Mutant, Check); 6] = [
+    (Mutant::ReleaseUnverified, silent_damage),
+    (Mutant::ScrubReadsTails, |mutant| {
+        check_with(mutant, "scrub and heal", || every_step(Shape::Roomy, &mut count()))
+    }),
+    (Mutant::SnapshotSyncLeftOut, |mutant| {
+        check_with(mutant, "snapshot to a tier, then lose the store", || {
+            every_step_of_a_snapshot(&base()?, &mut count())
+        })
+    }),
+    (Mutant::MarkerBeforeStore, |mutant| {
+        check_with(mutant, "restore", || every_step_of_a_restore(&base()?, &mut count()))
+    }),
+    (Mutant::RebuildTakesOldest, |mutant| {
+        check_with(mutant, "rebuild", || every_step_of_a_rebuild(&base()?, &mut count()))
+    }),
+    (Mutant::BulkReadUnchecked, |mutant| {
+        check_with(mutant, "bulk read, the first copy damaged", || {
+            bulk_read_over_damage(mutant).map_err(|message| ("the end".to_owned(), message))
+        })
+    }),
+];
+
+pub(super) fn mutants(report: &mut Report) {
+    for (mutant, shape, shown_by) in SHOWN_BY {
+        let verb = verbs().into_iter().find(|verb| verb.name == shown_by);
+        let by = Base::with_cast(shape).ok().zip(verb).and_then(|(base, verb)| {
+            let runner = Runner { base: &base, seeds: 8, mutant: Some(mutant), stop_at_first: true };
+            runner.run(&verb).1.pop()
+        });
+        report.caught.push(Caught { mutant, by });
+    }
+    for (mutant, check) in SHOWN_BY_CHECKS {
+        report.caught.push(Caught { mutant, by: check(Some(mutant)) });
+    }
+    // The others are run without a mistake by who they belong to.
+    let (_, bulk_read) = SHOWN_BY_CHECKS[SHOWN_BY_CHECKS.len() - 1];
+    report.failures.extend(bulk_read(None));
+}
+
+fn base() -> Result<Base, (String, String)> {
+    Base::with_cast(Shape::Roomy).map_err(|error| (String::new(), text(error)))
+}
+
+fn count() -> Count {
+    Count { name: String::new(), steps: 0, process: 0, power: 0, distinct: 0 }
+}
+
+/// The copy that lies first is damaged: what is handed over is read from the other one.
+fn bulk_read_over_damage(mutant: Option<Mutant>) -> Verdict<()> {
+    set_mutant(None); // Only the reading goes wrong.
+    let mut world =
+        Base::with_cast(Shape::Roomy).map_err(text)?.world().map_err(|error| error.to_string())?;
+    world.open().map_err(text)?;
+    let id = world.cast().doubled;
+    damage(&world, id, 0)?;
+    set_mutant(mutant);
+    let mut got = Vec::new();
+    let read = world.store().get_many(&[id], &GetOptions::default(), &mut |delivery| {
+        got.extend_from_slice(delivery.bytes.unwrap_or_default());
+        Ok(())
+    });
+    read.map_err(text)?;
+    if got == bytes(8, 900) { Ok(()) } else { Err(format!("it hands over {} other bytes", got.len())) }
+}
