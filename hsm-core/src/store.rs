@@ -33,6 +33,7 @@ mod remove;
 mod reserve;
 mod scrub;
 mod strays;
+mod survey;
 mod sweep;
 mod tiers;
 mod transfer;
