@@ -29,6 +29,7 @@ mod parts;
 mod patch;
 mod put;
 mod put_file;
+mod reconcile;
 mod remove;
 mod reserve;
 mod scrub;
@@ -53,11 +54,12 @@ pub use feed::Feed;
 pub use get::{GetOptions, Reader};
 pub use get_many::Delivery;
 pub use list::Objects;
-pub use maintain::{Maintained, Reconciled};
+pub use maintain::Maintained;
 pub use open::{RebuildFinding, RebuildOptions, Rebuilt, RestoreOptions, Restored};
 pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
+pub use reconcile::Reconciled;
 
 pub use crate::migration::{CompactOptions, Compacted, Fault, Finding, Remedy, ScrubOptions, Scrubbed};
 

@@ -39,6 +39,8 @@ pub enum Mutant {
     PacksShared,
     /// Bytes of an overwritten generation are removed before the new one is durable.
     ReclaimBeforeDurable,
+    /// A reconciliation brings back objects that the catalog does not know.
+    RemovedBroughtBack,
 }
 
 #[cfg(any(test, feature = "testing"))]

@@ -15,7 +15,12 @@ pub(super) struct Window {
     open: Option<(Place, Arc<Runs>)>,
 }
 
-/// Reads a copy back from the medium and compares all of it. `false`: a place of it is gone.
+/// Reads one copy back from the medium and compares all of it. `false`: a place of it is gone.
+pub(crate) fn read_one(engine: &Engine, object: &Object, copy: &Copy, watch: &mut Watch<'_>) -> Result<bool> {
+    read_copy(engine, object, copy, &mut Window::default(), watch)
+}
+
+/// The same, among others in order of their places.
 pub(super) fn read_copy(
     engine: &Engine,
     object: &Object,

@@ -1,4 +1,4 @@
-//! What the roots of tiers hold, by what the files there say of themselves: what a rebuild goes by.
+//! What the roots of tiers hold, by what the files there say of themselves: what a rebuild and a reconciliation go by.
 //!
 //! A [`Surveyor`] is told of every copy that a file describes, and mostly gathers them in a [`Pass`].
 //! Memory is bounded whatever lies there: a pass over the roots gathers the objects with the lowest ids behind
@@ -37,6 +37,8 @@ pub(super) struct Candidate {
     pub(super) pieces: Vec<Piece>,
     /// Whether its bytes were compared with its digest.
     pub(super) is_checked: bool,
+    /// Whether the catalog knew it, and knows that it was dropped or overwritten since.
+    pub(super) is_dropped: bool,
 }
 
 /// A run of bytes that says of no object what it is.
@@ -223,6 +225,7 @@ impl<S: Surveyor> Look<'_, S> {
                 tier: self.tier.index(),
                 pieces: vec![piece],
                 is_checked: record.is_whole,
+                is_dropped: false,
             };
             self.surveyor.copy(record.id, candidate).map_err(Missed::Surveyor)?;
         }
@@ -249,6 +252,7 @@ impl<S: Surveyor> Look<'_, S> {
             tier: self.tier.index(),
             pieces,
             is_checked: false,
+            is_dropped: false,
         };
         self.surveyor.copy(tail.id, candidate).map_err(Missed::Surveyor)
     }
