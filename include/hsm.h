@@ -881,24 +881,6 @@ typedef struct hsm_maintained {
 } hsm_maintained;
 
 /**
- * What hsm_store_reconcile() found.
- */
-typedef struct hsm_reconciled {
-  /**
-   * Places on the roots of the tiers that the catalog does not know. They are left where they are.
-   */
-  uint64_t unknown_places;
-  /**
-   * Their length in bytes.
-   */
-  uint64_t unknown_bytes;
-  /**
-   * Where the new epoch begins; zeros where none was needed.
-   */
-  hsm_position new_epoch;
-} hsm_reconciled;
-
-/**
  * Opens the store in a directory, or creates it there.
  *
  * The path ":memory:" makes a new store in memory, gone with its handle: for tests.
@@ -1017,19 +999,6 @@ hsm_status hsm_store_snapshot(const hsm_store *store,
                               hsm_position *position_out,
                               hsm_error **error_out);
 
-/**
- * Compares the roots of the tiers with the catalog. Where the store is older than its roots, because it was
- * restored from a backup, a new epoch begins and it takes changes again. Nothing is removed.
- *
- * @param found_out   what was found; may be NULL
- * @param found_size  sizeof(hsm_reconciled)
- * @return HSM_STATUS_BUSY while others have the store open
- */
-hsm_status hsm_store_reconcile(const hsm_store *store,
-                               hsm_reconciled *found_out,
-                               size_t found_size,
-                               hsm_error **error_out);
-
 
 /*
  * SNAPSHOTS ON A TIER
@@ -1037,9 +1006,10 @@ hsm_status hsm_store_reconcile(const hsm_store *store,
  * Snapshots of a store on its tiers, and how a store is restored from one: the backup.
  *
  * A snapshot lies on the root of a tier. With it and the roots, a store is made again of which nothing else is left.
- * What it knows is what was so when it was made: objects put later are unknown to the restored store, their bytes are
- * left where they are, and hsm_store_reconcile() counts the places; what was removed stays removed. What was moved or
- * compacted since is known where it was, and not found there: make a snapshot after that.
+ * What it knows is what was so when it was made, and hsm_store_reconcile() brings it up to date with the roots: objects
+ * that were moved, compacted or updated since are found there. What was removed stays removed. Objects that were put
+ * since are told of and left where they are: nothing says whether they had been removed again. Names and attributes
+ * that were changed since are not known. So make a snapshot often.
  */
 
 /**
@@ -3258,6 +3228,22 @@ hsm_status hsm_object_undelete(const hsm_store *store,
 #define HSM_FINDING_CONTESTED 7
 
 /**
+ * hsm_store_reconcile() found a copy on a root where the catalog did not know it, read it back, and recorded it.
+ */
+#define HSM_FINDING_ADOPTED 8
+
+/**
+ * hsm_store_reconcile() found an object that the catalog does not know or knows as removed, or a content that is not
+ * sure enough to be taken. It was left where it is.
+ */
+#define HSM_FINDING_UNKNOWN 9
+
+/**
+ * The header of a pack in which copies lie is damaged. The copies are checked by themselves, and read without it.
+ */
+#define HSM_FINDING_PACK 10
+
+/**
  * A file that the copy lies in is gone or too short.
  */
 #define HSM_FAULT_MISSING 1
@@ -3286,6 +3272,11 @@ hsm_status hsm_object_undelete(const hsm_store *store,
  * No other copy of the object is whole. What is left of this one stays where it is.
  */
 #define HSM_REMEDY_LOST 3
+
+/**
+ * The copy was struck off: another one is whole.
+ */
+#define HSM_REMEDY_DROPPED 4
 
 /**
  * What hsm_store_check() does beside looking. Zero means default.
@@ -3344,7 +3335,7 @@ typedef struct hsm_finding {
    */
   uint64_t serial;
   /**
-   * Of a stray: its length. Of what was not read: how much.
+   * Of a stray: its length; of what was adopted or is unknown: the object's. Of what was not read: how much.
    */
   uint64_t bytes;
   /**
@@ -3419,6 +3410,10 @@ typedef struct hsm_checked {
    * Tiers that are out of reach, and were passed over.
    */
   uint64_t out_of_reach;
+  /**
+   * Packs that copies lie in and whose own header is damaged.
+   */
+  uint64_t damaged_packs;
 } hsm_checked;
 
 /**
@@ -3468,6 +3463,10 @@ typedef struct hsm_scrubbed {
    * Of these, how many could not be, since no other copy is whole.
    */
   uint64_t lost;
+  /**
+   * Packs that copies lie in and whose own header is damaged.
+   */
+  uint64_t damaged_packs;
 } hsm_scrubbed;
 
 /**
@@ -3632,9 +3631,9 @@ hsm_status hsm_store_rebuild(const char *path,
  *
  * Small objects lie in packs, many in one file. A pack goes when nothing in it lives; one in which little lives is
  * rewritten: what lives is written to another place of the same tier, synced, read back from the medium and
- * committed, and then the pack is removed. A snapshot on a tier knows objects where they were when it was made, and
- * after a restore from it what was moved since is not found: make a new one after a compaction, as after moves. For
- * that reason hsm_store_maintain() does not compact.
+ * committed, and then the pack is removed. A snapshot on a tier knows objects where they were when it was made; after a
+ * restore from it hsm_store_reconcile() has to find what was moved since: make a new one after a compaction, as after
+ * moves. For that reason hsm_store_maintain() does not compact.
  *
  * Nothing is rewritten but by a call, on the calling thread. The store is in use meanwhile. A handle of
  * hsm_store_with_progress() follows it and stops it; called again it goes on.
@@ -3724,6 +3723,83 @@ hsm_status hsm_store_compact(const hsm_store *store,
                              hsm_compacted *compacted_out,
                              size_t compacted_size,
                              hsm_error **error_out);
+
+
+/*
+ * RECONCILING
+ *
+ * Bringing a restored store up to date with the roots of its tiers.
+ *
+ * A store that was restored from a snapshot, or whose directory was put back from a copy, knows what was so then. It
+ * takes no changes until hsm_store_reconcile(), which compares it with what lies on the roots: every file there says
+ * which object it is of, which generation, and with what digest.
+ */
+
+/**
+ * What hsm_store_reconcile() found, and did.
+ */
+typedef struct hsm_reconciled {
+  /**
+   * Places on the roots of the tiers that the catalog does not know. They are left where they are.
+   */
+  uint64_t unknown_places;
+  /**
+   * Their length in bytes.
+   */
+  uint64_t unknown_bytes;
+  /**
+   * Where the new epoch begins; zeros where none was needed.
+   */
+  hsm_position new_epoch;
+  /**
+   * Objects that the catalog does not know or knows as removed, and contents that were not sure enough to be taken.
+   * They are left where they are.
+   */
+  uint64_t unknown_objects;
+  /**
+   * Copies that were found where the catalog did not know them, and are known now.
+   */
+  uint64_t copies_adopted;
+  /**
+   * Objects that have a newer generation now than the catalog knew.
+   */
+  uint64_t objects_renewed;
+  /**
+   * Copies that were struck off: they are gone, and another one is whole.
+   */
+  uint64_t copies_dropped;
+  /**
+   * Copies that are gone, and no other one is known to be whole. They stay recorded.
+   */
+  uint64_t copies_missing;
+  /**
+   * Tiers that are out of reach, and were passed over.
+   */
+  uint64_t out_of_reach;
+} hsm_reconciled;
+
+/**
+ * Brings a store that is older than the roots of its tiers, because it was restored from a backup, up to date with
+ * them; then a new epoch begins and it takes changes again. Where the store is in step, it looks for copies that are
+ * gone, and counts places that nothing refers to.
+ *
+ * What was moved, copied or compacted since is found, and so is a newer generation of an object that lives; each byte is
+ * read back and compared first. A copy that is gone is struck off where another is whole. An object that the catalog
+ * does not know, or knows as removed, is never brought back: it is told of, and stays where it is. Nothing on a root is
+ * removed. What is on a tier that is out of reach is not known: call it again when that is back.
+ *
+ * Stopped by the callback, or interrupted, it can be called again.
+ *
+ * @param found       called for each finding, while nobody can open the store; may be left out
+ * @param found_out   what was found and done in all; may be NULL
+ * @param found_size  sizeof(hsm_reconciled)
+ * @return HSM_STATUS_BUSY while others have the store open
+ */
+hsm_status hsm_store_reconcile(const hsm_store *store,
+                               hsm_finding_callback found,
+                               hsm_reconciled *found_out,
+                               size_t found_size,
+                               hsm_error **error_out);
 
 
 /*
@@ -3970,7 +4046,7 @@ void hsm_batch_free(hsm_batch *batch);
 #define HSM_REASON_TIER_LOST 2
 
 /**
- * It was damaged, and another copy is whole.
+ * It was damaged or gone, and another copy is whole.
  */
 #define HSM_REASON_DAMAGED 3
 

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod object_file;
 pub mod pack;
 pub mod posix;
+pub(crate) mod runs;
 mod side;
 
 use std::fmt::{self, Debug};

@@ -289,6 +289,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>>;
     /// Places that may be removed now, in order, behind `after`.
     fn garbage(&self, after: Option<Garbage>, limit: usize) -> Result<Vec<Garbage>>;
+    /// Whether a file waits to be removed.
+    fn is_garbage(&self, place: &Garbage) -> Result<bool>;
     /// Strikes places off the garbage that are removed.
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()>;
     /// Strikes off those of `places` that the catalog knows: a copy lies there, of an object live or removed, or they

@@ -28,3 +28,4 @@ pub(crate) use release::{release, verify_copy as verify};
 pub use scrub::{ScrubOptions, Scrubbed};
 pub(crate) use scrub::{check_may_heal, scrub};
 pub(crate) use transfer::{Transfer, transfer};
+pub(crate) use window::read_one as read_copy;

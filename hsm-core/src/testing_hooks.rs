@@ -67,6 +67,8 @@ pub enum Mutant {
     UndeleteLosesName,
     /// A bulk read does not compare records with their digests.
     BulkReadUnchecked,
+    /// A reconciliation brings back objects that the catalog does not know.
+    RemovedBroughtBack,
 }
 
 #[cfg(any(test, feature = "testing"))]

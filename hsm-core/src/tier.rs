@@ -21,9 +21,9 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Mutex, RwLock};
 
 use crate::backend::memory::MemoryBackend;
-use crate::backend::pack::{PackIdentity, PackWriter};
+use crate::backend::pack::{PACK_HEADER_LENGTH, PackIdentity, PackWriter, header_fault};
 use crate::backend::posix::{PosixBackend, RootIdentity};
-use crate::backend::{Backend, PLACES_PER_DIRECTORY, PlaceName};
+use crate::backend::{Backend, PLACES_PER_DIRECTORY, PlaceName, PlaceReader, ReadFrom};
 use crate::catalog::{Durability, Garbage, Places, Settled};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
@@ -328,6 +328,22 @@ impl Tier {
         Ok(open.insert(pack).clone())
     }
 
+    /// What is wrong with the header of a pack. `None`: nothing, or the pack is gone, ends inside it or cannot be read:
+    /// then nothing in it can.
+    pub(crate) fn pack_fault(&self, name: PlaceName, from: ReadFrom) -> Result<Option<String>> {
+        let PlaceName { instance, serial, .. } = name;
+        let place = Place { tier: self.index(), instance, serial };
+        let identity = PackIdentity { store_id: self.ground.store_id, place };
+        let read = |place: Arc<dyn PlaceReader>| match place.len()? {
+            0..PACK_HEADER_LENGTH => Ok(None),
+            _ => header_fault(&*place, &identity),
+        };
+        match self.backend.open(name, from).and_then(|open| open.map_or(Ok(None), read)) {
+            Err(Error::Io { .. }) => Ok(None),
+            read => read,
+        }
+    }
+
     pub(crate) fn note_written(&self) {
         self.written.store(true, Ordering::Release);
     }
@@ -405,7 +421,7 @@ impl Places for Tiers {
         if self.get(copy.tier).is_ok_and(|tier| tier.config.state == TierState::Lost) {
             return Ok(false);
         }
-        match CopyReader::open(self, &wanted, copy, crate::backend::ReadFrom::Medium) {
+        match CopyReader::open(self, &wanted, copy, ReadFrom::Medium) {
             Ok(Some(reader)) => match reader.verify(&mut Watch::nobody()) {
                 Ok(()) => Ok(true),
                 Err(error) if error.kind() == Kind::Corrupt => Ok(false),

@@ -12,7 +12,7 @@ use std::ffi::{CString, c_char, c_void};
 
 use hsm_core::backend::PlaceName;
 use hsm_core::object::ObjectId;
-use hsm_core::{CheckOptions, Checked, Fault, Finding, Remedy, ScrubOptions, Scrubbed};
+use hsm_core::{CheckOptions, Fault, Finding, Remedy, ScrubOptions, Scrubbed};
 
 use crate::callback::{Callback, Record, Stopped, Taken, record};
 use crate::error::hsm_error;
@@ -38,6 +38,13 @@ pub const HSM_FINDING_PARTIAL: i32 = 6;
 /// Whole copies of the same generation differ: writers raced, or one died before it committed. The content with the most
 /// copies was taken, of these the one written last. Of hsm_store_rebuild() alone.
 pub const HSM_FINDING_CONTESTED: i32 = 7;
+/// hsm_store_reconcile() found a copy on a root where the catalog did not know it, read it back, and recorded it.
+pub const HSM_FINDING_ADOPTED: i32 = 8;
+/// hsm_store_reconcile() found an object that the catalog does not know or knows as removed, or a content that is not
+/// sure enough to be taken. It was left where it is.
+pub const HSM_FINDING_UNKNOWN: i32 = 9;
+/// The header of a pack in which copies lie is damaged. The copies are checked by themselves, and read without it.
+pub const HSM_FINDING_PACK: i32 = 10;
 
 /// A file that the copy lies in is gone or too short.
 pub const HSM_FAULT_MISSING: i32 = 1;
@@ -52,6 +59,8 @@ pub const HSM_REMEDY_NONE: i32 = 1;
 pub const HSM_REMEDY_HEALED: i32 = 2;
 /// No other copy of the object is whole. What is left of this one stays where it is.
 pub const HSM_REMEDY_LOST: i32 = 3;
+/// The copy was struck off: another one is whole.
+pub const HSM_REMEDY_DROPPED: i32 = 4;
 
 /// Something that is not as it should be. What does not go with its kind is zero.
 #[repr(C)]
@@ -76,7 +85,7 @@ pub struct hsm_finding {
     pub instance: u64,
     /// Of a file: the second part of its name.
     pub serial: u64,
-    /// Of a stray: its length. Of what was not read: how much.
+    /// Of a stray: its length; of what was adopted or is unknown: the object's. Of what was not read: how much.
     pub bytes: u64,
     /// Of an object whose copies are in part or differ: the generation that was taken; 0: none is whole, the object is
     /// lost.
@@ -134,6 +143,8 @@ pub struct hsm_checked {
     pub removed: u64,
     /// Tiers that are out of reach, and were passed over.
     pub out_of_reach: u64,
+    /// Packs that copies lie in and whose own header is damaged.
+    pub damaged_packs: u64,
 }
 
 /// What hsm_store_scrub() reads, and how. Zero means default.
@@ -165,6 +176,8 @@ pub struct hsm_scrubbed {
     pub healed: u64,
     /// Of these, how many could not be, since no other copy is whole.
     pub lost: u64,
+    /// Packs that copies lie in and whose own header is damaged.
+    pub damaged_packs: u64,
 }
 
 fn fault_number(fault: Fault) -> i32 {
@@ -181,6 +194,7 @@ fn remedy_number(remedy: Remedy) -> i32 {
         Remedy::None => HSM_REMEDY_NONE,
         Remedy::Healed => HSM_REMEDY_HEALED,
         Remedy::Lost => HSM_REMEDY_LOST,
+        Remedy::Dropped => HSM_REMEDY_DROPPED,
         _ => 0,
     }
 }
@@ -234,13 +248,65 @@ fn parts(finding: Finding) -> (hsm_finding, String) {
             };
             (record, detail)
         }
+        Finding::Pack { tier, place, detail } => {
+            let PlaceName { instance, serial, packed } = place;
+            let record = hsm_finding {
+                kind: HSM_FINDING_PACK,
+                tier: tier.into(),
+                instance,
+                serial,
+                is_packed: packed.into(),
+                ..nothing
+            };
+            (record, format!("{detail}: {place}"))
+        }
         Finding::Stray { tier, place, bytes, removed } => {
             let kind = HSM_FINDING_STRAY;
             let record =
                 hsm_finding { kind, tier: tier.into(), bytes, is_removed: removed.into(), ..nothing };
             (record.at(place), format!("nothing refers to {place}"))
         }
+        Finding::Adopted { object, generation, known, tier, place, bytes } => {
+            let record = hsm_finding {
+                kind: HSM_FINDING_ADOPTED,
+                ..on_a_root(nothing, (object, generation), tier, place, bytes)
+            };
+            let detail = if known == generation {
+                format!("found in {place}")
+            } else {
+                format!("found in {place}; the catalog knew generation {known}")
+            };
+            (record, detail)
+        }
+        Finding::Unknown { object, generation, tier, place, bytes, detail } => {
+            let record = hsm_finding {
+                kind: HSM_FINDING_UNKNOWN,
+                ..on_a_root(nothing, (object, generation), tier, place, bytes)
+            };
+            (record, format!("{detail}; it lies in {place}"))
+        }
         _ => (nothing, String::new()),
+    }
+}
+
+/// Something of an object in a place.
+fn on_a_root(
+    nothing: hsm_finding,
+    (object, generation): (ObjectId, u64),
+    tier: u8,
+    place: PlaceName,
+    bytes: u64,
+) -> hsm_finding {
+    let PlaceName { instance, serial, packed } = place;
+    hsm_finding {
+        tier: tier.into(),
+        object: object.into(),
+        generation,
+        instance,
+        serial,
+        bytes,
+        is_packed: packed.into(),
+        ..nothing
     }
 }
 
@@ -304,10 +370,17 @@ pub unsafe extern "C" fn hsm_store_check(
             let checked = store.store().check_all(&CheckOptions { remove_strays }, |finding| {
                 tell(found.as_ref(), &mut stopped, finding)
             });
-            let Checked { contradictions, copies, bad, strays, stray_bytes, removed, out_of_reach } =
-                stopped.answer(checked)?;
-            let checked =
-                hsm_checked { contradictions, copies, bad, strays, stray_bytes, removed, out_of_reach };
+            let done = stopped.answer(checked)?;
+            let checked = hsm_checked {
+                contradictions: done.contradictions,
+                copies: done.copies,
+                bad: done.bad,
+                strays: done.strays,
+                stray_bytes: done.stray_bytes,
+                removed: done.removed,
+                out_of_reach: done.out_of_reach,
+                damaged_packs: done.damaged_packs,
+            };
             output::record_if(checked_out, checked_size, &checked, "checked_out")?;
         }
         done()
@@ -362,8 +435,9 @@ pub unsafe extern "C" fn hsm_store_scrub(
             let mut stopped = Stopped::default();
             let scrubbed =
                 store.store().scrub(&options, |finding| tell(found.as_ref(), &mut stopped, finding));
-            let Scrubbed { whole, passed_over, bad, healed, lost } = stopped.answer(scrubbed)?;
-            let scrubbed = hsm_scrubbed { whole, passed_over, bad, healed, lost };
+            let Scrubbed { whole, passed_over, bad, healed, lost, damaged_packs } =
+                stopped.answer(scrubbed)?;
+            let scrubbed = hsm_scrubbed { whole, passed_over, bad, healed, lost, damaged_packs };
             output::record_if(scrubbed_out, scrubbed_size, &scrubbed, "scrubbed_out")?;
         }
         done()

@@ -2,9 +2,9 @@
 //!
 //! Small objects lie in packs, many in one file. A pack goes when nothing in it lives; one in which little lives is
 //! rewritten: what lives is written to another place of the same tier, synced, read back from the medium and
-//! committed, and then the pack is removed. A snapshot on a tier knows objects where they were when it was made, and
-//! after a restore from it what was moved since is not found: make a new one after a compaction, as after moves. For
-//! that reason hsm_store_maintain() does not compact.
+//! committed, and then the pack is removed. A snapshot on a tier knows objects where they were when it was made; after a
+//! restore from it hsm_store_reconcile() has to find what was moved since: make a new one after a compaction, as after
+//! moves. For that reason hsm_store_maintain() does not compact.
 //!
 //! Nothing is rewritten but by a call, on the calling thread. The store is in use meanwhile. A handle of
 //! hsm_store_with_progress() follows it and stops it; called again it goes on.

@@ -71,7 +71,7 @@ pub const HSM_EVENT_COPY_RELOCATED: i32 = 16;
 pub const HSM_REASON_RELEASED: i32 = 1;
 /// Its tier was declared lost.
 pub const HSM_REASON_TIER_LOST: i32 = 2;
-/// It was damaged, and another copy is whole.
+/// It was damaged or gone, and another copy is whole.
 pub const HSM_REASON_DAMAGED: i32 = 3;
 /// Its tier was drained.
 pub const HSM_REASON_DRAINED: i32 = 4;

@@ -1,9 +1,10 @@
 //! Snapshots of a store on its tiers, and how a store is restored from one: the backup.
 //!
 //! A snapshot lies on the root of a tier. With it and the roots, a store is made again of which nothing else is left.
-//! What it knows is what was so when it was made: objects put later are unknown to the restored store, their bytes are
-//! left where they are, and hsm_store_reconcile() counts the places; what was removed stays removed. What was moved or
-//! compacted since is known where it was, and not found there: make a snapshot after that.
+//! What it knows is what was so when it was made, and hsm_store_reconcile() brings it up to date with the roots: objects
+//! that were moved, compacted or updated since are found there. What was removed stays removed. Objects that were put
+//! since are told of and left where they are: nothing says whether they had been removed again. Names and attributes
+//! that were changed since are not known. So make a snapshot often.
 
 use std::ffi::c_char;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hsm_core::monitor::Monitor;
-use hsm_core::{Maintained, Reconciled, Store, StoreOptions};
+use hsm_core::{Maintained, Store, StoreOptions};
 
 use crate::error::hsm_error;
 use crate::fork::forks;
@@ -101,18 +101,6 @@ pub struct hsm_maintained {
     pub packs_removed: u64,
     /// Segments of the journal that were dropped: see hsm_store_set_retention().
     pub segments_dropped: u64,
-}
-
-/// What hsm_store_reconcile() found.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default)]
-pub struct hsm_reconciled {
-    /// Places on the roots of the tiers that the catalog does not know. They are left where they are.
-    pub unknown_places: u64,
-    /// Their length in bytes.
-    pub unknown_bytes: u64,
-    /// Where the new epoch begins; zeros where none was needed.
-    pub new_epoch: hsm_position,
 }
 
 /// Opens the store in a directory, or creates it there.
@@ -351,35 +339,6 @@ pub unsafe extern "C" fn hsm_store_snapshot(
                 return Err(hsm_error::new(crate::status::HSM_STATUS_UNSUPPORTED, message));
             };
             output::put_if(position_out, position.into());
-        }
-        done()
-    })
-}
-
-/// Compares the roots of the tiers with the catalog. Where the store is older than its roots, because it was
-/// restored from a backup, a new epoch begins and it takes changes again. Nothing is removed.
-///
-/// @param found_out   what was found; may be NULL
-/// @param found_size  sizeof(hsm_reconciled)
-/// @return HSM_STATUS_BUSY while others have the store open
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_store_reconcile(
-    store: *const hsm_store,
-    found_out: *mut hsm_reconciled,
-    found_size: usize,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: each NULL or as the header says.
-        unsafe {
-            let store = scope.store(store)?;
-            if !found_out.is_null() {
-                output::check_record(found_out, found_size, "found_out")?;
-            }
-            let Reconciled { unknown_places, unknown_bytes, new_epoch, .. } = store.store().reconcile()?;
-            let new_epoch = new_epoch.map(hsm_position::from).unwrap_or_default();
-            let found = hsm_reconciled { unknown_places, unknown_bytes, new_epoch };
-            output::record_if(found_out, found_size, &found, "found_out")?;
         }
         done()
     })

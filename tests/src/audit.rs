@@ -13,7 +13,7 @@ mod stray;
 mod view;
 
 pub use model::Model;
-pub use stray::{LITTER_INSTANCE, Strictness, disk_hash, stray};
+pub use stray::{LITTER_BYTES, LITTER_INSTANCE, Strictness, disk_hash, stray};
 pub(crate) use view::hash_of;
 pub use view::{View, differences, view};
 

@@ -22,6 +22,7 @@ mod index_file;
 mod lost_tier;
 mod mutants;
 mod rebuild;
+mod reconcile;
 mod run;
 mod states;
 mod together;

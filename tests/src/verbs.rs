@@ -2,7 +2,7 @@
 
 use hsm_core::integrity::Algorithm;
 use hsm_core::object::{Attributes, ObjectId, TierConfig};
-use hsm_core::{Durability, PutOptions, Store};
+use hsm_core::{CompactOptions, Durability, PutOptions, Store};
 
 use crate::fixture::{LARGE, SMALL, bytes, name, on_tier};
 
@@ -63,4 +63,19 @@ pub fn every_change(store: &Store) {
     store.recall(drained, 0).unwrap();
     store.sync().unwrap();
     store.maintain().unwrap();
+    compact(store);
+}
+
+/// Empties most of some packs, and rewrites them.
+fn compact(store: &Store) {
+    let before = store.tier(4).unwrap().config;
+    store.change_tier(&TierConfig { pack_size_bytes: 1 << 14, ..before.clone() }).unwrap();
+    let ids: Vec<ObjectId> =
+        (0..40).map(|seed| store.put(&bytes(SMALL, 20 + seed), &on_tier(4)).unwrap().id).collect();
+    for (_, id) in ids.iter().enumerate().filter(|(at, _)| at % 5 != 0) {
+        store.purge(*id).unwrap();
+    }
+    let done = store.compact(&CompactOptions::default(), |finding| panic!("{finding:?}")).unwrap();
+    assert!(done.objects > 0, "{done:?}");
+    store.change_tier(&before).unwrap();
 }

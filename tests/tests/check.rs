@@ -95,6 +95,30 @@ fn a_copy_whose_file_is_gone_or_too_short_is_named() {
 }
 
 #[test]
+fn a_damaged_header_of_a_pack_is_named_with_its_tier_and_place_and_harms_no_copy() {
+    let fixture = Fixture::new();
+    let ids = [1, 2].map(|seed| fixture.store.put(&bytes(SMALL, seed), &on_tier(2)).unwrap().id);
+    let path = place_of(&fixture, ids[0], 2);
+    let piece = fixture.store.object(ids[0]).unwrap().copies[0].pieces[0];
+    for byte in 0..128 {
+        flip(&path, byte, 1 << (byte % 8));
+        let (findings, done) = check(&fixture.store);
+        assert_eq!((done.bad, done.damaged_packs, done.is_clean()), (0, 1, false), "byte {byte}");
+        match &findings[..] {
+            [Finding::Pack { tier: 2, place, detail }] => {
+                let wanted = (piece.place.instance, piece.place.serial, true);
+                assert_eq!((place.instance, place.serial, place.packed), wanted);
+                assert!(detail.contains("header"), "{detail}");
+            }
+            _ => panic!("{findings:?}"),
+        }
+        assert_eq!(fixture.store.get(ids[1]).unwrap(), bytes(SMALL, 2));
+        flip(&path, byte, 1 << (byte % 8));
+    }
+    assert!(check(&fixture.store).1.is_clean());
+}
+
+#[test]
 fn a_removed_object_that_may_come_back_is_looked_for_too() {
     let fixture = Fixture::new();
     let id = fixture.store.put(&bytes(LARGE, 1), &on_tier(0)).unwrap().id;

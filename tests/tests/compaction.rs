@@ -214,11 +214,9 @@ fn a_damaged_record_stays_where_it_is_and_is_told_of() {
         assert_eq!((done.objects, done.copies_left), (9, 1), "header: {of_the_header}");
         assert_eq!(piece(&fixture.store, bad), bad_piece);
         assert!(path.exists());
-        // Whose record it is, a header that is damaged does not say: a scrub does.
         match findings[..] {
-            [] => assert!(of_the_header),
             [Finding::Copy { object, tier: 0, fault: Fault::Damaged, remedy: Remedy::None, .. }] => {
-                assert!(!of_the_header && object == bad);
+                assert_eq!(object, bad);
             }
             _ => panic!("{findings:?}"),
         }
@@ -228,6 +226,55 @@ fn a_damaged_record_stays_where_it_is_and_is_told_of() {
         assert!(!path.exists());
         check_contents(&fixture.store, &kept);
     }
+}
+
+#[test]
+fn each_copy_in_a_pack_that_is_missing_or_cut_off_is_told_of_removed_ones_too() {
+    for length in [None, Some(0), Some(200)] {
+        let (fixture, kept) = sparse(100);
+        fixture.store.remove(kept[1].0).unwrap();
+        let place = piece(&fixture.store, kept[0].0).place;
+        let path = pack_of(&fixture.path(), &piece(&fixture.store, kept[0].0));
+        let live = || kept.iter().filter(|(id, _)| *id != kept[1].0);
+        let inside: Vec<_> = live().filter(|(id, _)| piece(&fixture.store, *id).place == place).collect();
+        let whole = fs::read(&path).unwrap();
+        match length {
+            Some(length) => fs::write(&path, &whole[..length]).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let (done, findings) = compact(&fixture.store);
+        let told: Vec<ObjectId> = findings
+            .iter()
+            .map(|finding| match finding {
+                Finding::Copy { object, tier: 0, fault, remedy: Remedy::None, .. } => {
+                    let wanted = if length.is_some() { Fault::Damaged } else { Fault::Missing };
+                    assert_eq!(*fault, wanted);
+                    *object
+                }
+                _ => panic!("{findings:?}"),
+            })
+            .collect();
+        assert_eq!(told.len() as u64, done.copies_left, "{length:?}");
+        assert!(inside.iter().all(|(id, _)| told.contains(id)) && !inside.is_empty());
+        assert_eq!(done.objects + done.copies_left, 10);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(compact(&fixture.store).1, []);
+        fixture.store.undelete(kept[1].0).unwrap();
+        check_contents(&fixture.store, &kept);
+    }
+}
+
+#[test]
+fn a_damaged_header_of_a_pack_keeps_nothing_from_being_rewritten() {
+    let (fixture, kept) = sparse(100);
+    let path = pack_of(&fixture.path(), &piece(&fixture.store, kept[4].0));
+    flip(&path, 50, 1);
+    let (done, findings) = compact(&fixture.store);
+    assert_eq!((done.objects, done.copies_left, findings), (10, 0, vec![]));
+    assert!(!path.exists());
+    check_contents(&fixture.store, &kept);
+    check_whole(&fixture.store);
 }
 
 #[test]

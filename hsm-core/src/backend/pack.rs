@@ -3,13 +3,11 @@
 //! - a *record* is one object's data behind a header that says whose it is;
 //! - a [`PackWriter`] appends records for many threads, and one sync serves all who wait for it;
 //! - [`read_record`] returns one record's data after it was checked;
-//! - a [`Scanner`] walks a pack without the index, to where its valid records end;
-//! - a [`Walker`] looks at headers alone, and finds its way past damage.
+//! - a [`Walker`] finds the records of a pack without the index, and its way past damage.
 //!
 //! What it does not do: know which records are live, or when a pack is full.
 
 mod record;
-pub(crate) mod salvage;
 mod walk;
 mod writer;
 
@@ -21,13 +19,13 @@ pub const fn record_len(data_length: u64) -> u64 {
 use super::{PlaceReader, PlaceWriter};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
-use crate::integrity::{BlockDigest, RootDigest, RootHasher, block_digest, checksum};
+use crate::integrity::{RootDigest, RootHasher, block_digest, checksum};
 use crate::object::{Generation, ObjectId, Piece, Place};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::{store_seed, write_head};
 pub(crate) use record::RECORD_HEADER_LENGTH;
-use record::{RecordHeader, padded};
-pub use walk::{Found, Walker};
+use record::RecordHeader;
+pub use walk::{Depth, Found, Walked, Walker};
 pub use writer::{Appended, PackWriter, Unsynced};
 
 /// Largest data of a record, in bytes.
@@ -60,7 +58,7 @@ fn encode_header(identity: &PackIdentity, created_ns: TimeNs) -> Vec<u8> {
 }
 
 /// Says what is wrong with a pack's own header; `None`: nothing.
-pub(crate) fn header_fault(place: &dyn PlaceReader, identity: &PackIdentity) -> Result<Option<String>> {
+pub fn header_fault(place: &dyn PlaceReader, identity: &PackIdentity) -> Result<Option<String>> {
     let mut header = [0; PACK_HEADER_LENGTH as usize];
     let read = place.read_at(&mut header, 0)?;
     if read != header.len() {
@@ -152,91 +150,4 @@ fn check_record(expect: &ExpectedRecord, bytes: &[u8]) -> Result<(), String> {
         return Err(format!("root: expected {expected:032x}, found {found:032x}"));
     }
     Ok(())
-}
-
-/// A record that a [`Scanner`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scanned {
-    /// The object.
-    pub id: ObjectId,
-    /// The generation of its content.
-    pub generation: Generation,
-    /// When it was appended.
-    pub created_ns: TimeNs,
-    /// Where the record begins in the pack: what a [`Piece`] calls its offset.
-    pub offset: u64,
-    /// Length of the data in bytes.
-    pub length: u64,
-    /// Digest of the data.
-    pub digest: BlockDigest,
-}
-
-/// Walks the records of a pack from its start, data included, up to the first that is not valid.
-///
-/// An iterator of records; it ends where they end, or after an error of the place. Its memory is one record.
-#[derive(Debug)]
-pub struct Scanner<'a> {
-    place: &'a dyn PlaceReader,
-    seed: u64,
-    offset: u64,
-    buffer: Vec<u8>,
-    ended: bool,
-}
-
-impl<'a> Scanner<'a> {
-    /// Begins at the first record. A pack whose own header is not valid, or not this pack's, holds none.
-    pub fn new(place: &'a dyn PlaceReader, identity: &PackIdentity) -> Result<Self> {
-        let ended = header_fault(place, identity)?.is_some();
-        let offset = if ended { 0 } else { PACK_HEADER_LENGTH };
-        Ok(Self { place, seed: store_seed(&identity.store_id), offset, buffer: Vec::new(), ended })
-    }
-
-    /// Where the records that were found end; after the iteration, where the valid part of the pack ends.
-    pub fn valid_end(&self) -> u64 {
-        self.offset
-    }
-
-    /// The data of the record found last.
-    pub fn data(&self) -> &[u8] {
-        &self.buffer
-    }
-
-    fn advance(&mut self) -> Result<Option<Scanned>> {
-        let mut header = [0; RECORD_HEADER_LENGTH];
-        if self.place.read_at(&mut header, self.offset)? != header.len() {
-            return Ok(None);
-        }
-        let Some(found) = RecordHeader::decode(&header, self.seed) else { return Ok(None) };
-        let length = found.length as usize;
-        if length > PACKED_LENGTH_MAX {
-            return Ok(None);
-        }
-        self.buffer.resize(length, 0);
-        let data_at = self.offset + header.len() as u64;
-        if self.place.read_at(&mut self.buffer, data_at)? != length
-            || block_digest(&self.buffer) != found.digest
-        {
-            return Ok(None);
-        }
-        let RecordHeader { id, generation, created_ns, digest, .. } = found;
-        let offset = self.offset;
-        self.offset = data_at + padded(length) as u64;
-        Ok(Some(Scanned { id, generation, created_ns, offset, length: length as u64, digest }))
-    }
-}
-
-impl Iterator for Scanner<'_> {
-    type Item = Result<Scanned>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let found = self.advance().transpose();
-        if !matches!(found, Some(Ok(_))) {
-            self.ended = true;
-            self.buffer.clear();
-        }
-        found
-    }
 }

@@ -204,6 +204,10 @@ impl Catalog for Embedded {
         self.read(|connection| lookup::garbage(connection, after, limit))
     }
 
+    fn is_garbage(&self, place: &Garbage) -> Result<bool> {
+        self.read(|connection| lookup::is_garbage(connection, place))
+    }
+
     fn forget_garbage(&self, removed: &[Garbage]) -> Result<()> {
         let sql = "DELETE FROM garbage WHERE tier = ?1 AND instance = ?2 AND serial = ?3";
         self.forget(sql, removed.iter().map(|place| (place.tier, place.name)))

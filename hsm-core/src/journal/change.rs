@@ -153,7 +153,7 @@ pub enum DropReason {
     Released = 1,
     /// Its tier was declared lost.
     TierLost = 2,
-    /// It was damaged, and another copy is whole.
+    /// It was damaged or gone, and another copy is whole.
     Damaged = 3,
     /// Its tier was drained.
     Drained = 4,

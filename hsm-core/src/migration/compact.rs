@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use super::finding::{Bad, Finding, Remedy};
 use super::transfer::{self, Ready};
-use super::window::{Runs, Window};
+use super::window::Window;
 use crate::backend::ReadFrom;
-use crate::backend::pack::{Found, Walker};
+use crate::backend::pack::{Depth, Found, Walked, Walker};
+use crate::backend::runs::Runs;
 use crate::catalog::{Durability, Expect, PackUsage, Proposal};
 use crate::engine::{Engine, is_race};
 use crate::error::{Error, Kind, Result};
@@ -125,13 +126,18 @@ impl<'a> Compaction<'a> {
         watch.check()?;
         let Some(place) = self.tier.backend.open(pack.name, ReadFrom::Anywhere)? else { return Ok(()) };
         let place = Runs::new(place);
-        let mut walker = Walker::new(&self.engine.tiers.ground().store_id, pack.used);
+        let store_id = self.engine.tiers.ground().store_id;
+        // What cannot be read stays: the catalog says afterwards what that is.
+        let Ok(mut walker) = Walker::new(&place, &store_id, pack.used, Depth::Headers) else { return Ok(()) };
         loop {
             let mut records = Vec::new();
-            while records.len() < RECORDS_AT_ONCE {
-                // What cannot be read stays: the catalog says afterwards how much that is.
-                let Some(record) = walker.next(&place).ok().flatten() else { break };
-                records.push(record);
+            let mut is_done = false;
+            while records.len() < RECORDS_AT_ONCE && !is_done {
+                match walker.step() {
+                    Ok(Some(Walked::Record(record))) => records.push(record),
+                    Ok(Some(Walked::Unread { .. })) => {}
+                    Ok(None) | Err(_) => is_done = true,
+                }
             }
             for object in self.living(pack, &records)? {
                 self.waiting_bytes += object.size();
@@ -140,7 +146,7 @@ impl<'a> Compaction<'a> {
                     self.flush(watch, found)?;
                 }
             }
-            if records.len() < RECORDS_AT_ONCE {
+            if is_done {
                 return Ok(());
             }
         }

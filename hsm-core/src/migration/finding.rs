@@ -37,6 +37,15 @@ pub enum Finding {
         /// What was expected and what was found.
         detail: String,
     },
+    /// The header of a pack in which copies lie is damaged. The copies are checked by themselves, and read without it.
+    Pack {
+        /// The tier.
+        tier: TierIndex,
+        /// The pack.
+        place: PlaceName,
+        /// What is the matter with it.
+        detail: String,
+    },
     /// A place on the root of a tier that nothing refers to and that no handle can be writing.
     Stray {
         /// The tier.
@@ -47,6 +56,37 @@ pub enum Finding {
         bytes: u64,
         /// Whether it was removed.
         removed: bool,
+    },
+    /// A copy was found on a root where the catalog did not know it, read back, and is known now.
+    Adopted {
+        /// The object.
+        object: ObjectId,
+        /// The generation that it is of.
+        generation: Generation,
+        /// The generation that the catalog knew before: the same, or an older one.
+        known: Generation,
+        /// The tier.
+        tier: TierIndex,
+        /// The place.
+        place: PlaceName,
+        /// Its length.
+        bytes: u64,
+    },
+    /// A root holds an object that the catalog does not know or knows as removed, or a content that was not sure enough
+    /// to be taken. It was left where it is.
+    Unknown {
+        /// The object.
+        object: ObjectId,
+        /// The newest generation that is meant.
+        generation: Generation,
+        /// The tier.
+        tier: TierIndex,
+        /// The place.
+        place: PlaceName,
+        /// Its length.
+        bytes: u64,
+        /// Why it was not taken.
+        detail: String,
     },
 }
 
@@ -70,6 +110,8 @@ pub enum Remedy {
     None,
     /// It was replaced from another copy, verified on the medium.
     Healed,
+    /// It was struck off: another copy is whole.
+    Dropped,
     /// Nothing could be: no other copy of the object is whole. What is left of this one stays where it is.
     Lost,
 }

@@ -4,18 +4,21 @@
 //! order of their places: so packs are read from front to back. What was found whole is noted in relaxed changes,
 //! many together, so that a scrub costs next to no sync; what was found damaged, in a durable one.
 
+use std::collections::BTreeSet;
+
 use super::finding::{Bad, Fault, Finding, Remedy};
 use super::heal::{Healing, heal};
 use super::window::{Window, read_copy};
 use crate::backend::ReadFrom;
 use crate::catalog::{Durability, Expect, Proposal, Query};
 use crate::clock::TimeNs;
-use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
+use crate::engine::{ATTEMPTS_MAX, Engine, is_race, verify_from};
 use crate::error::{Error, Kind, Result};
 use crate::journal::Change;
 use crate::monitor::{Phase, Watch};
-use crate::object::{Copy, Object, TierIndex};
+use crate::object::{Copy, Object, Piece, Place, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
+use crate::tier::place_name;
 
 /// Objects listed, and ordered by their places, together. Few in tests, so that there is more than one run.
 const OBJECTS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1000 };
@@ -50,6 +53,8 @@ pub struct Scrubbed {
     pub healed: u64,
     /// Of these, how many could not be, since no other copy is whole.
     pub lost: u64,
+    /// Packs that copies lie in and whose own header is damaged.
+    pub damaged_packs: u64,
 }
 
 /// What takes findings.
@@ -74,6 +79,8 @@ pub(crate) fn scrub(
         whole: Vec::new(),
         unnoted_bytes: 0,
         window: Window::default(),
+        pack: None,
+        damaged_packs: BTreeSet::new(),
     };
     for tier in engine.tiers.all() {
         let is_meant = options.tier.is_none_or(|meant| meant == tier.index());
@@ -104,6 +111,10 @@ struct Scrub<'a> {
     whole: Vec<Proposal>,
     unnoted_bytes: u64,
     window: Window,
+    /// The pack whose header was looked at last.
+    pack: Option<Place>,
+    /// Packs whose damaged header was told of.
+    damaged_packs: BTreeSet<Place>,
 }
 
 impl Scrub<'_> {
@@ -152,6 +163,9 @@ impl Scrub<'_> {
                 return Ok(true);
             }
             watch.phase(Phase::Verify);
+            for piece in copy.pieces.iter().filter(|piece| piece.packed) {
+                self.header(piece, found)?;
+            }
             let Some(first) = self.read(&object, &copy, watch)? else {
                 return self.found_whole(&object, &copy).map(|()| true);
             };
@@ -173,6 +187,20 @@ impl Scrub<'_> {
             object = now;
         }
         Ok(false)
+    }
+
+    /// Looks at the header of a pack that is met anew.
+    fn header(&mut self, piece: &Piece, found: Found<'_>) -> Result<()> {
+        if self.pack.replace(piece.place) == Some(piece.place) || self.damaged_packs.contains(&piece.place) {
+            return Ok(());
+        }
+        let tier = self.engine.tier(piece.place.tier)?;
+        let place = place_name(piece);
+        let Some(detail) = tier.pack_fault(place, verify_from())? else { return Ok(()) };
+        tier.backend.check_root()?;
+        self.damaged_packs.insert(piece.place);
+        self.done.damaged_packs += 1;
+        found(Finding::Pack { tier: tier.index(), place, detail })
     }
 
     /// Reads a copy; `None`: it is whole.

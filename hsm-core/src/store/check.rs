@@ -1,6 +1,6 @@
 //! Check: the catalog against itself, against the roots of the tiers, and these against it. No object is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::strays::{Stray, strays};
@@ -17,7 +17,7 @@ use crate::object::{Copy, Object, Piece, TierIndex};
 use crate::tier::{Tier, place_name};
 
 /// Objects listed together. Few in tests, so that there is more than one page.
-const OBJECTS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1000 };
+pub(super) const OBJECTS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1000 };
 /// Packs whose length is remembered, since many objects lie in one.
 const PACKS_REMEMBERED_MAX: usize = 1024;
 
@@ -25,8 +25,8 @@ const PACKS_REMEMBERED_MAX: usize = 1024;
 #[derive(Debug, Clone, Default)]
 pub struct CheckOptions {
     /// Whether strays are removed. None is where the index contradicts itself, since its word is not to be trusted, nor
-    /// where a copy is not all there or a tier is out of reach: a stray may hold what is missing. So it is after a
-    /// [`restore`](Store::restore) from a snapshot that is older than a move or a compaction.
+    /// where a copy is not all there or a tier is out of reach: a stray may hold what is missing.
+    /// [`reconcile`](Store::reconcile) looks for it.
     pub remove_strays: bool,
 }
 
@@ -47,12 +47,14 @@ pub struct Checked {
     pub removed: u64,
     /// Tiers that are out of reach, and were passed over.
     pub out_of_reach: u64,
+    /// Packs that copies lie in and whose own header is damaged.
+    pub damaged_packs: u64,
 }
 
 impl Checked {
     /// Whether everything that could be looked at is as it should be.
     pub fn is_clean(&self) -> bool {
-        self.contradictions == 0 && self.bad == 0 && self.strays == 0
+        self.contradictions == 0 && self.bad == 0 && self.damaged_packs == 0 && self.strays == 0
     }
 }
 
@@ -81,7 +83,8 @@ impl Store {
         if options.remove_strays {
             engine.check_writable()?;
         }
-        let mut check = Check { engine, found: &mut found, done: Checked::default() };
+        let mut check =
+            Check { engine, found: &mut found, damaged_packs: BTreeSet::new(), done: Checked::default() };
         let mut watch = self.watch(Phase::Check, 0, 0);
         watch.check()?;
         if check.index()? {
@@ -104,11 +107,13 @@ impl Store {
 struct Check<'a> {
     engine: &'a Engine,
     found: &'a mut dyn FnMut(Finding) -> Result<()>,
+    /// Packs whose damaged header was told of.
+    damaged_packs: BTreeSet<(TierIndex, PlaceName)>,
     done: Checked,
 }
 
 /// Lengths of packs, by tier and name.
-type Lengths = BTreeMap<(TierIndex, PlaceName), u64>;
+pub(super) type Lengths = BTreeMap<(TierIndex, PlaceName), u64>;
 
 impl Check<'_> {
     /// Whether the index cannot be read.
@@ -179,6 +184,9 @@ impl Check<'_> {
 
     fn copy(&mut self, tier: &Tier, object: &Object, copy: &Copy, lengths: &mut Lengths) -> Result<()> {
         self.done.copies += 1;
+        for piece in copy.pieces.iter().filter(|piece| piece.packed) {
+            self.header(tier, place_name(piece), lengths)?;
+        }
         if look(tier, object, copy, lengths)?.is_none() {
             return Ok(());
         }
@@ -193,6 +201,18 @@ impl Check<'_> {
         let Some(bad) = look(tier, object, copy, lengths)? else { return Ok(()) };
         self.done.bad += 1;
         (self.found)(bad.finding(object, copy.tier, Remedy::None))
+    }
+
+    /// Looks at the header of a pack that is met for the first time.
+    fn header(&mut self, tier: &Tier, place: PlaceName, lengths: &Lengths) -> Result<()> {
+        let key = (tier.index(), place);
+        if lengths.contains_key(&key) || self.damaged_packs.contains(&key) {
+            return Ok(());
+        }
+        let Some(detail) = tier.pack_fault(place, ReadFrom::Anywhere)? else { return Ok(()) };
+        self.damaged_packs.insert(key);
+        self.done.damaged_packs += 1;
+        (self.found)(Finding::Pack { tier: tier.index(), place, detail })
     }
 
     fn strays(
@@ -227,7 +247,7 @@ impl Check<'_> {
 }
 
 /// Looks for the places of a copy; `None`: all are there and long enough.
-fn look(tier: &Tier, object: &Object, copy: &Copy, lengths: &mut Lengths) -> Result<Option<Bad>> {
+pub(super) fn look(tier: &Tier, object: &Object, copy: &Copy, lengths: &mut Lengths) -> Result<Option<Bad>> {
     let Some(content) = &object.content else { return Ok(None) };
     for piece in &copy.pieces {
         let needed = needed_len(piece, content.block_size());

@@ -1,17 +1,34 @@
 //! Compaction: packs in which little lives are rewritten, so that a store with many removals wastes a bounded space.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Store;
+use super::check::OBJECTS_AT_ONCE;
 use crate::backend::PlaceName;
+use crate::catalog::Query;
 use crate::error::{Kind, Result};
-use crate::migration::{CompactOptions, Compacted, Compaction, Finder, Finding, is_about_a_tier};
+use crate::migration::{
+    Bad, CompactOptions, Compacted, Compaction, Finder, Finding, Remedy, is_about_a_tier, read_copy,
+};
 use crate::monitor::{Phase, Watch};
-use crate::tier::Tier;
+use crate::object::{ObjectId, Piece};
+use crate::tier::{Tier, place_name};
 
 /// Packs rewritten before those that are empty then are removed: how much more room it takes while it runs. Few in
 /// tests, so that there is more than one page of them.
 const PACKS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 2 } else { 4 };
+
+/// How far the packs of a tier were gone through, and what stayed in them.
+#[derive(Default)]
+struct Pages {
+    /// The last pack of the page before.
+    after: Option<PlaceName>,
+    /// Packs that something stays in.
+    left: BTreeSet<PlaceName>,
+    /// Objects that were told of.
+    told: BTreeSet<ObjectId>,
+}
 
 impl Store {
     /// Rewrites packs in which few bytes live: what lives is written to other places of the same tier, synced, read back
@@ -23,12 +40,12 @@ impl Store {
     /// handles that are open, which compact their own, and packs with damaged records. While it runs it takes up to four packs'
     /// worth of room more.
     ///
-    /// Tells `found` of copies that are damaged, which stay where they are, and of tiers that were passed over, with the
+    /// Tells `found` of copies that are damaged or gone, which stay where they are, and of tiers that were passed over, with the
     /// reason: out of reach, not active, or full. What was moved before stays moved. In the feed each object is a
     /// [`CopyRelocated`](crate::journal::Change::CopyRelocated).
     ///
-    /// A snapshot on a tier knows objects where they were when it was made: make a new one after a compaction. For that
-    /// reason [`maintain`](Self::maintain) does not compact.
+    /// A snapshot on a tier knows objects where they were when it was made, and [`reconcile`](Self::reconcile) has to find what was
+    /// moved since: make a new one after a compaction. For that reason [`maintain`](Self::maintain) does not compact.
     ///
     /// # Errors
     ///
@@ -87,57 +104,104 @@ impl Store {
         watch: &mut Watch<'_>,
         found: Finder<'_>,
     ) -> Result<()> {
-        let mut after = None;
+        let mut pages = Pages::default();
         loop {
-            let begin = after;
-            let compacted = self.compact_page(tier, options, &mut after, done, watch, found);
+            let begin = pages.after;
+            let compacted = self.compact_page(tier, options, &mut pages, done, watch, found);
             match compacted {
                 Ok(true) => {}
-                Ok(false) => return Ok(()),
+                Ok(false) => return self.tell_left(tier, &pages, watch, found),
                 // What was moved before it was full may have emptied packs, and these make room.
                 Err(error) if error.kind() == Kind::Full => {
                     if self.remove_emptied(done, watch)? == 0 {
                         return Err(error);
                     }
-                    after = begin;
+                    pages.after = begin;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Rewrites the packs of one page behind `after`. `false`: there are no more.
+    /// Rewrites the packs of the next page. `false`: there are no more.
     fn compact_page(
         &self,
         tier: &Arc<Tier>,
         options: &CompactOptions,
-        after: &mut Option<PlaceName>,
+        pages: &mut Pages,
         done: &mut Compacted,
         watch: &mut Watch<'_>,
         found: Finder<'_>,
     ) -> Result<bool> {
         let (engine, index) = (self.engine(), tier.index());
         let percent = options.live_percent_min;
-        let mut page = engine.catalog.sparse_packs(index, percent, *after, PACKS_AT_ONCE)?;
+        let mut page = engine.catalog.sparse_packs(index, percent, pages.after, PACKS_AT_ONCE)?;
         let Some(last) = page.last() else { return Ok(false) };
-        *after = Some(last.name);
+        pages.after = Some(last.name);
         self.retain_done(engine, &mut page)?;
         if page.is_empty() {
             return Ok(true);
         }
         let mut compaction = Compaction::new(engine, tier.clone());
-        let outcome = compaction.run(&page, watch, found);
+        let outcome = compaction.run(&page, watch, &mut |finding| {
+            if let Finding::Copy { object, .. } = &finding {
+                pages.told.insert(*object);
+            }
+            found(finding)
+        });
         done.objects += compaction.moved.objects;
         done.bytes += compaction.moved.bytes;
         outcome?;
         for pack in &page {
             match engine.catalog.pack(index, pack.name)?.map_or(0, |pack| pack.live_objects) {
                 0 => done.packs += 1,
-                left => done.copies_left += left,
+                left => {
+                    done.copies_left += left;
+                    pages.left.insert(pack.name);
+                }
             }
         }
         self.remove_emptied(done, watch)?;
         Ok(true)
+    }
+
+    /// Tells of copies that stay in a pack that was to be rewritten and were not met there: the pack is gone or cut off,
+    /// or the header of their record is damaged.
+    fn tell_left(&self, tier: &Tier, pages: &Pages, watch: &mut Watch<'_>, found: Finder<'_>) -> Result<()> {
+        if pages.left.is_empty() {
+            return Ok(());
+        }
+        let (engine, index) = (self.engine(), tier.index());
+        for removed in [false, true] {
+            let query = Query { removed, ..Query::tier(index) };
+            let mut after = None;
+            loop {
+                let page = engine.catalog.page(&query, after.as_ref(), OBJECTS_AT_ONCE)?;
+                for (_, object) in &page.items {
+                    watch.check()?;
+                    let Some(copy) = object.copy_on(index) else { continue };
+                    let is_left = |piece: &Piece| piece.packed && pages.left.contains(&place_name(piece));
+                    if !copy.pieces.iter().any(is_left) || pages.told.contains(&object.id) {
+                        continue;
+                    }
+                    let bad = match read_copy(engine, object, copy, watch) {
+                        Ok(true) => continue, // It changed while its pack was rewritten.
+                        Ok(false) => Bad::gone(),
+                        Err(error) => Bad::of(error)?,
+                    };
+                    // What lies on another disk in this one's place says nothing of the copy.
+                    tier.backend.check_root()?;
+                    if engine.catalog.object(object.id)?.is_some_and(|now| now.changed == object.changed) {
+                        found(bad.finding(object, index, Remedy::None))?;
+                    }
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn remove_emptied(&self, done: &mut Compacted, watch: &mut Watch<'_>) -> Result<u64> {

@@ -1,15 +1,12 @@
 //! Maintenance that a caller asks for: no thread of the store's own does it.
 
-use std::sync::atomic::Ordering;
-
-use super::strays::strays;
 use super::sweep::is_among;
-use super::{Store, member, reserve};
+use super::{Store, reserve};
 use crate::backend::PlaceName;
 use crate::catalog::{Durability, Expect, Expired, PackUsage, Proposal};
 use crate::engine::Engine;
-use crate::error::{Error, Kind, Result};
-use crate::journal::{Change, EpochCause};
+use crate::error::{Kind, Result};
+use crate::journal::Change;
 use crate::monitor::{Phase, Watch};
 use crate::object::{Position, TierIndex};
 
@@ -30,17 +27,6 @@ pub struct Maintained {
     pub packs_removed: u64,
     /// Segments of the journal that were dropped: see [`Store::set_retention`].
     pub segments_dropped: u64,
-}
-
-/// What [`Store::reconcile`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Reconciled {
-    /// Places on the roots that the catalog does not know. They are left where they are.
-    pub unknown_places: u64,
-    /// Their length in bytes.
-    pub unknown_bytes: u64,
-    /// Where the new epoch begins; `None` when the store was not out of step with its roots.
-    pub new_epoch: Option<Position>,
 }
 
 /// Packs that went.
@@ -75,44 +61,6 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         engine.catalog.snapshot()
-    }
-
-    /// Compares the roots of the tiers with the catalog and, where the store is older than its roots (a
-    /// restored backup), begins a new epoch and makes it writable again. Nothing is removed: that is for
-    /// [`check_all`](Self::check_all), when told.
-    ///
-    /// # Errors
-    ///
-    /// `Busy` while others have the store open.
-    pub fn reconcile(&self) -> Result<Reconciled> {
-        let engine = self.engine();
-        engine.check()?;
-        let _open = self.inner.lock.lock_open()?;
-        let others = member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?;
-        if others.live.iter().any(|instance| *instance != self.inner.instance) {
-            return Err(Error::Busy { what: "the store, for reconciling".to_owned(), waited_s: 0 });
-        }
-        let mut watch = self.watch(Phase::Reconcile, 0, 0);
-        let mut found = Reconciled::default();
-        let mut tiers = engine.tiers.all();
-        tiers.retain(|tier| tier.backend.check_root().is_ok());
-        strays(engine, &tiers, &|| self.inner.members(engine), &mut watch, &mut |_, stray| {
-            found.unknown_places += 1;
-            found.unknown_bytes += stray.bytes;
-            Ok(())
-        })?;
-        if engine.restored.load(Ordering::Acquire) {
-            let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
-            for tier in engine.tiers.all() {
-                if tier.backend.check_root().is_ok() {
-                    tier.mark_seen(position)?;
-                }
-            }
-            *engine.read_only.write() = None;
-            engine.restored.store(false, Ordering::Release);
-            found.new_epoch = Some(position);
-        }
-        Ok(found)
     }
 }
 

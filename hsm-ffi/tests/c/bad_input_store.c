@@ -1,6 +1,16 @@
 /* Bad input: statuses, errors, ids, options of a store, stores. */
 #include "bad_input.h"
 
+static int destroyed;
+
+static void destroy(void *user_data)
+{
+    (void)user_data;
+    destroyed++;
+}
+
+static const hsm_finding_callback none = {NULL, NULL, NULL}, half = {NULL, NULL, destroy};
+
 static void plain(void)
 {
     hsm_id id;
@@ -120,15 +130,17 @@ static void store(void)
     BAD(INVALID, hsm_store_maintain, done_size, (store, &out.maintained, TOO_LONG, &error));
     BAD(INVALID, hsm_store_snapshot, store, (NULL, &out.position, &error));
     FINE(hsm_store_snapshot, position_out, (store, NULL, &error));
-    BAD(INVALID, hsm_store_reconcile, store, (NULL, &out.reconciled, sizeof out.reconciled, &error));
-    BAD(INVALID, hsm_store_reconcile, found_size, (store, &out.reconciled, 0, &error));
-    BAD(BUSY, hsm_store_reconcile, store, (store, &out.reconciled, sizeof out.reconciled, &error));
+    BAD(INVALID, hsm_store_reconcile, store, (NULL, none, &out.reconciled, sizeof out.reconciled, &error));
+    BAD(INVALID, hsm_store_reconcile, found_size, (store, none, &out.reconciled, 0, &error));
+    BAD(INVALID, hsm_store_reconcile, found, (store, half, &out.reconciled, sizeof out.reconciled, &error));
+    CHECK(destroyed == 1);
+    BAD(BUSY, hsm_store_reconcile, store, (store, none, &out.reconciled, sizeof out.reconciled, &error));
 }
 
 static void closed(void)
 {
     const hsm_store *closed = world.closed;
-    FINE(hsm_store_reconcile, found_out, (world.store, NULL, 0, &error));
+    FINE(hsm_store_reconcile, found_out, (world.store, none, NULL, 0, &error));
     CLOSED(hsm_store_close, store, (closed, &error));
     FINE_CLOSED(hsm_store_id, store, (closed, &out.id, &error));
     CLOSED(hsm_store_new_id, store, (closed, &out.id, &error));
@@ -138,7 +150,7 @@ static void closed(void)
     CLOSED(hsm_store_position, store, (closed, &out.position, &error));
     CLOSED(hsm_store_maintain, store, (closed, &out.maintained, sizeof out.maintained, &error));
     CLOSED(hsm_store_snapshot, store, (closed, &out.position, &error));
-    CLOSED(hsm_store_reconcile, store, (closed, &out.reconciled, sizeof out.reconciled, &error));
+    CLOSED(hsm_store_reconcile, store, (closed, none, &out.reconciled, sizeof out.reconciled, &error));
 }
 
 int main(int argc, char **argv)

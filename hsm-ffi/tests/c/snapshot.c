@@ -61,6 +61,20 @@ static int32_t stop(void *data, const hsm_progress *progress, size_t size)
     return 1;
 }
 
+static int unknown;
+
+/* What was put behind the snapshot is told of, and nothing else of an object. */
+static int32_t note_unknown(void *late, const hsm_finding *finding, size_t size)
+{
+    CHECK(size == sizeof *finding);
+    if (finding->kind == HSM_FINDING_STRAY)
+        return 0;
+    CHECK(finding->kind == HSM_FINDING_UNKNOWN && finding->generation == 1 && finding->is_packed == 1);
+    CHECK(memcmp(&finding->object, late, sizeof finding->object) == 0);
+    unknown++;
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     CHECK(count == 2);
@@ -125,7 +139,9 @@ int main(int count, char **arguments)
     CHECK_OK(hsm_store_open(at("store"), SIZE_MAX, NULL, &store, &error));
     CHECK_STATUS(hsm_object_remove(store, &kept, NULL, &error), HSM_STATUS_REFUSED);
     hsm_reconciled found;
-    CHECK_OK(hsm_store_reconcile(store, &found, sizeof found, &error));
+    hsm_finding_callback note = {note_unknown, &late, NULL};
+    CHECK_OK(hsm_store_reconcile(store, note, &found, sizeof found, &error));
+    CHECK(unknown == 1 && found.unknown_objects == 1 && found.copies_adopted == 0 && found.copies_missing == 0);
     CHECK(found.unknown_places == 1 && found.new_epoch.epoch == taken.epoch + 2);
     char buffer[100];
     size_t length = 0;

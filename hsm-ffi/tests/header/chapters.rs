@@ -31,6 +31,7 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("CHECKING", "check"),
     ("REBUILDING", "rebuild"),
     ("COMPACTING", "compact"),
+    ("RECONCILING", "reconcile"),
     ("BATCHES", "batch"),
     ("EVENTS", "event"),
     ("THE FEED", "feed"),

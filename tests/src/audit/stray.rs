@@ -21,6 +21,8 @@ pub enum Strictness {
 /// Files of this instance are put on a root by a test, to be removed when the store is told to. No open may do that,
 /// since no member file says that it died.
 pub const LITTER_INSTANCE: u64 = 0xdead_beef;
+/// What is in them.
+pub const LITTER_BYTES: &[u8] = b"left behind";
 
 /// Looks for files that no object refers to, packs longer than their last record, half-written files, and
 /// members but the one that is open.
@@ -39,7 +41,7 @@ pub fn stray(
         for file in files(disk, &data)? {
             let (place, packed) = place_of(config, &data, &file)
                 .ok_or_else(|| format!("{} is no name of a place", file.display()))?;
-            if place.instance == LITTER_INSTANCE {
+            if place.instance == LITTER_INSTANCE && read(disk, &file)? == LITTER_BYTES {
                 continue;
             }
             let known_end = model.pack_ends.get(&place);
@@ -136,4 +138,15 @@ fn hash_directory(disk: &dyn Disk, directory: &Path, hasher: &mut DefaultHasher)
         }
     }
     Ok(())
+}
+
+fn read(disk: &dyn Disk, path: &Path) -> Verdict<Vec<u8>> {
+    let read = || {
+        let file = disk.open(path, Mode::Read)?;
+        let mut bytes = vec![0; file.len()? as usize];
+        let count = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    };
+    read().map_err(|error: std::io::Error| format!("{}: {error}", path.display()))
 }

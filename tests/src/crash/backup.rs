@@ -23,13 +23,14 @@ const SEEDS: u64 = 1;
 const TIER: u8 = 1;
 const ROOT: &str = "/store/tiers/1";
 
-/// Stops at every step of a snapshot, with older ones beside it, of a restore, and of a rebuild.
+/// Stops at every step of a snapshot, with older ones beside it, of a restore, of a rebuild, and of a reconciliation.
 pub fn backups(report: &mut Report) {
     for shape in Shape::ALL {
         for (what, every_step) in [
             ("snapshot to a tier, then lose the store", every_step_of_a_snapshot as Steps),
             ("restore", every_step_of_a_restore as Steps),
             ("rebuild", super::rebuild::every_step_of_a_rebuild as Steps),
+            ("reconcile", super::reconcile::every_step_of_a_reconciliation as Steps),
         ] {
             let name = format!("{what}, {shape:?}");
             let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
@@ -56,7 +57,7 @@ pub(super) fn text(error: hsm_core::Error) -> String {
     error.to_string()
 }
 
-fn take(world: &World) -> hsm_core::Result<Position> {
+pub(super) fn take(world: &World) -> hsm_core::Result<Position> {
     world.store().snapshot_to(TIER, &SnapshotOptions::default())
 }
 
@@ -169,6 +170,11 @@ pub(super) fn lost(base: &Base) -> Verdict<(World, View)> {
     let (world, _) = with_snapshots(base)?;
     take(&world).map_err(text)?;
     let view = audit::view(world.store())?;
+    Ok((lose(&world)?, view))
+}
+
+/// Closes a store and loses all of it but the roots of its tiers.
+pub(super) fn lose(world: &World) -> Verdict<World> {
     world.store().close().map_err(text)?;
     let disk = world.disk.crash().power_loss(Keep::All);
     let store = Path::new(STORE);
@@ -178,7 +184,7 @@ pub(super) fn lost(base: &Base) -> Verdict<(World, View)> {
         }
     }
     let disk = disk.crash().power_loss(Keep::All);
-    Ok((World::after(&world, disk, None), view))
+    Ok(World::after(world, disk, None))
 }
 
 fn remove(disk: &SimDisk, path: &Path, kind: FileKind) -> std::io::Result<()> {
@@ -191,7 +197,7 @@ fn remove(disk: &SimDisk, path: &Path, kind: FileKind) -> std::io::Result<()> {
     disk.remove_dir(path)
 }
 
-fn restore(world: &World) -> hsm_core::Result<()> {
+pub(super) fn restore(world: &World) -> hsm_core::Result<()> {
     Store::restore(STORE, ROOT, &RestoreOptions::new().store(world.options())).map(drop)
 }
 

@@ -65,7 +65,7 @@ fn tier_config(index: TierIndex, root: String) -> TierConfig {
     TierConfig {
         pack_threshold_bytes,
         capacity_bytes,
-        pack_size_bytes: 64 << 10,
+        pack_size_bytes: 4096,
         ..TierConfig::posix(index, root)
     }
 }

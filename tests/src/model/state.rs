@@ -158,7 +158,7 @@ impl State {
         self.objects.get(&id).filter(is_meant).ok_or(Kind::NotFound)
     }
 
-    pub(super) fn change(&mut self, id: ObjectId, durability: Durability) -> &mut Entry {
+    pub(in crate::model) fn change(&mut self, id: ObjectId, durability: Durability) -> &mut Entry {
         let number = self.next(durability);
         let entry = self.objects.get_mut(&id).expect("looked up before");
         entry.changed = number;

@@ -139,6 +139,7 @@ pub enum Step {
     Undelete { object: u8 },
     Purge { object: u8 },
     Maintain,
+    Compact { percent: u8 },
     Wait { minutes: u8 },
     SetAttributes { object: u8, updates: Vec<Update> },
     AddName { object: u8, key: Key },
@@ -318,6 +319,7 @@ fn upkeep_step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         2 => Just(Step::Maintain),
+        2 => (1_u8..=100).prop_map(|percent| Step::Compact { percent }),
         2 => (0_u8..90).prop_map(|minutes| Step::Wait { minutes }),
         2 => (0_u8..3).prop_map(|dataset| Step::CreateDataset { dataset }),
         1 => (0_u8..3).prop_map(|dataset| Step::RemoveDataset { dataset }),

@@ -8,7 +8,8 @@ use hsm_core::file::{Disk, MemoryDisk};
 use hsm_core::object::{ObjectId, TierConfig};
 use hsm_core::testing::disk::{CrashImage, Keep, SimDisk};
 use hsm_core::{
-    Durability, Error, Fault, Finding, GetOptions, PutOptions, Remedy, ScrubOptions, Store, StoreOptions,
+    Durability, Error, Fault, Finding, GetOptions, PutOptions, Remedy, ScrubOptions, Scrubbed, Store,
+    StoreOptions,
 };
 use hsm_tests::fixture::bytes;
 
@@ -88,16 +89,27 @@ impl Small {
 /// Whose copy, on which tier, from which byte on, what is the matter and what was done.
 type Said = (ObjectId, u8, u64, Fault, Remedy);
 
-fn scrub(store: &Store, heal: bool) -> (Vec<Said>, hsm_core::Scrubbed) {
-    let mut findings = Vec::new();
+fn scrub(store: &Store, heal: bool) -> (Vec<Said>, Scrubbed) {
+    let (findings, packs, done) = scrub_all(store, heal);
+    assert_eq!((packs.as_slice(), done.damaged_packs), (&[][..], 0));
+    (findings, done)
+}
+
+/// The same, with the tiers and paths of packs whose header is damaged.
+fn scrub_all(store: &Store, heal: bool) -> (Vec<Said>, Vec<(u8, String)>, Scrubbed) {
+    let (mut findings, mut packs) = (Vec::new(), Vec::new());
     let done = store.scrub(&ScrubOptions { heal, ..ScrubOptions::default() }, |finding| match finding {
         Finding::Copy { object, tier, offset, fault, remedy, .. } => {
             findings.push((object, tier, offset, fault, remedy));
             Ok(())
         }
+        Finding::Pack { tier, place, .. } => {
+            packs.push((tier, place.to_string()));
+            Ok(())
+        }
         other => panic!("{other:?}"),
     });
-    (findings, done.unwrap())
+    (findings, packs, done.unwrap())
 }
 
 fn get(store: &Store, id: ObjectId, tier: Option<u8>) -> Result<Vec<u8>, Error> {
@@ -114,15 +126,25 @@ fn every_flipped_bit_of_a_data_file_is_found_by_reads_and_by_scrub_or_does_no_ha
     let store = open(&disk, true);
     let (clean, all) = scrub(&store, false);
     assert!(clean.is_empty());
-    let (mut flips, mut unused) = (0_u64, BTreeMap::new());
+    let (mut flips, mut headers, mut unused) = (0_u64, 0, BTreeMap::new());
     for (path, map) in small.files() {
         map::unused(&map, &mut unused);
         for bit in 0..map.len() as u64 * 8 {
             flip(&disk, &path, bit);
             flips += 1;
             let place = || format!("bit {bit} of {}", path.display());
-            let (found, done) = scrub(&store, false);
+            let (found, packs, done) = scrub_all(&store, false);
+            assert_eq!(packs.is_empty(), map[(bit / 8) as usize] != Byte::PackHeader, "{}", place());
             match map[(bit / 8) as usize] {
+                Byte::PackHeader => {
+                    let [(tier, named)] = &packs[..] else { panic!("{}: {packs:?}", place()) };
+                    assert_eq!(path, PathBuf::from(root_of(*tier)).join("data").join(named), "{}", place());
+                    assert_eq!((found, done), (vec![], Scrubbed { damaged_packs: 1, ..all }), "{}", place());
+                    for (id, content) in &small.objects {
+                        assert_eq!(get(&store, *id, None).unwrap(), *content, "{}", place());
+                    }
+                    headers += 1;
+                }
                 Byte::Unused(reason) => {
                     assert_eq!((found, done), (vec![], all), "{}: {reason}", place());
                     for (id, content) in &small.objects {
@@ -149,13 +171,10 @@ fn every_flipped_bit_of_a_data_file_is_found_by_reads_and_by_scrub_or_does_no_ha
     }
     println!("{flips} bits; bytes that no reader looks at: {unused:?}");
     // Exactly these, in a store with one overwritten small object and one overwritten block.
-    let expected = BTreeMap::from([
-        (map::PACK_HEADER, 2 * 128),
-        (map::PADDING, (3 + 2) + 3),
-        (map::DEAD_RECORD, 72 + 8),
-        (map::DEAD_BLOCK, 40),
-    ]);
+    let expected =
+        BTreeMap::from([(map::PADDING, (3 + 2) + 3), (map::DEAD_RECORD, 72 + 8), (map::DEAD_BLOCK, 40)]);
     assert_eq!(unused, expected);
+    assert_eq!(headers, 2 * 128 * 8);
     assert!(flips > 40_000);
     assert_eq!(scrub(&store, false), (vec![], all));
 }
@@ -229,7 +248,7 @@ fn thousands_of_flipped_bits_in_a_larger_store_are_found_and_healed() {
             }
             let map = maps.entry(which).or_insert_with(|| map::map(&disk, &root_of, &store, &all[which]));
             match map[(bit / 8) as usize] {
-                Byte::Unused(_) => harmless += 1,
+                Byte::PackHeader | Byte::Unused(_) => harmless += 1,
                 Byte::Of { object, offset, .. } => {
                     let first = expected.entry(object).or_insert(offset);
                     *first = offset.min(*first);
@@ -249,12 +268,12 @@ fn thousands_of_flipped_bits_in_a_larger_store_are_found_and_healed() {
                 Err(other) => panic!("{other}"),
             }
         }
-        let (findings, done) = scrub(&store, true);
+        let (findings, _, done) = scrub_all(&store, true);
         let found: BTreeMap<_, _> = findings.iter().map(|(id, _, offset, ..)| (*id, *offset)).collect();
         assert_eq!(found, expected);
         assert!(findings.iter().all(|finding| (finding.1, finding.4) == (tier, Remedy::Healed)));
         assert_eq!((done.bad, done.healed), (expected.len() as u64, expected.len() as u64));
-        assert_eq!(scrub(&store, true).1.bad, 0);
+        assert_eq!(scrub_all(&store, true).2.bad, 0);
         store.maintain().unwrap();
         found_in_all += expected.len();
     }

@@ -19,13 +19,13 @@ const RECORD_HEADER_LEN: u64 = 72;
 pub(crate) enum Byte {
     /// A copy is damaged, and is so from this byte of the object on.
     Of { object: ObjectId, tier: u8, offset: u64 },
+    /// The header of a pack is damaged: a scrub says so. The catalog says where each record lies, and the record says
+    /// whose it is, so that nothing is read by it.
+    PackHeader,
     /// No reader looks at it, for this reason.
     Unused(&'static str),
 }
 
-/// The header of a pack: the catalog says where each record lies, and the record says whose it is, so that nothing
-/// is read by the pack's header. Only who appends to a pack writes it, once.
-pub(crate) const PACK_HEADER: &str = "header of a pack";
 /// Zeros between the records of a pack.
 pub(crate) const PADDING: &str = "padding behind a record";
 /// What was overwritten or purged and whose pack is still in use.
@@ -56,7 +56,7 @@ pub(crate) fn map(disk: &dyn Disk, root_of: &dyn Fn(u8) -> String, store: &Store
     if suffix == "pack" {
         let mut map = vec![Byte::Unused(DEAD_RECORD); bytes.len()];
         let mut set = |range: Range<u64>, byte| map[range.start as usize..range.end as usize].fill(byte);
-        set(0..PACK_HEADER_LEN, Byte::Unused(PACK_HEADER));
+        set(0..PACK_HEADER_LEN, Byte::PackHeader);
         for (object, tier, piece, _) in pieces {
             let end = piece.offset + RECORD_HEADER_LEN + piece.length;
             set(piece.offset..end, Byte::Of { object, tier, offset: 0 });

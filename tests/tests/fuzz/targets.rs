@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hsm_core::backend::PlaceReader;
 use hsm_core::backend::object_file::{Expectation, ObjectReader, Whole};
-use hsm_core::backend::pack::{ExpectedRecord, PackIdentity, Scanner, read_record};
+use hsm_core::backend::pack::{Depth, ExpectedRecord, PackIdentity, Walker, header_fault, read_record};
 use hsm_core::object::{Object, Piece, Position};
 use hsm_core::{Query, RestoreOptions, Store, StoreOptions};
 
@@ -248,9 +248,16 @@ impl Target for Pack {
         let (object, content, piece, _) = &pieces[which % pieces.len()];
         let place = Held(bytes.to_vec());
         let identity = PackIdentity { store_id: self.0.id, place: piece.place };
-        if let Ok(mut scanner) = Scanner::new(&place, &identity) {
-            assert!(scanner.by_ref().take(10_000).count() <= bytes.len() / 72);
-            assert!(scanner.valid_end() <= bytes.len() as u64 + 8);
+        header_fault(&place, &identity).unwrap();
+        for depth in [Depth::Headers, Depth::Data] {
+            let Ok(mut walker) = Walker::new(&place, &self.0.id, u64::MAX, depth) else { continue };
+            let mut steps = 0;
+            while let Ok(Some(_)) = walker.step() {
+                steps += 1;
+            }
+            // Each record has a header; between two there may be bytes that are none.
+            assert!(steps <= 2 * (bytes.len() / 72) + 1, "{steps} in {} bytes", bytes.len());
+            assert!(walker.offset() <= bytes.len().max(128) as u64);
         }
         let expect = ExpectedRecord {
             store_id: self.0.id,

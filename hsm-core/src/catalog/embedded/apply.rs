@@ -114,7 +114,8 @@ impl<'a> Applier<'a> {
                     found.copies.retain(|other| other.tier != copy.tier);
                     found.copies.push(copy);
                     found.copies.sort_by_key(|copy| copy.tier);
-                    applier.account(number, &before, &found.copies)
+                    applier.account(number, &before, &found.copies)?;
+                    applier.keep(&found.copies)
                 }),
             Change::CopyDropped { object, tier, .. } => {
                 self.change_object(number, *object, |applier, found| {
@@ -344,6 +345,15 @@ impl<'a> Applier<'a> {
                     "INSERT OR IGNORE INTO unsynced(tier, instance, serial, packed) VALUES (?1, ?2, ?3, ?4)";
                 self.run(sql, params![place.tier, place.instance as i64, place.serial as i64, packed])?;
             }
+        }
+        Ok(())
+    }
+
+    /// Files that were given up and are known again are no garbage: a reconciliation found nothing else of an object.
+    fn keep(&self, copies: &[Copy]) -> Result<()> {
+        for place in places(copies) {
+            let sql = "DELETE FROM garbage WHERE tier = ?1 AND instance = ?2 AND serial = ?3";
+            self.run(sql, params![place.tier, place.instance as i64, place.serial as i64])?;
         }
         Ok(())
     }

@@ -119,6 +119,13 @@ pub(super) fn garbage(connection: &Connection, after: Option<Garbage>, limit: us
     })
 }
 
+pub(super) fn is_garbage(connection: &Connection, place: &Garbage) -> Result<bool> {
+    let sql = "SELECT 1 FROM garbage WHERE tier = ?1 AND instance = ?2 AND serial = ?3";
+    let Garbage { tier, name } = place;
+    let values = params![tier, name.instance as i64, name.serial as i64];
+    Ok(one(connection, "look up a place", sql, values, |_| Ok(()))?.is_some())
+}
+
 /// Places to be synced, in order, behind `after`.
 pub(super) fn unsynced(
     connection: &Connection,

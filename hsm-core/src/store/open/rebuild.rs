@@ -1,17 +1,17 @@
 //! Makes a store again from the roots of its tiers alone: its directory and every snapshot are lost.
 //!
 //! Object files and the records of packs say which object they are, which generation, and how long; their digests
-//! tell what is whole. Nothing else about an object is there. [`survey`] gathers what the files say, [`settle`]
+//! tell what is whole. Nothing else about an object is there. [`survey`](super::super::survey) gathers what the files say, [`settle`]
 //! decides what of it an object is. The directory is laid out as by a restore: the marker comes last.
 
 mod settle;
-mod survey;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Opening;
 use crate::backend::PlaceName;
+use crate::backend::pack::Depth;
 use crate::backend::posix::{PosixBackend, RootIdentity};
 use crate::catalog::embedded::Embedded;
 use crate::catalog::{Catalog as _, Durability, Places as _, Proposal};
@@ -20,10 +20,10 @@ use crate::journal::queue::LockFile;
 use crate::journal::{Change, EpochCause};
 use crate::monitor::{Monitor, Phase, Watch};
 use crate::object::{Generation, ObjectId, Position, TierConfig, TierIndex};
+use crate::store::survey::{Candidate, Pass, Surveyor, Unread, length, survey};
 use crate::store::{Store, StoreOptions};
 use crate::tier::{Tier, kept};
 use settle::Settling;
-use survey::{Pass, survey};
 
 /// Objects committed together.
 const OBJECTS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 3 } else { 1000 };
@@ -238,14 +238,12 @@ impl Rebuilding<'_> {
         let epoch = last_epoch(&self.store_id, &tiers)?.saturating_add(1);
         let settings: Vec<_> = configs.into_iter().map(Change::TierSet).collect();
         let catalog = Embedded::create(parts.ground, epoch, &settings)?;
-        watch.expect(0, survey::length(&tiers)?);
+        watch.expect(0, length(&tiers)?);
         let mut next = Some(Pass::default());
         while let Some(mut pass) = next.take() {
-            let done = &mut self.done;
-            survey(&self.store_id, &tiers, &mut pass, watch, &mut |finding| {
-                done.unread += 1;
-                found(finding)
-            })?;
+            let mut gathering =
+                Gathering { pass: &mut pass, done: &mut self.done, watch: &mut *watch, found: &mut *found };
+            survey(&self.store_id, &tiers, &mut gathering)?;
             next = pass.next();
             let mut changes = Vec::new();
             for (id, candidates) in pass.objects {
@@ -283,6 +281,39 @@ impl Rebuilding<'_> {
             configs.push(config);
         }
         Ok(configs)
+    }
+}
+
+/// Gathers all that is there.
+struct Gathering<'a, 'w> {
+    pass: &'a mut Pass,
+    done: &'a mut Rebuilt,
+    watch: &'a mut Watch<'w>,
+    found: &'a mut dyn FnMut(RebuildFinding) -> Result<()>,
+}
+
+impl Surveyor for Gathering<'_, '_> {
+    const DEPTH: Depth = Depth::Data;
+
+    fn begin(&mut self, _: &Tier, _: PlaceName) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn copy(&mut self, id: ObjectId, copy: Candidate) -> Result<()> {
+        if copy.pieces.iter().any(|piece| piece.packed) {
+            self.watch.bytes(copy.size)?; // It was read.
+        }
+        self.pass.add(id, copy);
+        Ok(())
+    }
+
+    fn unread(&mut self, unread: Unread) -> Result<()> {
+        if !self.pass.is_first() {
+            return Ok(()); // It was told of.
+        }
+        self.done.unread += 1;
+        let Unread { tier, place, offset, bytes, detail } = unread;
+        (self.found)(RebuildFinding::Unread { tier, place, offset, bytes, detail })
     }
 }
 

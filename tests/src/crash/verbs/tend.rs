@@ -7,7 +7,7 @@ use hsm_core::object::ObjectId;
 use hsm_core::{CheckOptions, CompactOptions, Durability, Error, Finding, PutOptions, Result, ScrubOptions};
 
 use super::{Act, Run, Verb, verb};
-use crate::audit::LITTER_INSTANCE;
+use crate::audit::{LITTER_BYTES, LITTER_INSTANCE};
 use crate::crash::world::{STORE, World, bytes};
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -15,16 +15,21 @@ fn io(error: std::io::Error) -> Error {
     Error::Cancelled { reason: error.to_string() }
 }
 
+/// Where they lie.
+fn litter() -> PathBuf {
+    format!("{STORE}/tiers/1/data/{LITTER_INSTANCE:016x}/{:016x}", 0).into()
+}
+
 /// Files on a root that no handle will ever write again, of an instance that nobody knows.
 const LITTER: Run = |world| {
-    let directory = PathBuf::from(format!("{STORE}/tiers/1/data/{LITTER_INSTANCE:016x}/{:016x}", 0));
+    let directory = litter();
     for below in [directory.parent().unwrap_or(&directory), &directory] {
         world.disk.create_dir(below).map_err(io)?;
         world.disk.sync_dir(below.parent().unwrap_or(below)).map_err(io)?;
     }
     for name in ["0000000000000001.obj", "0000000000000002.pack"] {
         let file = world.disk.open(&directory.join(name), Mode::Create).map_err(io)?;
-        file.write_at(b"left behind", 0).map_err(io)?;
+        file.write_at(LITTER_BYTES, 0).map_err(io)?;
         file.sync_data().map_err(io)?;
     }
     world.disk.sync_dir(&directory).map_err(io)
@@ -39,7 +44,13 @@ fn remove_strays(world: &World) -> Result<()> {
     if (done.strays, done.removed, done.bad, done.contradictions) != (found, found, 0, 0) {
         return Err(Error::Cancelled { reason: format!("it found {done:?}") });
     }
-    Ok(())
+    let left = world.disk.read_dir(&litter());
+    let is_gone = left.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    if is_gone {
+        Ok(())
+    } else {
+        Err(Error::Cancelled { reason: "strays that it removed are there".to_owned() })
+    }
 }
 
 /// Leaves two of the five objects in the cast's pack on tier 0, of which one is removed.

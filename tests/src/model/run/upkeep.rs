@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use hsm_core::clock::Clock as _;
-use hsm_core::journal::EpochCause;
+use hsm_core::journal::{Change, EpochCause};
 use hsm_core::object::{ObjectId, Position, TierConfig, TierIndex, TierState};
-use hsm_core::{Durability, Kind, Query};
+use hsm_core::{CompactOptions, Durability, Finding, Kind, Query};
 
 use super::super::step::{List, Reopen, Step};
 use super::super::transfer::Transfer;
@@ -74,6 +74,7 @@ impl Run {
                 same(done.map(|done| done.purged), Ok(self.state.maintain()));
                 self.note_sync();
             }
+            Step::Compact { percent } => self.compact(*percent),
             Step::Wait { minutes } => {
                 self.clock.advance(Duration::from_mins(u64::from(*minutes)));
                 self.state.now_ns = self.clock.now_ns();
@@ -249,6 +250,33 @@ impl Run {
                 (config.clone(), objects, bytes)
             })
             .collect()
+    }
+
+    /// Which copies lie in a pack in which little lives is the store's affair. What was moved stands in the feed, and
+    /// nothing else of the object changed.
+    fn compact(&mut self, percent: u8) {
+        let store = self.store();
+        let options = CompactOptions { live_percent_min: percent, ..CompactOptions::default() };
+        let done = store.compact(&options, |finding| match finding {
+            Finding::OutOfReach { .. } => Ok(()),
+            _ => panic!("{finding:?}"),
+        });
+        let done = done.expect("packs can be compacted");
+        assert_eq!(done.copies_left, 0);
+        let events = store.feed(self.position()).map(|event| event.expect("the feed is readable"));
+        let events: Vec<_> = events.collect();
+        assert_eq!(events.len() as u64, done.objects);
+        for event in events {
+            let Change::CopyRelocated { object, generation, copy } = event.change else {
+                panic!("{event:?}")
+            };
+            let now_ns = self.state.now_ns;
+            let entry = self.state.change(object, Durability::Durable);
+            assert_eq!((entry.changed, entry.generation), (event.position.number, generation));
+            let there = entry.copies.get_mut(&copy.tier).expect("a copy was moved that was there");
+            (there.created_ns, there.verified_ns) = (now_ns, now_ns);
+        }
+        self.note_sync();
     }
 
     /// Maintenance makes relaxed changes durable where it found a pack to remove: all of them, or none.

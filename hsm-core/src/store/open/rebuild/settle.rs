@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::survey::{Candidate, Candidates};
 use super::{RebuildFinding, Rebuilt};
 use crate::backend::ReadFrom;
 use crate::error::{Error, Result};
@@ -10,6 +9,7 @@ use crate::integrity::RootDigest;
 use crate::journal::Change;
 use crate::monitor::Watch;
 use crate::object::{BLOCK_SHIFT_DEFAULT, Content, Copy, Generation, ObjectId, TierIndex};
+use crate::store::survey::{Candidate, Candidates};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted, place_name};
 

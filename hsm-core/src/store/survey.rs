@@ -1,21 +1,20 @@
-//! What the roots of tiers hold, by what the files there say of themselves.
+//! What the roots of tiers hold, by what the files there say of themselves: what a rebuild and a reconciliation go by.
 //!
+//! A [`Surveyor`] is told of every copy that a file describes, and mostly gathers them in a [`Pass`].
 //! Memory is bounded whatever lies there: a pass over the roots gathers the objects with the lowest ids behind
 //! those that are done with, as many as fit, and the next pass goes on behind them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::RebuildFinding;
 use crate::backend::object_file::described::{Described, describe};
-use crate::backend::pack::salvage::{Salvage, Salvaged};
-use crate::backend::pack::{PACK_HEADER_LENGTH, PackIdentity, header_fault};
+use crate::backend::pack::{Depth, PACK_HEADER_LENGTH, PackIdentity, Walked, Walker, header_fault};
+use crate::backend::runs::Runs;
 use crate::backend::{PlaceName, PlaceReader, ReadFrom};
 use crate::clock::TimeNs;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::integrity::{RootDigest, RootHasher};
 use crate::journal;
-use crate::monitor::Watch;
 use crate::object::{Generation, ObjectId, PIECES_MAX, Piece, Place, TierIndex};
 use crate::tier::Tier;
 use crate::wire::Reader;
@@ -38,6 +37,30 @@ pub(super) struct Candidate {
     pub(super) pieces: Vec<Piece>,
     /// Whether its bytes were compared with its digest.
     pub(super) is_checked: bool,
+    /// Whether the catalog knew it, and knows that it was dropped or overwritten since.
+    pub(super) is_dropped: bool,
+}
+
+/// A run of bytes that says of no object what it is.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) tier: TierIndex,
+    pub(super) place: PlaceName,
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+    pub(super) detail: String,
+}
+
+/// Who is told what lies on the roots. An error ends the survey.
+pub(super) trait Surveyor {
+    /// How much of a record in a pack is read.
+    const DEPTH: Depth;
+    /// Whether a place is looked at.
+    fn begin(&mut self, tier: &Tier, place: PlaceName) -> Result<bool>;
+    /// A copy that a file describes.
+    fn copy(&mut self, id: ObjectId, copy: Candidate) -> Result<()>;
+    /// Bytes that describe none.
+    fn unread(&mut self, unread: Unread) -> Result<()>;
 }
 
 /// All that was found of one object.
@@ -66,11 +89,11 @@ impl Pass {
         self.behind.map(|_| Self { after, ..Self::default() })
     }
 
-    fn is_first(&self) -> bool {
+    pub(super) fn is_first(&self) -> bool {
         self.after.is_none()
     }
 
-    fn add(&mut self, id: ObjectId, found: Candidate) {
+    pub(super) fn add(&mut self, id: ObjectId, found: Candidate) {
         if self.after.is_some_and(|after| id <= after) || self.behind.is_some_and(|behind| id >= behind) {
             return;
         }
@@ -113,24 +136,20 @@ pub(super) fn length(tiers: &[Arc<Tier>]) -> Result<u64> {
     Ok(total)
 }
 
-/// Looks at every file on the roots, as one pass over them.
-pub(super) fn survey(
-    store_id: &[u8; 16],
-    tiers: &[Arc<Tier>],
-    pass: &mut Pass,
-    watch: &mut Watch<'_>,
-    found: &mut dyn FnMut(RebuildFinding) -> Result<()>,
-) -> Result<()> {
+/// Looks at every file on the roots.
+pub(super) fn survey<S: Surveyor>(store_id: &[u8; 16], tiers: &[Arc<Tier>], surveyor: &mut S) -> Result<()> {
     for tier in tiers {
         for instance in tier.backend.instances()? {
             tier.backend.places(instance, 0, &mut |name, length| {
-                let (pass, watch, found) = (&mut *pass, &mut *watch, &mut *found);
-                let mut look = Look { store_id, tier, name, pass, watch, found };
+                if !surveyor.begin(tier, name)? {
+                    return Ok(());
+                }
+                let mut look = Look { store_id, tier, name, surveyor: &mut *surveyor };
                 match look.at_place() {
-                    Err(error) if matches!(error.kind(), Kind::Offline) => Err(error),
                     // The file system refuses to read it: what else lies there may be whole.
-                    Err(error @ Error::Io { .. }) => look.unread(0, length, error.to_string()),
-                    looked => looked,
+                    Err(Missed::Place(error @ Error::Io { .. })) => look.unread(0, length, error.to_string()),
+                    Err(Missed::Place(error) | Missed::Surveyor(error)) => Err(error),
+                    Ok(()) => Ok(()),
                 }
             })?;
         }
@@ -138,19 +157,29 @@ pub(super) fn survey(
     Ok(())
 }
 
-struct Look<'a, 'w> {
+/// Whose error it is.
+enum Missed {
+    Place(Error),
+    Surveyor(Error),
+}
+
+impl From<Error> for Missed {
+    fn from(error: Error) -> Self {
+        Self::Place(error)
+    }
+}
+
+struct Look<'a, S> {
     store_id: &'a [u8; 16],
     tier: &'a Tier,
     name: PlaceName,
-    pass: &'a mut Pass,
-    watch: &'a mut Watch<'w>,
-    found: &'a mut dyn FnMut(RebuildFinding) -> Result<()>,
+    surveyor: &'a mut S,
 }
 
-impl Look<'_, '_> {
-    fn at_place(&mut self) -> Result<()> {
+impl<S: Surveyor> Look<'_, S> {
+    fn at_place(&mut self) -> Result<(), Missed> {
         let Some(place) = self.tier.backend.open(self.name, ReadFrom::Medium)? else { return Ok(()) };
-        if self.name.packed { self.at_pack(&*place) } else { self.at_file(&*place) }
+        if self.name.packed { self.at_pack(&Runs::new(place)) } else { self.at_file(&*place) }
     }
 
     fn place(&self) -> Place {
@@ -159,51 +188,51 @@ impl Look<'_, '_> {
     }
 
     fn unread(&mut self, offset: u64, bytes: u64, detail: String) -> Result<()> {
-        if !self.pass.is_first() {
-            return Ok(()); // It was told of.
-        }
         let (tier, place) = (self.tier.index(), self.name);
-        (self.found)(RebuildFinding::Unread { tier, place, offset, bytes, detail })
+        self.surveyor.unread(Unread { tier, place, offset, bytes, detail })
     }
 
-    fn at_pack(&mut self, place: &dyn PlaceReader) -> Result<()> {
+    fn tell_unread(&mut self, offset: u64, bytes: u64, detail: &str) -> Result<(), Missed> {
+        self.unread(offset, bytes, detail.to_owned()).map_err(Missed::Surveyor)
+    }
+
+    fn at_pack(&mut self, place: &dyn PlaceReader) -> Result<(), Missed> {
         let identity = PackIdentity { store_id: *self.store_id, place: self.place() };
         if let Some(fault) = header_fault(place, &identity)? {
-            self.unread(0, PACK_HEADER_LENGTH, fault)?;
+            self.tell_unread(0, PACK_HEADER_LENGTH, &fault)?;
         }
-        let mut salvage = Salvage::new(place, &identity)?;
-        while let Some(next) = salvage.next()? {
-            match next {
-                Salvaged::Unread { offset, length } => {
-                    let detail = "no record begins here: damaged, or never finished".to_owned();
-                    self.unread(offset, length, detail)?;
+        let mut walker = Walker::new(place, self.store_id, u64::MAX, S::DEPTH)?;
+        while let Some(next) = walker.step()? {
+            let record = match next {
+                Walked::Unread { offset, length } => {
+                    self.tell_unread(offset, length, "no record begins here: damaged, or never finished")?;
+                    continue;
                 }
-                Salvaged::Record(record, is_checked) => {
-                    self.watch.bytes(record.length)?;
-                    if !is_generation(record.generation) {
-                        self.unread(record.offset, record.length, "its generation cannot be".to_owned())?;
-                        continue;
-                    }
-                    let (length, offset) = (record.length, record.offset);
-                    let piece = Piece { start: 0, length, place: identity.place, offset, packed: true };
-                    let candidate = Candidate {
-                        generation: record.generation,
-                        size: length,
-                        root: RootHasher::of_one_block(length, &record.digest),
-                        block_shift: None,
-                        written_ns: record.created_ns,
-                        tier: self.tier.index(),
-                        pieces: vec![piece],
-                        is_checked,
-                    };
-                    self.pass.add(record.id, candidate);
-                }
+                Walked::Record(record) => record,
+            };
+            if !is_generation(record.generation) {
+                self.tell_unread(record.offset, record.length, "its generation cannot be")?;
+                continue;
             }
+            let (length, offset) = (record.length, record.offset);
+            let piece = Piece { start: 0, length, place: identity.place, offset, packed: true };
+            let candidate = Candidate {
+                generation: record.generation,
+                size: length,
+                root: RootHasher::of_one_block(length, &record.digest),
+                block_shift: None,
+                written_ns: record.created_ns,
+                tier: self.tier.index(),
+                pieces: vec![piece],
+                is_checked: record.is_whole,
+                is_dropped: false,
+            };
+            self.surveyor.copy(record.id, candidate).map_err(Missed::Surveyor)?;
         }
         Ok(())
     }
 
-    fn at_file(&mut self, place: &dyn PlaceReader) -> Result<()> {
+    fn at_file(&mut self, place: &dyn PlaceReader) -> Result<(), Missed> {
         let described = describe(place, self.store_id, self.place())?;
         let usable = described.and_then(|described| {
             let pieces =
@@ -212,7 +241,7 @@ impl Look<'_, '_> {
         });
         let (tail, pieces) = match usable {
             Ok(usable) => usable,
-            Err(detail) => return self.unread(0, place.len()?, detail),
+            Err(detail) => return self.tell_unread(0, place.len()?, &detail),
         };
         let candidate = Candidate {
             generation: tail.generation,
@@ -223,9 +252,9 @@ impl Look<'_, '_> {
             tier: self.tier.index(),
             pieces,
             is_checked: false,
+            is_dropped: false,
         };
-        self.pass.add(tail.id, candidate);
-        Ok(())
+        self.surveyor.copy(tail.id, candidate).map_err(Missed::Surveyor)
     }
 }
 

@@ -1,0 +1,277 @@
+//! Reconciling: a store that is older than the roots of its tiers is brought up to date with what lies there.
+//!
+//! The roots are surveyed as by a rebuild: every object file and every record of a pack says which object it is of,
+//! which generation, how long, and with what digest. [`differing`] gathers what the catalog does not know to lie there,
+//! [`adopt`] takes of it what is sure, [`gone`] strikes off what is not there any more. The rules:
+//!
+//! - the catalog decides which objects there are. One that it does not know may have been removed, so it is never
+//!   brought back; it is told of, and its bytes stay;
+//! - a copy is taken when every byte of it was read back from the medium and compared;
+//! - a generation older than the known one is never taken, a newer one only of an object that lives, and only where
+//!   what is whole of it agrees;
+//! - a copy that is gone is struck off when another one was read back, whole.
+//!
+//! What is taken is synced, verified and committed like any copy. The epoch that ends a restore comes last, so one that
+//! is stopped in between is begun again, and finds what is left to do.
+
+mod adopt;
+mod differing;
+mod gone;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::strays::strays;
+use super::{Store, member};
+use crate::catalog::{Fed, FeedCursor, Proposal};
+use crate::clock::TimeNs;
+use crate::engine::Engine;
+use crate::error::{Error, Kind, Result};
+use crate::journal::EpochCause;
+use crate::migration::Finding;
+use crate::monitor::Phase;
+use crate::object::Position;
+use crate::tier::Tier;
+
+/// What [`Store::reconcile`] found, and did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reconciled {
+    /// Places on the roots that the catalog does not know. They are left where they are.
+    pub unknown_places: u64,
+    /// Their length in bytes.
+    pub unknown_bytes: u64,
+    /// Objects on the roots that the catalog does not know, or knows as removed, and generations that it could not take:
+    /// put or removed since the snapshot, or never committed. Each is told of, and left where it is.
+    pub unknown_objects: u64,
+    /// Copies that were found where the catalog did not know them, and are known now.
+    pub copies_adopted: u64,
+    /// Objects that have a newer generation now than the catalog knew.
+    pub objects_renewed: u64,
+    /// Copies that were struck off: they are gone, and another one is whole.
+    pub copies_dropped: u64,
+    /// Copies that are gone, and no other one is known to be whole. They stay recorded.
+    pub copies_missing: u64,
+    /// Tiers that are out of reach, and were passed over.
+    pub out_of_reach: u64,
+    /// Where the new epoch begins; `None` when the store was not out of step with its roots.
+    pub new_epoch: Option<Position>,
+}
+
+impl Store {
+    /// Brings a store that is older than its roots (a restored backup) up to date with them, begins a new epoch and
+    /// makes it writable again. Where the store is in step, it looks for copies that are gone, and counts places that
+    /// nothing refers to.
+    ///
+    /// Taken from the roots is, each read back from the medium and compared:
+    ///
+    /// - a copy that was moved, added or compacted since the snapshot: the object's generation at another place;
+    /// - a newer generation of an object that lives, as the catalog knows it. Its names and attributes stay as they are
+    ///   known. One that was never acknowledged can be taken for one, as by a [`rebuild`](Self::rebuild).
+    ///
+    /// A copy that is gone is struck off where another one is whole. An object that the catalog does not know, or
+    /// knows as removed, is never brought back: it is told of and stays where it is. Nothing on a root is removed: that
+    /// is for [`check_all`](Self::check_all), when told. What is on a tier that is out of reach is not known; reconcile
+    /// again when it is back.
+    ///
+    /// Stopped, or interrupted by a crash, it can be called again.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` while others have the store open.
+    pub fn reconcile(&self) -> Result<Reconciled> {
+        self.reconcile_with(|_| Ok(()))
+    }
+
+    /// The same, and tells `found` of each copy that was taken, struck off or is missing, of objects that are not
+    /// known, of places that nothing refers to, and of tiers that are out of reach. An error of `found` stops it.
+    pub fn reconcile_with(&self, mut found: impl FnMut(Finding) -> Result<()>) -> Result<Reconciled> {
+        let engine = self.engine();
+        engine.check()?;
+        let _open = self.inner.lock.lock_open()?;
+        let others = member::others(&*engine.disk, &*engine.clock, &engine.directory, &self.inner.store_id)?;
+        if others.live.iter().any(|instance| *instance != self.inner.instance) {
+            return Err(Error::Busy { what: "the store, for reconciling".to_owned(), waited_s: 0 });
+        }
+        let mut watch = self.watch(Phase::Reconcile, 0, 0);
+        watch.check()?;
+        let is_restored = engine.restored.load(Ordering::Acquire);
+        let mut reconciling = Reconciling {
+            engine,
+            own: self.inner.instance,
+            is_restored,
+            known_until_ns: known_until_ns(engine),
+            tiers: Vec::new(),
+            waiting: Vec::new(),
+            found: &mut found,
+            done: Reconciled::default(),
+        };
+        reconciling.find_tiers()?;
+        if is_restored {
+            reconciling.survey(&mut watch)?;
+            reconciling.strike_off(&mut watch)?;
+            // What they wrote behind the snapshot is not theirs alone to lose: no sweep is to come upon it.
+            others.dead.into_iter().try_for_each(|dead| dead.bury(&*engine.disk))?;
+        } else if engine.check_writable().is_ok() && reconciling.strike_off(&mut watch)? > 0 {
+            // Perhaps on a root that was away when the store was restored.
+            reconciling.done.copies_missing = 0;
+            reconciling.survey(&mut watch)?;
+            reconciling.strike_off(&mut watch)?;
+        }
+        let Reconciling { tiers, mut done, .. } = reconciling;
+        let places = places_on(&tiers)?;
+        watch.stage(Phase::Reconcile);
+        watch.expect(places, 0);
+        strays(engine, &tiers, &|| self.inner.members(engine), &mut watch, &mut |_, stray| {
+            done.unknown_places += 1;
+            done.unknown_bytes += stray.bytes;
+            let super::strays::Stray { tier, place, bytes } = stray;
+            found(Finding::Stray { tier, place, bytes, removed: false })
+        })?;
+        if is_restored {
+            let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
+            for tier in engine.tiers.all() {
+                if tier.backend.check_root().is_ok() {
+                    tier.mark_seen(position)?;
+                }
+            }
+            *engine.read_only.write() = None;
+            engine.restored.store(false, Ordering::Release);
+            done.new_epoch = Some(position);
+        }
+        Ok(done)
+    }
+}
+
+/// How many places there are on some roots.
+fn places_on(tiers: &[Arc<Tier>]) -> Result<u64> {
+    let mut count = 0;
+    for tier in tiers {
+        for instance in tier.backend.instances()? {
+            tier.backend.places(instance, 0, &mut |_, _| {
+                count += 1;
+                Ok(())
+            })?;
+        }
+    }
+    Ok(count)
+}
+
+/// A reconciliation under way.
+struct Reconciling<'a> {
+    engine: &'a Engine,
+    /// The instance of this handle, which may be writing.
+    own: u64,
+    /// Whether the store is older than its roots: else it is only looked for copies that are gone.
+    is_restored: bool,
+    /// When the last change was made that the store knew before it was restored.
+    known_until_ns: TimeNs,
+    tiers: Vec<Arc<Tier>>,
+    /// What was found and is committed with the next: each with what is to be told of it.
+    waiting: Vec<Settled>,
+    found: &'a mut dyn FnMut(Finding) -> Result<()>,
+    done: Reconciled,
+}
+
+/// A change that is sure, with what it means.
+struct Settled {
+    proposal: Proposal,
+    findings: Vec<Finding>,
+    done: Reconciled,
+}
+
+/// Changes committed together. Few in tests, so that there is more than one group.
+const CHANGES_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 3 } else { 1000 };
+
+impl Reconciling<'_> {
+    fn find_tiers(&mut self) -> Result<()> {
+        self.engine.refresh_tiers()?;
+        for tier in self.engine.tiers.all() {
+            if !tier.config.state.is_readable() {
+                continue;
+            }
+            match tier.backend.check_root() {
+                Ok(()) => self.tiers.push(tier),
+                Err(error) => {
+                    self.done.out_of_reach += 1;
+                    (self.found)(Finding::OutOfReach { tier: tier.index(), detail: error.to_string() })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A tier in reach.
+    fn tier(&self, index: crate::object::TierIndex) -> Option<&Arc<Tier>> {
+        self.tiers.iter().find(|tier| tier.index() == index)
+    }
+
+    /// Commits with others, soon.
+    fn settle(&mut self, settled: Settled) -> Result<()> {
+        self.waiting.push(settled);
+        if self.waiting.len() >= CHANGES_AT_ONCE { self.commit() } else { Ok(()) }
+    }
+
+    /// Commits what waits. The store takes no other changes yet, so it goes to the catalog itself.
+    fn commit(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        self.begin_epoch_of_the_restore()?;
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let proposals = waiting.iter_mut().map(|settled| std::mem::take(&mut settled.proposal)).collect();
+        let answers = {
+            let _under_way = self.engine.commits.read();
+            self.engine.check()?;
+            self.engine.catalog.commit(proposals, crate::catalog::Durability::Durable)
+        };
+        for (settled, answer) in waiting.into_iter().zip(answers) {
+            match answer {
+                Ok(_) => {}
+                // In a store that is in step, another thread changed the object meanwhile.
+                Err(error) if matches!(error.kind(), Kind::Conflict | Kind::NotFound) => continue,
+                Err(error) => return Err(error),
+            }
+            self.done.copies_adopted += settled.done.copies_adopted;
+            self.done.objects_renewed += settled.done.objects_renewed;
+            self.done.copies_dropped += settled.done.copies_dropped;
+            settled.findings.into_iter().try_for_each(&mut *self.found)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers that the journal of the roots gave out already are not given out again in the same epoch. A snapshot that
+    /// was restored began one; a copy of the directory that was put back did not.
+    fn begin_epoch_of_the_restore(&self) -> Result<()> {
+        if !self.is_restored {
+            return Ok(());
+        }
+        if epoch_of_the_restore(self.engine)?.is_none() {
+            self.engine.catalog.begin_epoch(EpochCause::Restored)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first change behind a restore that was not reconciled yet.
+fn epoch_of_the_restore(engine: &Engine) -> Result<Option<u64>> {
+    let epochs = engine.catalog.epochs()?;
+    let last_of = |wanted| epochs.iter().rposition(|(_, cause, _)| *cause == wanted);
+    let (restored, reconciled) = (last_of(EpochCause::Restored), last_of(EpochCause::Reconciled));
+    Ok(restored.filter(|_| restored > reconciled).and_then(|at| epochs.get(at)).map(|(_, _, first)| *first))
+}
+
+/// The time of the last change before a restore. Where that is not known any more, everything counts as later.
+fn known_until_ns(engine: &Engine) -> TimeNs {
+    let last = || -> Result<Option<TimeNs>> {
+        let last = match epoch_of_the_restore(engine)? {
+            Some(first) => first.saturating_sub(1),
+            None => engine.catalog.progress()?.durable.number,
+        };
+        let before = Position { epoch: 0, number: last.saturating_sub(1) };
+        Ok(match engine.catalog.feed(&mut FeedCursor::behind(before), 1)? {
+            Fed::Events(events) => events.first().map(|event| event.time_ns),
+            Fed::Gap(_) => None,
+        })
+    };
+    last().ok().flatten().unwrap_or(TimeNs::MIN)
+}
