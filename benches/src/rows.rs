@@ -5,6 +5,7 @@
 
 mod archive;
 mod c_program;
+mod feed;
 mod files;
 mod get_file;
 mod get_small;
@@ -133,6 +134,8 @@ pub(crate) struct Sizes {
     pub(crate) tree_files: usize,
     /// Batches of all processes together.
     pub(crate) process_batches: usize,
+    /// Changes that another process hears of.
+    pub(crate) wakes: usize,
 }
 
 impl Sizes {
@@ -149,6 +152,7 @@ impl Sizes {
         moved: 100_000,
         tree_files: 50_000,
         process_batches: 256,
+        wakes: 1_000,
     };
 
     /// Enough to see that everything runs.
@@ -164,11 +168,12 @@ impl Sizes {
         moved: 2_000,
         tree_files: 1_000,
         process_batches: 32,
+        wakes: 50,
     };
 }
 
 /// Every row, in the order of the table. What adds to a store that is shared comes behind what lists it.
-const ALL: [Row; 19] = [
+const ALL: [Row; 21] = [
     put_file::ROW,
     get_file::ROW,
     put_batches::ROW,
@@ -181,6 +186,8 @@ const ALL: [Row; 19] = [
     get_small::IN_BULK,
     list::BY_ARRIVAL,
     list::BY_KEY,
+    feed::REPLAY,
+    feed::WAKE,
     move_small::ROW,
     archive::ROW,
     open_crashed::ROW,
