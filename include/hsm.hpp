@@ -1393,8 +1393,17 @@ public:
     hsm_reconciled reconcile() const
     {
         hsm_reconciled found;
-        detail::call(hsm_store_reconcile, get(), &found, sizeof found);
+        detail::call(hsm_store_reconcile, get(), hsm_finding_callback{}, &found, sizeof found);
         return found;
+    }
+    /// The same; tells `found(const hsm_finding &)` of all that was not taken.
+    template <typename Found> hsm_reconciled reconcile(Found found) const
+    {
+        hsm_reconciled done;
+        with_findings(found, [&](hsm_finding_callback c, hsm_error **from) {
+            return hsm_store_reconcile(get(), c, &done, sizeof done, from);
+        });
+        return done;
     }
 
     /* Check. */

@@ -146,7 +146,7 @@ int main(int arguments, char **argument)
     CHECK(length == strlen("damaged on the archive alone"));
     CHECK_STATUS(hsm_object_get(store, &lost, -1, 0, buffer, sizeof buffer, &length, &error), HSM_STATUS_NOT_FOUND);
     CHECK_STATUS(hsm_object_remove(store, &whole, NULL, &error), HSM_STATUS_REFUSED);
-    CHECK_OK(hsm_store_reconcile(store, NULL, 0, &error));
+    CHECK_OK(hsm_store_reconcile(store, silent, NULL, 0, &error));
     put(store, "on it goes", 0);
     CHECK_OK(hsm_store_close(store, &error));
     hsm_store_free(store);
