@@ -59,8 +59,6 @@ pub enum Mutant {
     SnapshotSyncLeftOut,
     /// A restore says that there is a store before it has laid it out.
     MarkerBeforeStore,
-    /// A rebuild takes the first generation that is whole, and not the newest.
-    RebuildTakesOldest,
     /// The root of a tier is cleared before the tier is retired.
     RootClearedEarly,
     /// The journal does not say which name an undeleted object got back.

@@ -11,7 +11,7 @@ use hsm_core::object::{ObjectId, TierIndex};
 use hsm_core::testing::disk::SimDisk;
 use hsm_core::{Kind, PutOptions, RebuildFinding, RebuildOptions, Rebuilt, Result, Store, StoreOptions};
 use hsm_tests::fixture::{
-    Fixture, LARGE, SMALL, SimFixture, bytes, copy_tree, flip, kind, on_tier, tiers_of,
+    Fixture, LARGE, SMALL, SimFixture, bytes, copy_tree, files_ending, flip, kind, on_tier, tiers_of,
 };
 
 const TIERS: u8 = 3;
@@ -44,6 +44,11 @@ fn over(id: ObjectId, tier: TierIndex) -> PutOptions {
     PutOptions { tier: Some(tier), ..PutOptions::id(id) }
 }
 
+/// The files of objects on all roots.
+fn object_files(fixture: &Fixture) -> Vec<PathBuf> {
+    (0..3).flat_map(|tier| files_ending(&root(fixture, tier), ".obj")).collect()
+}
+
 /// A store that was in use, was restored from an older backup, and went on from there: its roots hold two second
 /// generations of one object, of which the restored catalog knows the later one.
 fn twice_written(copies_of_the_earlier: &[TierIndex]) -> (Fixture, ObjectId) {
@@ -51,17 +56,27 @@ fn twice_written(copies_of_the_earlier: &[TierIndex]) -> (Fixture, ObjectId) {
     let id = fixture.store.put(&bytes(LARGE, 1), &on_tier(0)).unwrap().id;
     let backup = fixture.outside("backup");
     fixture.reopen_after(|store| copy_tree(store, &backup));
+    let before = object_files(&fixture);
     fixture.store.put(&bytes(LARGE, 2), &over(id, 0)).unwrap();
     for tier in copies_of_the_earlier {
         fixture.store.copy(id, None, *tier).unwrap();
     }
+    // Out of reach while the restored store is reconciled, which would find it.
+    let earlier: Vec<_> = object_files(&fixture).into_iter().filter(|file| !before.contains(file)).collect();
+    let aside = |file: &PathBuf| file.with_extension("aside");
     fixture.reopen_after(|store| {
+        for file in &earlier {
+            fs::rename(file, aside(file)).unwrap();
+        }
         fs::remove_dir_all(store).unwrap();
         fs::rename(&backup, store).unwrap();
     });
     fixture.store.reconcile().unwrap();
     fixture.store.put(&bytes(LARGE, 3), &over(id, 1)).unwrap();
     lose(&mut fixture);
+    for file in &earlier {
+        fs::rename(aside(file), file).unwrap();
+    }
     (fixture, id)
 }
 

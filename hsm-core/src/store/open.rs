@@ -140,7 +140,11 @@ impl Opening<'_> {
                     && self.options.create
                     && !self.options.read_only =>
             {
-                self.disk.create_dir(path).context("create", path)?;
+                match self.disk.create_dir(path) {
+                    // By somebody who opens it too.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    made => made.context("create", path)?,
+                }
                 file::sync_parent(&*self.disk, path).context("sync", path)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -7,7 +7,6 @@ use hsm_core::testing::{Mutant, set_mutant};
 use super::super::Report;
 use super::super::backup::{every_step_of_a_restore, every_step_of_a_snapshot, text};
 use super::super::healing::{damage, every_step};
-use super::super::rebuild::every_step_of_a_rebuild;
 use super::super::run::{Count, Failure, Runner};
 use super::super::verbs::verbs;
 use super::super::world::{Base, Shape, bytes};
@@ -28,7 +27,7 @@ const SHOWN_BY: [(Mutant, Shape, &str); 8] = [
 
 /// Which check of its own shows which mistake.
 type Check = fn(Option<Mutant>) -> Option<Failure>;
-const SHOWN_BY_CHECKS: [(Mutant, Check); 6] = [
+const SHOWN_BY_CHECKS: [(Mutant, Check); 5] = [
     (Mutant::ReleaseUnverified, silent_damage),
     (Mutant::ScrubReadsTails, |mutant| {
         check_with(mutant, "scrub and heal", || every_step(Shape::Roomy, &mut count()))
@@ -40,9 +39,6 @@ const SHOWN_BY_CHECKS: [(Mutant, Check); 6] = [
     }),
     (Mutant::MarkerBeforeStore, |mutant| {
         check_with(mutant, "restore", || every_step_of_a_restore(&base()?, &mut count()))
-    }),
-    (Mutant::RebuildTakesOldest, |mutant| {
-        check_with(mutant, "rebuild", || every_step_of_a_rebuild(&base()?, &mut count()))
     }),
     (Mutant::BulkReadUnchecked, |mutant| {
         check_with(mutant, "bulk read, the first copy damaged", || {

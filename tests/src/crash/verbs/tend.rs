@@ -44,8 +44,11 @@ fn remove_strays(world: &World) -> Result<()> {
     if (done.strays, done.removed, done.bad, done.contradictions) != (found, found, 0, 0) {
         return Err(Error::Cancelled { reason: format!("it found {done:?}") });
     }
-    let left = world.disk.read_dir(&litter());
-    let is_gone = left.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    // A directory that could not be synced is left, empty, for the next time.
+    let is_gone = match world.disk.read_dir(&litter()) {
+        Ok(left) => left.is_empty(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
     if is_gone {
         Ok(())
     } else {

@@ -10,7 +10,6 @@ use crate::journal::Change;
 use crate::monitor::Watch;
 use crate::object::{BLOCK_SHIFT_DEFAULT, Content, Copy, Generation, ObjectId, TierIndex};
 use crate::store::survey::{Candidate, Candidates};
-use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted, place_name};
 
 pub(super) struct Settling<'a, 'w> {
@@ -36,10 +35,7 @@ impl Settling<'_, '_> {
             generations.entry(copy.generation).or_default().push(copy);
         }
         let newest = generations.keys().next_back().copied().unwrap_or(0);
-        let oldest = mutant(Mutant::RebuildTakesOldest);
-        while let Some((generation, copies)) =
-            if oldest { generations.pop_first() } else { generations.pop_last() }
-        {
+        while let Some((generation, copies)) = generations.pop_last() {
             let Some(whole) = self.whole(id, generation, copies)? else { continue };
             self.done.superseded += generations.values().map(|copies| copies.len() as u64).sum::<u64>();
             if generation != newest {
