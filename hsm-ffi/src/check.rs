@@ -228,7 +228,7 @@ impl hsm_finding {
 }
 
 /// A finding as C sees it, but for its words; and these.
-fn parts(finding: Finding) -> (hsm_finding, String) {
+pub(crate) fn parts(finding: Finding) -> (hsm_finding, String) {
     let nothing = hsm_finding::nothing();
     match finding {
         Finding::Index { detail } => (hsm_finding { kind: HSM_FINDING_INDEX, ..nothing }, detail),
@@ -320,13 +320,15 @@ impl Callback<hsm_finding_callback> {
     }
 }
 
-/// Tells the callback, if there is one.
-pub(crate) fn tell(
+/// Does what the engine has findings of, and tells them to the callback, if there is one.
+pub(crate) fn telling<F, T>(
     found: Option<&Callback<hsm_finding_callback>>,
-    stopped: &mut Stopped,
-    finding: Finding,
-) -> hsm_core::Result<()> {
-    found.map_or(Ok(()), |found| stopped.note(found.tell(parts(finding))))
+    parts: fn(F) -> (hsm_finding, String),
+    act: impl FnOnce(&mut dyn FnMut(F) -> hsm_core::Result<()>) -> hsm_core::Result<T>,
+) -> Result<T, hsm_error> {
+    let mut stopped = Stopped::default();
+    let done = act(&mut |finding| found.map_or(Ok(()), |found| stopped.note(found.tell(parts(finding)))));
+    stopped.answer(done)
 }
 
 /// Compares the index with itself, the copies it knows with the places on the tiers, and the places there with the
@@ -362,15 +364,10 @@ pub unsafe extern "C" fn hsm_store_check(
             let store = scope.store(store)?;
             let options = input::record(options, options_size, "options")?;
             input::zero(options.reserved, "reserved of options")?;
-            if !checked_out.is_null() {
-                output::check_record(checked_out, checked_size, "checked_out")?;
-            }
+            output::check_record_if(checked_out, checked_size, "checked_out")?;
             let remove_strays = input::flag(options.remove_strays, "remove_strays of options")?;
-            let mut stopped = Stopped::default();
-            let checked = store.store().check_all(&CheckOptions { remove_strays }, |finding| {
-                tell(found.as_ref(), &mut stopped, finding)
-            });
-            let done = stopped.answer(checked)?;
+            let options = CheckOptions { remove_strays };
+            let done = telling(found.as_ref(), parts, |found| store.store().check_all(&options, found))?;
             let checked = hsm_checked {
                 contradictions: done.contradictions,
                 copies: done.copies,
@@ -422,9 +419,7 @@ pub unsafe extern "C" fn hsm_store_scrub(
             let store = scope.store(store)?;
             let given = input::record(options, options_size, "options")?;
             input::zero(given.reserved, "reserved of options")?;
-            if !scrubbed_out.is_null() {
-                output::check_record(scrubbed_out, scrubbed_size, "scrubbed_out")?;
-            }
+            output::check_record_if(scrubbed_out, scrubbed_size, "scrubbed_out")?;
             let since = given.not_verified_since_ns;
             let options = ScrubOptions {
                 tier: input::any_tier(tier, "tier")?,
@@ -432,11 +427,8 @@ pub unsafe extern "C" fn hsm_store_scrub(
                 bytes_a_second: given.bytes_a_second,
                 heal: input::flag(given.heal, "heal of options")?,
             };
-            let mut stopped = Stopped::default();
-            let scrubbed =
-                store.store().scrub(&options, |finding| tell(found.as_ref(), &mut stopped, finding));
             let Scrubbed { whole, passed_over, bad, healed, lost, damaged_packs } =
-                stopped.answer(scrubbed)?;
+                telling(found.as_ref(), parts, |found| store.store().scrub(&options, found))?;
             let scrubbed = hsm_scrubbed { whole, passed_over, bad, healed, lost, damaged_packs };
             output::record_if(scrubbed_out, scrubbed_size, &scrubbed, "scrubbed_out")?;
         }

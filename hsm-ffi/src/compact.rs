@@ -11,8 +11,8 @@
 
 use hsm_core::{CompactOptions, Compacted};
 
-use crate::callback::{Stopped, Taken};
-use crate::check::{hsm_finding_callback, tell};
+use crate::callback::Taken;
+use crate::check::{hsm_finding_callback, parts, telling};
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
 use crate::status::hsm_status;
@@ -93,9 +93,7 @@ pub unsafe extern "C" fn hsm_store_compact(
             let store = scope.store(store)?;
             let given = input::record(options, options_size, "options")?;
             input::zero(given.reserved, "reserved of options")?;
-            if !compacted_out.is_null() {
-                output::check_record(compacted_out, compacted_size, "compacted_out")?;
-            }
+            output::check_record_if(compacted_out, compacted_size, "compacted_out")?;
             let default = CompactOptions::default();
             let options = CompactOptions {
                 tier: input::any_tier(tier, "tier")?,
@@ -109,10 +107,6 @@ pub unsafe extern "C" fn hsm_store_compact(
                 },
                 bytes_a_second: given.bytes_a_second,
             };
-            let mut stopped = Stopped::default();
-            let compacted =
-                store.store().compact(&options, |finding| tell(found.as_ref(), &mut stopped, finding));
-            let did = stopped.answer(compacted)?;
             let Compacted {
                 packs,
                 objects,
@@ -121,7 +115,7 @@ pub unsafe extern "C" fn hsm_store_compact(
                 bytes_removed,
                 copies_left,
                 tiers_passed_over,
-            } = did;
+            } = telling(found.as_ref(), parts, |found| store.store().compact(&options, found))?;
             let did = hsm_compacted {
                 packs,
                 objects,

@@ -11,9 +11,9 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 
 use hsm_core::object::ObjectId;
-use hsm_core::{Delivery, Error, GotInto, NotGot, Result};
+use hsm_core::{Delivery, GotInto, NotGot, Result};
 
-use crate::callback::{Callback, Record, Taken, record};
+use crate::callback::{Callback, Record, Stopped, Taken, record};
 use crate::error::hsm_error;
 use crate::get::options;
 use crate::guard::{done, guard};
@@ -72,7 +72,7 @@ record!(hsm_delivery_callback, *const hsm_delivery, usize);
 /// Hands deliveries to a host's callback, and keeps what it answered.
 struct Taker {
     callback: Callback<hsm_delivery_callback>,
-    stopped: Option<hsm_error>,
+    stopped: Stopped,
 }
 
 impl Taker {
@@ -103,15 +103,7 @@ impl Taker {
         let returned = unsafe {
             (self.callback.call)(self.callback.user_data(), &raw const record, size_of::<hsm_delivery>())
         };
-        self.callback.answer(returned).map_err(|error| {
-            self.stopped = Some(error);
-            Error::Cancelled { reason: "the callback stopped it".to_owned() }
-        })
-    }
-
-    /// What came of the call: where the callback stopped it, that.
-    fn outcome<T>(self, done: Result<T>) -> std::result::Result<T, hsm_error> {
-        self.stopped.map_or_else(|| done.map_err(hsm_error::from), Err)
+        self.stopped.note(self.callback.answer(returned))
     }
 }
 
@@ -139,9 +131,9 @@ pub unsafe extern "C" fn hsm_objects_get(
         // SAFETY: each NULL or as the header says.
         let (store, ids): (_, Vec<ObjectId>) = unsafe { (scope.store(store)?, objects(ids, count)?) };
         let options = options(tier)?;
-        let mut taker = Taker { callback: target.needed("target")?, stopped: None };
+        let mut taker = Taker { callback: target.needed("target")?, stopped: Stopped::default() };
         let got = store.store().get_many(&ids, &options, &mut |delivery| taker.take(&delivery));
-        taker.outcome(got)?;
+        taker.stopped.answer(got)?;
         done()
     })
 }
@@ -169,9 +161,9 @@ pub unsafe extern "C" fn hsm_objects_get_all(
             (scope.store(store)?, query.as_ref().map(|query| query.query.clone()).unwrap_or_default())
         };
         let options = options(tier)?;
-        let mut taker = Taker { callback: target.needed("target")?, stopped: None };
+        let mut taker = Taker { callback: target.needed("target")?, stopped: Stopped::default() };
         let got = store.store().get_all(&query, &options, &mut |delivery| taker.take(&delivery));
-        taker.outcome(got)?;
+        taker.stopped.answer(got)?;
         done()
     })
 }
@@ -223,9 +215,7 @@ pub unsafe extern "C" fn hsm_objects_get_into(
             let (store, ids) = (scope.store(store)?, objects(ids, count)?);
             let (options, directory) =
                 (options(tier)?, input::path(directory, directory_length, "directory")?);
-            if !got_out.is_null() {
-                output::check_record(got_out, got_size, "got_out")?;
-            }
+            output::check_record_if(got_out, got_size, "got_out")?;
             let got = telling(failed.optional("failed")?, |failed| {
                 store.store().get_many_into(&ids, directory, &options, failed)
             })?;
@@ -275,9 +265,7 @@ pub unsafe extern "C" fn hsm_objects_get_all_into(
             let query = query.as_ref().map(|query| query.query.clone()).unwrap_or_default();
             let (options, directory) =
                 (options(tier)?, input::path(directory, directory_length, "directory")?);
-            if !got_out.is_null() {
-                output::check_record(got_out, got_size, "got_out")?;
-            }
+            output::check_record_if(got_out, got_size, "got_out")?;
             let got = telling(failed.optional("failed")?, |failed| {
                 store.store().get_all_into(&query, directory, &options, failed)
             })?;
@@ -294,9 +282,9 @@ fn telling(
 ) -> std::result::Result<hsm_got_into, hsm_error> {
     let got = match callback {
         Some(callback) => {
-            let mut taker = Taker { callback, stopped: None };
+            let mut taker = Taker { callback, stopped: Stopped::default() };
             let got = read(&mut |failed| taker.fail(&failed));
-            taker.outcome(got)?
+            taker.stopped.answer(got)?
         }
         None => read(&mut |_| Ok(()))?,
     };

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use hsm_core::object::TierIndex;
+use hsm_core::object::{self, TierIndex};
 
 use crate::error::hsm_error;
 
@@ -97,6 +97,32 @@ pub(crate) unsafe fn buffer<'a>(
     }
     // SAFETY: as the caller promises, and not longer than memory. Its bytes are numbers, whatever they are.
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), size) })
+}
+
+/// The name of an attribute, and its value where that matters.
+type AttributeWanted = (String, Option<Vec<u8>>);
+
+/// An attribute that something must have, and its value where that matters; a name of NULL: none.
+///
+/// # Safety
+///
+/// Each NULL, or valid for reads of its length, or up to a NUL.
+pub(crate) unsafe fn attribute_wanted(
+    name: *const c_char,
+    name_length: usize,
+    value: *const c_void,
+    value_length: usize,
+) -> Result<Option<AttributeWanted>, hsm_error> {
+    if name.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: as the caller promises.
+    let name = unsafe { text(name, name_length, "name")? };
+    // SAFETY: as the caller promises.
+    let value =
+        if value.is_null() { None } else { Some(unsafe { run(value, value_length, "value")? }.to_vec()) };
+    object::check_attribute(name, value.as_deref().unwrap_or_default())?;
+    Ok(Some((name.to_owned(), value)))
 }
 
 /// A descriptor that the caller keeps.

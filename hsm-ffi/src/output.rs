@@ -78,6 +78,11 @@ pub(crate) fn check_record<T>(place: *mut T, size: usize, what: &str) -> Result<
     Ok(())
 }
 
+/// The same where the caller may not want it.
+pub(crate) fn check_record_if<T>(place: *mut T, size: usize, what: &str) -> Result<(), hsm_error> {
+    if place.is_null() { Ok(()) } else { check_record(place, size, what) }
+}
+
 /// Writes a record to a caller whose header may know a shorter or a longer one: what it does not know is left
 /// out, what we do not know is zeroed.
 ///
@@ -112,11 +117,8 @@ pub(crate) unsafe fn record_if<T: Copy>(
     value: &T,
     what: &str,
 ) -> Result<(), hsm_error> {
-    if place.is_null() {
-        return Ok(());
-    }
     // SAFETY: as the caller promises.
-    unsafe { record(place, size, value, what) }
+    if place.is_null() { Ok(()) } else { unsafe { record(place, size, value, what) } }
 }
 
 /// Refuses a buffer that is missing though it has a size, before anything is written.

@@ -42,7 +42,7 @@ impl From<Put> for hsm_put_result {
 
 /// Checks the place for a result, which may be left out.
 pub(crate) fn check_result(place: *mut hsm_put_result, size: usize) -> Result<(), hsm_error> {
-    if place.is_null() { Ok(()) } else { output::check_record(place, size, "result_out") }
+    output::check_record_if(place, size, "result_out")
 }
 
 /// Writes a result where it is wanted.

@@ -232,15 +232,7 @@ pub unsafe extern "C" fn hsm_query_set_attribute(
     // SAFETY: as the header says.
     unsafe {
         set(query, error_out, |query| {
-            if name.is_null() {
-                query.attribute = None;
-                return Ok(());
-            }
-            let name = input::text(name, name_length, "name")?;
-            let value =
-                if value.is_null() { None } else { Some(input::run(value, value_length, "value")?.to_vec()) };
-            object::check_attribute(name, value.as_deref().unwrap_or_default())?;
-            query.attribute = Some((name.to_owned(), value));
+            query.attribute = input::attribute_wanted(name, name_length, value, value_length)?;
             Ok(())
         })
     }

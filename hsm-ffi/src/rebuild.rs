@@ -11,10 +11,10 @@ use std::ffi::c_char;
 use hsm_core::monitor::Monitor;
 use hsm_core::{RebuildFinding, RebuildOptions, Rebuilt, Store};
 
-use crate::callback::{Stopped, Taken};
+use crate::callback::Taken;
 use crate::check::{
     HSM_FAULT_DAMAGED, HSM_FINDING_CONTESTED, HSM_FINDING_COPY, HSM_FINDING_PARTIAL, HSM_FINDING_UNREAD,
-    HSM_REMEDY_NONE, hsm_finding, hsm_finding_callback,
+    HSM_REMEDY_NONE, hsm_finding, hsm_finding_callback, telling,
 };
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
@@ -143,18 +143,12 @@ pub unsafe extern "C" fn hsm_store_rebuild(
         unsafe {
             let path = input::path(path, path_length, "path")?;
             let options = input::needed(options, "options")?;
-            if !rebuilt_out.is_null() {
-                output::check_record(rebuilt_out, rebuilt_size, "rebuilt_out")?;
-            }
+            output::check_record_if(rebuilt_out, rebuilt_size, "rebuilt_out")?;
             let how = RebuildOptions::new().store(options.options.clone());
             let how = options.rebuilt_from.iter().fold(how, RebuildOptions::root);
-            let mut stopped = Stopped::default();
             let monitor = follower.as_ref().map(|follower| follower as &dyn Monitor);
-            let rebuilt = Store::rebuild(path, &how, monitor, |finding| match &found {
-                Some(found) => stopped.note(found.tell(parts(finding))),
-                None => Ok(()),
-            });
-            let rebuilt = told(&stopped.answer(rebuilt)?);
+            let rebuilt = telling(found.as_ref(), parts, |found| Store::rebuild(path, &how, monitor, found))?;
+            let rebuilt = told(&rebuilt);
             output::record_if(rebuilt_out, rebuilt_size, &rebuilt, "rebuilt_out")?;
         }
         done()

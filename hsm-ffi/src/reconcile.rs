@@ -4,8 +4,8 @@
 //! takes no changes until hsm_store_reconcile(), which compares it with what lies on the roots: every file there says
 //! which object it is of, which generation, and with what digest.
 
-use crate::callback::{Stopped, Taken};
-use crate::check::{hsm_finding_callback, tell};
+use crate::callback::Taken;
+use crate::check::{hsm_finding_callback, parts, telling};
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
 use crate::id::hsm_position;
@@ -68,12 +68,8 @@ pub unsafe extern "C" fn hsm_store_reconcile(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?;
-            if !found_out.is_null() {
-                output::check_record(found_out, found_size, "found_out")?;
-            }
-            let mut stopped = Stopped::default();
-            let done = store.store().reconcile_with(|finding| tell(found.as_ref(), &mut stopped, finding));
-            let done = stopped.answer(done)?;
+            output::check_record_if(found_out, found_size, "found_out")?;
+            let done = telling(found.as_ref(), parts, |found| store.store().reconcile_with(found))?;
             let told = hsm_reconciled {
                 unknown_places: done.unknown_places,
                 unknown_bytes: done.unknown_bytes,

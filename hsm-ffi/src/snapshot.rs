@@ -149,9 +149,7 @@ pub unsafe extern "C" fn hsm_store_restore(
         unsafe {
             let path = input::path(path, path_length, "path")?;
             let root = input::path(root, root_length, "root")?;
-            if !restored_out.is_null() {
-                output::check_record(restored_out, restored_size, "restored_out")?;
-            }
+            output::check_record_if(restored_out, restored_size, "restored_out")?;
             let mut how = RestoreOptions::new();
             if let Some(options) = options.as_ref() {
                 how = how.store(options.options.clone());

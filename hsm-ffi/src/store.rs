@@ -308,9 +308,7 @@ pub unsafe extern "C" fn hsm_store_maintain(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?;
-            if !done_out.is_null() {
-                output::check_record(done_out, done_size, "done_out")?;
-            }
+            output::check_record_if(done_out, done_size, "done_out")?;
             let Maintained { purged, files_removed, packs_removed, segments_dropped } =
                 store.store().maintain()?;
             let did = hsm_maintained { purged, files_removed, packs_removed, segments_dropped };

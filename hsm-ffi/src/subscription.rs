@@ -26,7 +26,7 @@ use std::ffi::{c_char, c_void};
 use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
-use hsm_core::object::{self, Position};
+use hsm_core::object::Position;
 use hsm_core::{EventKind, EventKinds, Filter, Gap, Next, Subscription};
 
 use crate::error::hsm_error;
@@ -189,15 +189,7 @@ pub unsafe extern "C" fn hsm_subscription_set_attribute(
     // SAFETY: as the header says.
     unsafe {
         set(subscription, error_out, |filter| {
-            if name.is_null() {
-                filter.attribute = None;
-                return Ok(());
-            }
-            let name = input::text(name, name_length, "name")?;
-            let value =
-                if value.is_null() { None } else { Some(input::run(value, value_length, "value")?.to_vec()) };
-            object::check_attribute(name, value.as_deref().unwrap_or_default())?;
-            filter.attribute = Some((name.to_owned(), value));
+            filter.attribute = input::attribute_wanted(name, name_length, value, value_length)?;
             Ok(())
         })
     }

@@ -22,10 +22,6 @@ impl Target for Orders {
         3000
     }
 
-    fn seeds(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
     fn seal(&self, _which: usize, bytes: &mut Vec<u8>) {
         seal::end(bytes, &self.0.id);
     }
@@ -94,8 +90,6 @@ impl Target for ObjectMap {
         vec![self.file[data..table].to_vec()]
     }
 
-    fn seal(&self, _which: usize, _bytes: &mut Vec<u8>) {}
-
     fn feed(&self, _which: usize, bytes: &[u8]) {
         let mut tree = self.base.tree.clone();
         tree.insert(self.path.clone(), self.with_map(bytes));
@@ -131,12 +125,6 @@ impl Target for IndexRow {
     fn rounds(&self) -> u64 {
         300_000
     }
-
-    fn seeds(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn seal(&self, _which: usize, _bytes: &mut Vec<u8>) {}
 
     fn feed(&self, _which: usize, bytes: &[u8]) {
         let read = hsm_core::testing::parse::index_row(bytes);

@@ -19,9 +19,11 @@ pub(crate) trait Target {
     /// How often it is tried in a plain run.
     fn rounds(&self) -> u64;
     /// What mutations begin with: the target's own choice among these is `which`.
-    fn seeds(&self) -> Vec<Vec<u8>>;
-    /// Makes checksums right again.
-    fn seal(&self, which: usize, bytes: &mut Vec<u8>);
+    fn seeds(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+    /// Makes checksums right again, where there are any.
+    fn seal(&self, _which: usize, _bytes: &mut Vec<u8>) {}
     /// Feeds it. Any error is fine; a panic is not.
     fn feed(&self, which: usize, bytes: &[u8]);
 }
@@ -284,12 +286,6 @@ impl Target for TiersYaml {
         3000
     }
 
-    fn seeds(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn seal(&self, _which: usize, _bytes: &mut Vec<u8>) {}
-
     fn feed(&self, _which: usize, bytes: &[u8]) {
         let store = Store::in_memory(&StoreOptions::new()).unwrap();
         let _ = store.apply_tiers(&String::from_utf8_lossy(bytes));
@@ -308,12 +304,6 @@ impl Target for Attributes {
     fn rounds(&self) -> u64 {
         300_000
     }
-
-    fn seeds(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn seal(&self, _which: usize, _bytes: &mut Vec<u8>) {}
 
     fn feed(&self, _which: usize, bytes: &[u8]) {
         let Some((attributes, again)) = hsm_core::testing::parse::attributes(bytes) else { return };
