@@ -15,7 +15,7 @@ mod query;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-pub use query::{Cursor, NamesPage, Page, Query};
+pub use query::{Cursor, Items, NamesPage, Page, Query};
 
 use crate::backend::PlaceName;
 use crate::backend::pack::Unsynced;

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_void};
+use std::sync::OnceLock;
 
 use hsm_core::journal::Updates;
 use hsm_core::object::{self, Attributes};
@@ -23,48 +24,64 @@ use crate::{input, output};
 /// Names and values, and names whose attribute is to be removed.
 #[derive(Debug, Clone, Default)]
 pub struct hsm_attributes {
-    /// In order of name, each once.
-    updates: Updates,
+    /// Those of an object or a dataset, as they were read: most are asked for one name, or not at all.
+    read: Attributes,
+    /// In order of name, each once; made of `read` when they are first needed one by one.
+    updates: OnceLock<Updates>,
 }
 
 impl hsm_attributes {
-    pub(crate) fn from_core(attributes: &Attributes) -> Self {
-        let updates = attributes.iter().map(|(name, value)| (name.to_owned(), Some(value.to_vec())));
-        Self { updates: updates.collect() }
+    pub(crate) fn from_core(read: Attributes) -> Self {
+        Self { read, updates: OnceLock::new() }
     }
 
     /// What a change says: where it names one twice, the last counts.
     pub(crate) fn from_updates(updates: &Updates) -> Self {
         let each_once: BTreeMap<_, _> = updates.iter().cloned().collect();
-        Self { updates: each_once.into_iter().collect() }
+        Self { read: Attributes::new(), updates: Updates::from_iter(each_once).into() }
     }
 
     /// As an update.
     pub(crate) fn updates(&self) -> &Updates {
-        &self.updates
+        let set = |(name, value): (&str, &[u8])| (name.to_owned(), Some(value.to_vec()));
+        self.updates.get_or_init(|| self.read.iter().map(set).collect())
     }
 
     /// As the attributes of something new.
     pub(crate) fn values(&self) -> Attributes {
-        self.updates
+        self.updates()
             .iter()
             .filter_map(|(name, value)| value.as_ref().map(|value| (name.clone(), value.clone())))
             .collect()
     }
 
-    fn position(&self, name: &str) -> Result<usize, usize> {
-        self.updates.binary_search_by(|(other, _)| other.as_str().cmp(name))
+    /// How many, removals included.
+    pub(crate) fn len(&self) -> usize {
+        self.updates.get().map_or_else(|| self.read.len(), Vec::len)
+    }
+
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        match self.updates.get() {
+            Some(updates) => position(updates, name).ok().and_then(|at| updates[at].1.as_deref()),
+            None => self.read.get(name),
+        }
     }
 
     fn set(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), hsm_error> {
         object::check_attribute(name, value.unwrap_or_default())?;
         let value = value.map(<[u8]>::to_vec);
-        match self.position(name) {
-            Ok(at) => self.updates[at].1 = value,
-            Err(at) => self.updates.insert(at, (name.to_owned(), value)),
+        self.updates();
+        let updates = self.updates.get_mut().expect("made just now");
+        match position(updates, name) {
+            Ok(at) => updates[at].1 = value,
+            Err(at) => updates.insert(at, (name.to_owned(), value)),
         }
         Ok(())
     }
+}
+
+fn position(updates: &Updates, name: &str) -> Result<usize, usize> {
+    updates.binary_search_by(|(other, _)| other.as_str().cmp(name))
 }
 
 /// Makes a handle without attributes.
@@ -152,7 +169,7 @@ pub unsafe extern "C" fn hsm_attributes_count(
     guard(error_out, |_| {
         // SAFETY: each NULL or as the header says.
         unsafe {
-            let count = input::needed(attributes, "attributes")?.updates.len();
+            let count = input::needed(attributes, "attributes")?.len();
             output::put(count_out, count, "count_out")?;
         }
         done()
@@ -184,7 +201,7 @@ pub unsafe extern "C" fn hsm_attributes_at(
             output::check_place(name_length_out, "name_length_out")?;
             output::check_place(value_out, "value_out")?;
             output::check_place(value_length_out, "value_length_out")?;
-            let Some((name, value)) = attributes.updates.get(index) else { return Ok(HSM_STATUS_END) };
+            let Some((name, value)) = attributes.updates().get(index) else { return Ok(HSM_STATUS_END) };
             output::lend(name_out, name_length_out, name.as_bytes(), "name_out")?;
             if let Some(value) = value {
                 output::lend(value_out, value_length_out, value, "value_out")?;
@@ -219,8 +236,7 @@ pub unsafe extern "C" fn hsm_attributes_get(
             let attributes = input::needed(attributes, "attributes")?;
             let name = input::text(name, name_length, "name")?;
             output::check_place(value_length_out, "value_length_out")?;
-            let found = attributes.position(name).ok().and_then(|at| attributes.updates[at].1.as_ref());
-            let Some(value) = found else {
+            let Some(value) = attributes.get(name) else {
                 return Err(hsm_error::new(HSM_STATUS_NOT_FOUND, format!("no attribute {name:?}")));
             };
             output::lend(value_out, value_length_out, value, "value_out")?;

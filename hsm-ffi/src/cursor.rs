@@ -13,10 +13,7 @@
 //!             visit(object);
 //!     hsm_cursor_free(cursor);
 
-use std::vec;
-
-use hsm_core::object::Object;
-use hsm_core::{Cursor, Query};
+use hsm_core::{Cursor, Items, Query};
 
 use crate::error::hsm_error;
 use crate::fork::forks;
@@ -35,7 +32,7 @@ const PAGE_LEN: usize = 1000;
 pub struct hsm_cursor {
     shared: Shared,
     query: Query,
-    page: vec::IntoIter<(Vec<u8>, Object)>,
+    page: Items,
     /// Where the next page begins; `None`: this is the last.
     next: Option<Cursor>,
     /// What was lent last.
@@ -57,7 +54,7 @@ impl hsm_cursor {
         scope.enter(&self.shared)?;
         let page = self.shared.store().page(&self.query, self.next.as_ref(), PAGE_LEN)?;
         self.next = page.next;
-        self.page = page.items.into_iter();
+        self.page = page.items;
         Ok(())
     }
 }
@@ -81,7 +78,7 @@ pub unsafe extern "C" fn hsm_cursor_open(
             output::no_handle(cursor_out, "cursor_out")?;
             let shared = scope.store(store)?.clone();
             let query = query.as_ref().map(|query| query.query.clone()).unwrap_or_default();
-            let page = Vec::new().into_iter();
+            let page = Items::default();
             let mut cursor = hsm_cursor { shared, query, page, next: None, lent: None, forks: forks() };
             cursor.fetch(scope)?;
             output::handle(cursor_out, cursor);

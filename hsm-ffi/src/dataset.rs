@@ -234,7 +234,7 @@ pub unsafe extern "C" fn hsm_dataset_attributes(
         unsafe {
             let hsm_dataset { dataset, attributes, .. } = input::needed(dataset, "dataset")?;
             output::check_place(attributes_out, "attributes_out")?;
-            let lent = attributes.get_or_init(|| hsm_attributes::from_core(&dataset.attributes));
+            let lent = attributes.get_or_init(|| hsm_attributes::from_core(dataset.attributes.clone()));
             output::put(attributes_out, std::ptr::from_ref(lent), "attributes_out")?;
         }
         done()

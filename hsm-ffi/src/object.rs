@@ -8,7 +8,6 @@
 //! hsm_object_open(); those that are lent live as long as the lender says.
 
 use std::ffi::c_char;
-use std::sync::OnceLock;
 
 use hsm_core::object::{Copy, Object};
 
@@ -27,14 +26,15 @@ const NAMES_AT_ONCE: usize = 1000;
 /// What was known of an object.
 #[derive(Debug)]
 pub struct hsm_object {
+    /// All but its attributes.
     object: Object,
-    /// Made when they are first asked for.
-    attributes: OnceLock<hsm_attributes>,
+    attributes: hsm_attributes,
 }
 
 impl hsm_object {
-    pub(crate) fn new(object: Object) -> Self {
-        Self { object, attributes: OnceLock::new() }
+    pub(crate) fn new(mut object: Object) -> Self {
+        let attributes = hsm_attributes::from_core(std::mem::take(&mut object.attributes));
+        Self { object, attributes }
     }
 }
 
@@ -90,7 +90,7 @@ pub struct hsm_copy_info {
     pub pieces: u64,
 }
 
-fn info(object: &Object) -> hsm_object_info {
+fn info(hsm_object { object, attributes }: &hsm_object) -> hsm_object_info {
     let content = object.content.as_ref();
     hsm_object_info {
         id: object.id.into(),
@@ -105,7 +105,7 @@ fn info(object: &Object) -> hsm_object_info {
         changed: object.changed,
         copies: object.copies.len() as u64,
         digests: content.map_or(0, |content| content.digests.len() as u64),
-        attributes: object.attributes.len() as u64,
+        attributes: attributes.len() as u64,
         has_data: content.is_some().into(),
         reserved: 0,
     }
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn hsm_object_stat(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let object = input::needed(object, "object")?;
-            output::record(info_out, info_size, &info(&object.object), "info_out")?;
+            output::record(info_out, info_size, &info(object), "info_out")?;
         }
         done()
     })
@@ -233,9 +233,7 @@ pub unsafe extern "C" fn hsm_object_attributes(
     guard(error_out, |_| {
         // SAFETY: each NULL or as the header says.
         unsafe {
-            let hsm_object { object, attributes } = input::needed(object, "object")?;
-            output::check_place(attributes_out, "attributes_out")?;
-            let lent = attributes.get_or_init(|| hsm_attributes::from_core(&object.attributes));
+            let lent = &input::needed(object, "object")?.attributes;
             output::put(attributes_out, std::ptr::from_ref(lent), "attributes_out")?;
         }
         done()

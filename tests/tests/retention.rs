@@ -177,7 +177,7 @@ fn what_changed_behind_a_gap_is_listed_in_the_order_of_the_changes() {
             let (mut found, mut cursor) = (Vec::new(), None);
             loop {
                 let page = store.page(query, cursor.as_ref(), at_once).unwrap();
-                found.extend(page.items.iter().map(|(_, object)| object.id));
+                found.extend(page.items.map(|(_, object)| object.id));
                 cursor = page.next;
                 if cursor.is_none() {
                     return found;

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use hsm_core::journal::Change;
 use hsm_core::object::{DatasetId, ObjectId, Position, TierConfig, TierIndex};
-use hsm_core::{Page, Query, Store, StoreOptions};
+use hsm_core::{Items, Query, Store, StoreOptions};
 use hsm_examples::options::{HELP, Options};
 use hsm_examples::show::{self, Progress};
 use hsm_examples::tree::{self, Bounds, Found, Kind};
@@ -217,7 +217,7 @@ fn make_cold(store: &Store) -> Result<()> {
     let (mut objects, mut bytes, mut after) = (0, 0, None);
     loop {
         let page = store.page(&on_fast, after.as_ref(), PAGE_LEN)?;
-        let found = objects_of(&page);
+        let found = objects_of(page.items);
         let ids: Vec<ObjectId> = found.keys().copied().collect();
         for (answer, size) in store.move_many(&ids, FAST, ARCHIVE)?.into_iter().zip(found.values()) {
             answer?;
@@ -237,8 +237,8 @@ fn make_cold(store: &Store) -> Result<()> {
 }
 
 /// The objects of a page with their sizes.
-fn objects_of(page: &Page) -> BTreeMap<ObjectId, u64> {
-    page.items.iter().map(|(_, object)| (object.id, object.size())).collect()
+fn objects_of(items: Items) -> BTreeMap<ObjectId, u64> {
+    items.map(|(_, object)| (object.id, object.size())).collect()
 }
 
 /// Chapter 5: copies come and go, but never the last one.
@@ -246,7 +246,7 @@ fn recall_and_release(store: &Store) -> Result<Vec<ObjectId>> {
     show::heading(5, "Recall some, release some");
     let on_archive = Query { size_min: Some(1), ..Query::tier(ARCHIVE) };
     let page = store.page(&on_archive, None, PAGE_LEN)?;
-    let ids: Vec<ObjectId> = objects_of(&page).into_keys().take(SOME).collect();
+    let ids: Vec<ObjectId> = objects_of(page.items).into_keys().take(SOME).collect();
 
     for answer in store.copy_many(&ids, None, FAST)? {
         answer?;

@@ -1,12 +1,14 @@
 //! What objects to list, and where a listing stands.
 
+use std::fmt;
+
 use crate::clock::TimeNs;
 use crate::object::{DatasetId, Name, Object, ObjectId, TierIndex};
 
 /// Which objects to list. The default is every live object, in order of id.
 ///
 /// Within a dataset the order is that of the keys, and an object appears once for each of its keys there.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// Only objects with a key in this dataset.
     pub dataset: Option<DatasetId>,
@@ -44,6 +46,13 @@ impl Query {
         Self { dataset: Some(dataset), ..Self::default() }
     }
 
+    /// Whether it asks what only the object itself says, so that each has to be read to know whether it matches.
+    pub(crate) fn looks_inside(&self) -> bool {
+        // What decides by itself which rows are read. All else is compared with the default, new fields too.
+        let Self { dataset, key_prefix, changed_after, removed, .. } = self.clone();
+        *self != Self { dataset, key_prefix, changed_after, removed, ..Self::default() }
+    }
+
     /// Every live object with a copy on `tier`.
     pub fn tier(tier: TierIndex) -> Self {
         Self { tier: Some(tier), ..Self::default() }
@@ -67,14 +76,51 @@ pub(crate) enum After {
 }
 
 /// Part of a listing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Page {
     /// Objects that match, each with the key it was found under (empty outside a dataset).
-    pub items: Vec<(Vec<u8>, Object)>,
+    pub items: Items,
     /// Where the next page begins; `None`: the listing is done. A page may be short, or empty, and still
     /// not be the last: looking at rows that do not match is bounded too, and so are the bytes of a page.
     pub next: Option<Cursor>,
 }
+
+/// The objects of a page, each made when its turn comes.
+pub struct Items(Box<dyn ExactSizeIterator<Item = (Vec<u8>, Object)> + Send + Sync>);
+
+impl Items {
+    pub(crate) fn new(
+        items: impl ExactSizeIterator<Item = (Vec<u8>, Object)> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(items))
+    }
+}
+
+impl Default for Items {
+    fn default() -> Self {
+        Self::new(std::iter::empty())
+    }
+}
+
+impl fmt::Debug for Items {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Items").field("left", &self.len()).finish()
+    }
+}
+
+impl Iterator for Items {
+    type Item = (Vec<u8>, Object);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Items {}
 
 /// Some of an object's names.
 #[derive(Debug, Clone, Default)]

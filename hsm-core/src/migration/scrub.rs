@@ -124,7 +124,7 @@ impl Scrub<'_> {
             let mut after = None;
             loop {
                 let page = self.engine.catalog.page(&query, after.as_ref(), OBJECTS_AT_ONCE)?;
-                let mut objects: Vec<Object> = page.items.into_iter().map(|(_, object)| object).collect();
+                let mut objects: Vec<Object> = page.items.map(|(_, object)| object).collect();
                 objects.sort_by_key(|object| {
                     let first = object.copy_on(tier).and_then(|copy| copy.pieces.first());
                     first.map(|piece| (piece.place, piece.offset))

@@ -39,7 +39,13 @@ impl Attributes {
 
     /// The value of one.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+        let mut rest = Reader(&self.encoded);
+        while let (Some(other), Some(value)) = (part(&mut rest), part(&mut rest)) {
+            if other == name.as_bytes() {
+                return Some(value);
+            }
+        }
+        None
     }
 
     /// All, in order of name.
@@ -49,7 +55,8 @@ impl Attributes {
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.iter().count()
+        let mut rest = Reader(&self.encoded);
+        std::iter::from_fn(|| part(&mut rest).and_then(|_| part(&mut rest))).count()
     }
 
     /// Whether there is none.
@@ -64,17 +71,23 @@ impl Attributes {
 
     /// What [`encoded`](Self::encoded) gave; `None` for what it cannot have given.
     pub(crate) fn decode(encoded: &[u8]) -> Option<Self> {
+        Self::are_encoded(encoded).then(|| Self { encoded: encoded.to_vec() })
+    }
+
+    /// Whether [`decode`](Self::decode) takes it.
+    pub(crate) fn are_encoded(encoded: &[u8]) -> bool {
         let mut rest = Reader(encoded);
         let mut before: Option<&[u8]> = None;
         while !rest.0.is_empty() {
-            let (name, _value) = (part(&mut rest)?, part(&mut rest)?);
-            std::str::from_utf8(name).ok()?;
-            if before.is_some_and(|before| before >= name) {
-                return None;
+            let (Some(name), Some(_value)) = (part(&mut rest), part(&mut rest)) else { return false };
+            // Most are ASCII, which is quicker told.
+            let is_text = name.is_ascii() || std::str::from_utf8(name).is_ok();
+            if !is_text || before.is_some_and(|before| before >= name) {
+                return false;
             }
             before = Some(name);
         }
-        Some(Self { encoded: encoded.to_vec() })
+        true
     }
 
     /// Where `name` is, or would go.

@@ -154,7 +154,7 @@ impl Check<'_> {
             let mut after = None;
             loop {
                 let page = self.engine.catalog.page(&query, after.as_ref(), OBJECTS_AT_ONCE)?;
-                for (_, object) in &page.items {
+                for (_, object) in page.items {
                     // One that came since: else a check would not end while more comes than it looks at.
                     if object.created_ns >= begun_ns && object.changed > last {
                         continue;
@@ -163,7 +163,7 @@ impl Check<'_> {
                         let Some(tier) = left.iter().find(|tier| tier.index() == copy.tier).cloned() else {
                             continue;
                         };
-                        match self.copy(&tier, object, copy, &mut lengths) {
+                        match self.copy(&tier, &object, copy, &mut lengths) {
                             Err(error) if error.kind() == Kind::Offline => {
                                 left.retain(|tier| tier.index() != copy.tier);
                                 self.out_of_reach(copy.tier, &error)?;

@@ -177,14 +177,14 @@ impl Store {
             let mut after = None;
             loop {
                 let page = engine.catalog.page(&query, after.as_ref(), OBJECTS_AT_ONCE)?;
-                for (_, object) in &page.items {
+                for (_, object) in page.items {
                     watch.check()?;
                     let Some(copy) = object.copy_on(index) else { continue };
                     let is_left = |piece: &Piece| piece.packed && pages.left.contains(&place_name(piece));
                     if !copy.pieces.iter().any(is_left) || pages.told.contains(&object.id) {
                         continue;
                     }
-                    let bad = match read_copy(engine, object, copy, watch) {
+                    let bad = match read_copy(engine, &object, copy, watch) {
                         Ok(true) => continue, // It changed while its pack was rewritten.
                         Ok(false) => Bad::gone(),
                         Err(error) => Bad::of(error)?,
@@ -192,7 +192,7 @@ impl Store {
                     // What lies on another disk in this one's place says nothing of the copy.
                     tier.backend.check_root()?;
                     if engine.catalog.object(object.id)?.is_some_and(|now| now.changed == object.changed) {
-                        found(bad.finding(object, index, Remedy::None))?;
+                        found(bad.finding(&object, index, Remedy::None))?;
                     }
                 }
                 after = page.next;

@@ -1,9 +1,7 @@
 //! Listing objects, page by page, however many there are.
 
-use std::vec;
-
 use super::Store;
-use crate::catalog::{Cursor, Page, Query};
+use crate::catalog::{Cursor, Items, Page, Query};
 use crate::error::Result;
 use crate::object::Object;
 
@@ -28,7 +26,7 @@ impl Store {
             query: query.clone(),
             after: None,
             done: false,
-            page: Vec::new().into_iter(),
+            page: Items::default(),
         }
     }
 }
@@ -40,7 +38,7 @@ pub struct Objects {
     query: Query,
     after: Option<Cursor>,
     done: bool,
-    page: vec::IntoIter<(Vec<u8>, Object)>,
+    page: Items,
 }
 
 impl Iterator for Objects {
@@ -58,7 +56,7 @@ impl Iterator for Objects {
                 Ok(page) => {
                     self.done = page.next.is_none();
                     self.after = page.next;
-                    self.page = page.items.into_iter();
+                    self.page = page.items;
                 }
                 Err(error) => {
                     self.done = true;

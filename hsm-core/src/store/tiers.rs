@@ -266,9 +266,10 @@ fn strike_off(
     loop {
         watch.check()?;
         let page = engine.catalog.page(query, after.as_ref(), PAGE_LEN)?;
-        let mut proposals = Vec::with_capacity(page.items.len());
+        let count = page.items.len();
+        let mut proposals = Vec::with_capacity(count);
         let mut last_copies = Vec::new();
-        for (_, object) in &page.items {
+        for (_, object) in page.items {
             let (id, generation) = (object.id, object.generation);
             let reason = DropReason::TierLost;
             proposals.push(Proposal {
@@ -290,7 +291,7 @@ fn strike_off(
             }
         }
         after = page.next;
-        watch.done(page.items.len() as u64);
+        watch.done(count as u64);
         if after.is_none() {
             return Ok(());
         }

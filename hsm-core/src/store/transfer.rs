@@ -157,7 +157,7 @@ impl Engine {
         let (mut after, mut moved) = (None, 0);
         loop {
             let page = self.catalog.page(query, after.as_ref(), PAGE_LEN)?;
-            let ids: Vec<ObjectId> = page.items.iter().map(|(_, object)| object.id).collect();
+            let ids: Vec<ObjectId> = page.items.map(|(_, object)| object.id).collect();
             let wanted = Transfer { source: Some(source), target, release_source: true, scope: Scope::Kept };
             for answer in migration::transfer(self, &ids, wanted, watch) {
                 match answer {

@@ -8,7 +8,7 @@ use super::row;
 use crate::backend::PlaceName;
 use crate::backend::pack::PACK_HEADER_LENGTH;
 use crate::catalog::query::After;
-use crate::catalog::{Cursor, Expired, Garbage, NamesPage, PackUsage, Page, Query, TierUsage};
+use crate::catalog::{Cursor, Expired, Garbage, Items, NamesPage, PackUsage, Page, Query, TierUsage};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::journal::{self, EpochCause};
@@ -20,8 +20,6 @@ use crate::wire::Reader;
 const ROWS_A_PAGE_MAX: usize = 10_000;
 /// A page ends where its attributes and keys have grown beyond so many bytes: one object alone may have 256 KiB.
 const BYTES_A_PAGE_MAX: usize = 4 << 20;
-/// Objects that a page makes room for before it knows how many there are.
-const PAGE_ROOM_MAX: usize = 1000;
 const DATASET_COLUMNS: &str = "id, name, created, attributes, keys";
 
 /// The object that a key of a dataset stands for, by the dataset's number.
@@ -312,37 +310,36 @@ pub(super) fn page(
     let mut statement = connection.prepare_cached(&sql).map_err(failed("list objects"))?;
     let mut rows = statement.query(params_from_iter(values)).map_err(failed("list objects"))?;
     let mut objects = row::Objects::of(connection);
-    let mut page = Page { items: Vec::with_capacity(limit.min(PAGE_ROOM_MAX)), next: None };
-    let (mut looked_at, mut bytes) = (0, 0);
-    while let Some(found) = rows.next().map_err(failed("list objects"))? {
+    let mut found = row::Found::default();
+    let mut next = None;
+    let looks_inside = query.looks_inside();
+    let mut looked_at = 0;
+    while let Some(row) = rows.next().map_err(failed("list objects"))? {
         looked_at += 1;
-        let object = objects.read(found).map_err(failed("list objects"))?;
-        let key: Option<Vec<u8>> = match query.dataset {
-            Some(_) => Some(found.get(row::OBJECT_COLUMNS_LEN).map_err(failed("list objects"))?),
-            None => None,
+        let key = match query.dataset {
+            Some(_) => found_key(row).map_err(failed("list objects"))?,
+            None => &[],
         };
-        let is_wanted = matches(query, &object);
-        if is_wanted {
-            bytes += key.as_ref().map_or(0, Vec::len) + object.attributes.encoded().len();
+        let head = objects.head(row).map_err(failed("list objects"))?;
+        let (id, changed) = (head.id, head.changed as i64);
+        let mut is_wanted = (head.removed_until_ns != 0) == query.removed;
+        if is_wanted && looks_inside {
+            is_wanted = matches(query, &objects.read(row).map_err(failed("list objects"))?);
         }
-        let count = page.items.len() + usize::from(is_wanted);
-        let is_full = looked_at == ROWS_A_PAGE_MAX || bytes > BYTES_A_PAGE_MAX || count >= limit;
-        if is_full {
-            let after = match &key {
-                Some(key) => After::Key(key.clone()),
-                None if by_change => After::Changed(object.changed as i64, object.id),
-                None => After::Id(object.id),
+        if is_wanted {
+            found.push(head, row, key).map_err(failed("list objects"))?;
+        }
+        if looked_at == ROWS_A_PAGE_MAX || found.bytes_len() > BYTES_A_PAGE_MAX || found.len() >= limit {
+            let after = match query.dataset {
+                Some(_) => After::Key(key.to_vec()),
+                None if by_change => After::Changed(changed, id),
+                None => After::Id(id),
             };
-            page.next = Some(Cursor { after });
-        }
-        if is_wanted {
-            page.items.push((key.unwrap_or_default(), object));
-        }
-        if is_full {
+            next = Some(Cursor { after });
             break;
         }
     }
-    Ok(page)
+    Ok(Page { items: Items::new(found), next })
 }
 
 /// Whether objects are listed in the order of their last change: where an index of it is there, from the first page on.
@@ -367,12 +364,15 @@ pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<Vec<
     })
 }
 
+fn found_key<'r>(row: &'r Row<'_>) -> rusqlite::Result<&'r [u8]> {
+    Ok(row.get_ref(row::OBJECT_COLUMNS_LEN)?.as_blob()?)
+}
+
 fn matches(query: &Query, object: &Object) -> bool {
     let within = |min: Option<i64>, value: i64, before: Option<i64>| {
         min.is_none_or(|min| value >= min) && before.is_none_or(|before| value < before)
     };
-    object.is_removed() == query.removed
-        && query.size_min.is_none_or(|min| object.size() >= min)
+    query.size_min.is_none_or(|min| object.size() >= min)
         && query.size_max.is_none_or(|max| object.size() <= max)
         && within(query.created_from_ns, object.created_ns, query.created_before_ns)
         && within(query.modified_from_ns, object.modified_ns, query.modified_before_ns)

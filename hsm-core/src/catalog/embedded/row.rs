@@ -1,7 +1,7 @@
 //! Rows of the index to and from the engine's data. Narrow: numbers shrink, times are differences, and what no
 //! statement of SQL asks for is one blob, the *body*, since each column costs time in every row that is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -35,27 +35,19 @@ impl<'c> Objects<'c> {
     /// Reads an object. `Err(FromSqlConversionFailure)` where a blob is not what we write.
     pub(super) fn read(&mut self, row: &Row<'_>) -> rusqlite::Result<Object> {
         let body = Body::read(row.get_ref(5)?.as_blob()?).ok_or_else(|| broken(5))?;
+        let head = self.head(row)?;
+        Ok(head.object(row.get_ref(4)?.as_blob_or_null()?.unwrap_or_default(), body))
+    }
+
+    /// What the columns of a row of their own say.
+    pub(super) fn head(&mut self, row: &Row<'_>) -> rusqlite::Result<Head> {
         let dataset = match row.get(3)? {
             Some(number) => self.dataset(number)?,
             None => None,
         };
-        let name = match dataset {
-            Some(dataset) => Some(Name { dataset, key: row.get(4)? }),
-            None => None,
-        };
-        Ok(Object {
-            id: ObjectId(row.get(0)?),
-            generation: body.generation,
-            created_ns: body.created_ns,
-            modified_ns: body.modified_ns,
-            accessed_ns: body.accessed_ns,
-            changed: row.get::<_, i64>(1)? as u64,
-            removed_until_ns: row.get::<_, Option<i64>>(2)?.unwrap_or(0),
-            content: body.content,
-            copies: body.copies,
-            attributes: body.attributes,
-            name,
-        })
+        let changed = row.get::<_, i64>(1)? as u64;
+        let removed_until_ns = row.get::<_, Option<i64>>(2)?.unwrap_or(0);
+        Ok(Head { id: ObjectId(row.get(0)?), changed, removed_until_ns, dataset })
     }
 
     fn dataset(&mut self, number: i64) -> rusqlite::Result<Option<DatasetId>> {
@@ -68,6 +60,83 @@ impl<'c> Objects<'c> {
         Ok(id)
     }
 }
+
+/// What columns of their own say of an object.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) id: ObjectId,
+    pub(super) changed: u64,
+    pub(super) removed_until_ns: TimeNs,
+    dataset: Option<DatasetId>,
+}
+
+impl Head {
+    fn object(self, key: &[u8], body: Body) -> Object {
+        Object {
+            id: self.id,
+            generation: body.generation,
+            created_ns: body.created_ns,
+            modified_ns: body.modified_ns,
+            accessed_ns: body.accessed_ns,
+            changed: self.changed,
+            removed_until_ns: self.removed_until_ns,
+            content: body.content,
+            copies: body.copies,
+            attributes: body.attributes,
+            name: self.dataset.map(|dataset| Name { dataset, key: key.to_vec() }),
+        }
+    }
+}
+
+/// The objects of a page, as they lie in their rows. Read one by one they take no more memory than one, and a page
+/// is not thousands of small allocations.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    rows: VecDeque<(Head, [usize; 3])>,
+    /// Of each: the key it was found under, its first key, its body.
+    bytes: Vec<u8>,
+    /// Where the next begins.
+    start: usize,
+}
+
+impl Found {
+    /// Takes an object as it lies in its row, once that was checked, and the key it was found under.
+    pub(super) fn push(&mut self, head: Head, row: &Row<'_>, key: &[u8]) -> rusqlite::Result<()> {
+        let body = row.get_ref(5)?.as_blob()?;
+        if !Body::is_whole(body) {
+            return Err(broken(5));
+        }
+        let name = if head.dataset.is_some() { row.get_ref(4)?.as_blob()? } else { &[] };
+        for part in [key, name, body] {
+            self.bytes.extend_from_slice(part);
+        }
+        self.rows.push_back((head, [key.len(), name.len(), body.len()]));
+        Ok(())
+    }
+
+    pub(super) fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Iterator for Found {
+    type Item = (Vec<u8>, Object);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (head, lens) = self.rows.pop_front()?;
+        let mut reader = Reader(&self.bytes[self.start..]);
+        self.start += lens.iter().sum::<usize>();
+        let [key, name, body] = lens.map(|len| reader.bytes(len).expect("written together"));
+        let body = Body::read(body).expect("checked when it was found");
+        Some((key.to_vec(), head.object(name, body)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.rows.len(), Some(self.rows.len()))
+    }
+}
+
+impl ExactSizeIterator for Found {}
 
 /// Reads an object's id and its body, of columns `id, body`.
 pub(super) fn id_and_body(row: &Row<'_>) -> rusqlite::Result<(ObjectId, Body)> {
@@ -124,6 +193,15 @@ impl Body {
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        Self::parse::<true>(bytes)
+    }
+
+    /// Whether it can be read: the same, but nothing is kept, so nothing is allocated.
+    fn is_whole(bytes: &[u8]) -> bool {
+        Self::parse::<false>(bytes).is_some()
+    }
+
+    fn parse<const KEPT: bool>(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
         let flags = reader.u8()?;
         let (generation, created_ns) = (reader.varint()?, reader.i64()?);
@@ -134,15 +212,21 @@ impl Body {
         };
         let content = match flags & HAS_CONTENT {
             0 => None,
-            _ => Some(read_content(&mut reader)?),
+            _ => Some(read_content::<KEPT>(&mut reader)?),
         };
         let count = reader.varint()?;
-        // Each takes more than one byte, so a wrong count asks for no room that is not there.
-        let mut copies = Vec::with_capacity(count.min(reader.0.len() as u64) as usize);
+        let mut copies = room::<Copy, KEPT>(count, &reader);
         for _ in 0..count {
-            copies.push(read_copy(&mut reader, modified_ns)?);
+            let copy = read_copy::<KEPT>(&mut reader, modified_ns)?;
+            if KEPT {
+                copies.push(copy);
+            }
         }
-        let attributes = Attributes::decode(reader.0)?;
+        let attributes = if KEPT {
+            Attributes::decode(reader.0)?
+        } else {
+            Attributes::are_encoded(reader.0).then(Attributes::new)?
+        };
         Some(Self { generation, created_ns, modified_ns, accessed_ns, content, copies, attributes })
     }
 }
@@ -159,7 +243,12 @@ fn write_content(out: &mut Writer<'_>, content: &Content) {
     }
 }
 
-fn read_content(reader: &mut Reader<'_>) -> Option<Content> {
+/// Room for so many. Each takes more than one byte, so a wrong count asks for no room that is not there.
+fn room<T, const KEPT: bool>(count: u64, reader: &Reader<'_>) -> Vec<T> {
+    if KEPT { Vec::with_capacity(count.min(reader.0.len() as u64) as usize) } else { Vec::new() }
+}
+
+fn read_content<const KEPT: bool>(reader: &mut Reader<'_>) -> Option<Content> {
     let size = reader.varint()?;
     let block_shift = reader.u8().filter(|shift| *shift < 64)?;
     let root = reader.array()?;
@@ -167,7 +256,10 @@ fn read_content(reader: &mut Reader<'_>) -> Option<Content> {
     for _ in 0..reader.varint()? {
         let algorithm = Algorithm::from_number(reader.u8()?)?;
         let len = reader.u8()?;
-        digests.push(Digest::new(algorithm, reader.bytes(usize::from(len))?).ok()?);
+        let digest = Digest::new(algorithm, reader.bytes(usize::from(len))?).ok()?;
+        if KEPT {
+            digests.push(digest);
+        }
     }
     Some(Content { size, block_shift, root, digests })
 }
@@ -199,19 +291,21 @@ fn write_copy(out: &mut Writer<'_>, copy: &Copy, modified_ns: TimeNs) {
     }
 }
 
-fn read_copy(reader: &mut Reader<'_>, modified_ns: TimeNs) -> Option<Copy> {
+fn read_copy<const KEPT: bool>(reader: &mut Reader<'_>, modified_ns: TimeNs) -> Option<Copy> {
     let tier = reader.u8()?;
     let created_ns = unzigzag(reader.varint()?).wrapping_add(modified_ns);
     let verified_ns =
         if reader.u8()? == 0 { 0 } else { unzigzag(reader.varint()?).wrapping_add(modified_ns) };
     let count = reader.varint()?;
-    let mut pieces = Vec::with_capacity(count.min(reader.0.len() as u64) as usize);
+    let mut pieces = room::<Piece, KEPT>(count, reader);
     for _ in 0..count {
         let (start, length) = (reader.varint()?, reader.varint()?);
         let place = Place { tier, instance: reader.u64()?, serial: reader.varint()? };
         let offset = reader.varint()?;
         let packed = reader.u8()? & PACKED != 0;
-        pieces.push(Piece { start, length, place, offset, packed });
+        if KEPT {
+            pieces.push(Piece { start, length, place, offset, packed });
+        }
     }
     Some(Copy { tier, created_ns, verified_ns, pieces })
 }

@@ -23,15 +23,15 @@ impl Reconciling<'_> {
             let mut after = None;
             loop {
                 let page = self.engine.catalog.page(&query, after.as_ref(), OBJECTS_AT_ONCE)?;
-                for (_, object) in &page.items {
+                for (_, object) in page.items {
                     // One that came since: else it would not end while more comes than it looks at.
                     if object.created_ns >= begun_ns && object.changed > last {
                         continue;
                     }
-                    let gone = self.gone(object, &mut lengths)?;
+                    let gone = self.gone(&object, &mut lengths)?;
                     if !gone.is_empty() {
                         count += gone.len() as u64;
-                        self.without(object, &gone, watch)?;
+                        self.without(&object, &gone, watch)?;
                     }
                     watch.objects(object.copies.len() as u64)?;
                 }

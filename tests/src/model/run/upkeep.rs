@@ -198,7 +198,7 @@ impl Run {
             match store.page(&query, after.as_ref(), list.page) {
                 Ok(page) => {
                     assert!(page.items.len() <= list.page, "a page is longer than asked for");
-                    items.extend(page.items.into_iter().map(|(key, object)| (key, object.id)));
+                    items.extend(page.items.map(|(key, object)| (key, object.id)));
                     after = page.next;
                     if after.is_none() {
                         break;
