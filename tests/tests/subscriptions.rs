@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hsm_core::journal::Change;
 use hsm_core::object::{Attributes, Position};
+use hsm_core::testing::fail_lookup;
 use hsm_core::{
     Durability, Event, EventKind, EventKinds, Filter, Kind, Next, PutOptions, Store, StoreOptions,
     Subscription,
@@ -173,6 +174,35 @@ fn a_filter_hands_out_what_it_asks_for_and_the_position_passes_over_the_rest() {
     let mut following = store.follow(last, &Filter { dataset, ..Filter::default() }).unwrap();
     let changes: Vec<Change> = rest(&mut following).into_iter().map(|event| event.change).collect();
     assert!(matches!(changes[..], [Change::Purged { .. }]), "{changes:?}");
+}
+
+#[test]
+fn a_lookup_that_fails_while_a_page_is_filtered_loses_no_event() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let (wanted, other) = (fixture.dataset("wanted"), fixture.dataset("other"));
+    for number in 0..4 {
+        for dataset in [wanted, other] {
+            let name = Some(name(dataset, format!("{number}")));
+            let id = store.put_empty(&PutOptions { name, ..PutOptions::default() }).unwrap().id;
+            store.set_attributes(id, &vec![("a".to_owned(), Some(b"b".to_vec()))]).unwrap();
+        }
+    }
+    let filter = Filter { dataset: Some(wanted), ..Filter::default() };
+    store.subscribe("mirror", Position::default()).unwrap();
+    let all = rest(&mut store.follow(Position::default(), &filter).unwrap());
+    for fail_at in 0.. {
+        let mut following = store.subscription("mirror", &filter).unwrap();
+        fail_lookup(Some(fail_at));
+        let first = following.next(usize::MAX, Some(Duration::ZERO));
+        if fail_lookup(None) {
+            assert!(first.is_ok() && fail_at > 10);
+            return; // Fewer lookups than this: each has failed once.
+        }
+        assert!(first.is_err(), "lookup {fail_at}");
+        assert_eq!(following.position(), Position::default(), "lookup {fail_at}");
+        assert_eq!(rest(&mut following), all, "lookup {fail_at}");
+    }
 }
 
 #[test]

@@ -232,24 +232,30 @@ impl Subscription {
         }
         let engine = self.store.engine();
         engine.check()?;
-        match engine.catalog.feed(&mut self.cursor, PAGE_LEN)? {
+        // A lookup may fail on the way: what was read is done with only when all of it is.
+        let mut cursor = self.cursor;
+        let page = match engine.catalog.feed(&mut cursor, PAGE_LEN)? {
             Fed::Gap(gap) => {
-                self.position = self.cursor.after;
+                self.cursor = cursor;
+                self.position = cursor.after;
                 return Ok(Read::Gap(gap));
             }
             Fed::Events(events) if events.is_empty() => return Ok(Read::End),
-            Fed::Events(events) if self.filter.is_open() => self.page = events.into(),
+            Fed::Events(events) if self.filter.is_open() => events.into(),
             Fed::Events(events) => {
+                let mut passed = VecDeque::new();
                 for event in events {
                     if self
                         .filter
                         .passes(&event.change, |dataset| is_in(&self.store, event.change.object(), dataset))?
                     {
-                        self.page.push_back(event);
+                        passed.push_back(event);
                     }
                 }
+                passed
             }
-        }
+        };
+        (self.cursor, self.page) = (cursor, page);
         if self.page.is_empty() {
             self.position = self.cursor.after;
         }
