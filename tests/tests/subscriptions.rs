@@ -277,6 +277,23 @@ fn a_descriptor_tells_of_what_came() {
 }
 
 #[test]
+fn a_descriptor_that_is_asked_for_late_tells_of_what_came_before_it() {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    let fixture = Fixture::new();
+    for waits_first in [Duration::ZERO, Duration::from_millis(1)] {
+        let after = fixture.store.position().unwrap();
+        let mut following = fixture.store.follow(after, &Filter::default()).unwrap();
+        assert_eq!(following.next(1, Some(waits_first)).unwrap(), Next::TimedOut);
+        put_empty(&fixture.store, 1);
+        let descriptor = following.descriptor().unwrap();
+        let timeout = PollTimeout::try_from(PATIENCE).unwrap();
+        assert_eq!(poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], timeout), Ok(1));
+        assert_eq!(numbers(&rest(&mut following)), [after.number + 1]);
+    }
+}
+
+#[test]
 fn a_subscriber_in_another_process_is_woken() {
     let fixture = Fixture::new();
     let after = fixture.store.position().unwrap();
