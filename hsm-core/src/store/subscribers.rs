@@ -162,3 +162,33 @@ pub(super) fn sweep(disk: &dyn Disk, store: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::StoreOptions;
+
+    #[test]
+    fn listing_subscribers_stands_in_the_way_of_none_who_begins_to_follow() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Store::open(directory.path(), &StoreOptions::new()).unwrap();
+        let (store, other) = (open(), open());
+        store.subscribe("mirror", Position::default()).unwrap();
+        let (sender, receiver) = mpsc::channel::<()>();
+        let listing = thread::spawn(move || {
+            while receiver.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                assert_eq!(other.subscribers().unwrap().len(), 1);
+            }
+        });
+        for round in 0..1000 {
+            let subscription = store.subscription("mirror", &Filter::default());
+            assert!(subscription.is_ok(), "round {round}: {subscription:?}");
+            assert!(store.subscribers().unwrap()[0].is_followed);
+        }
+        drop(sender);
+        listing.join().unwrap();
+    }
+}
