@@ -1,6 +1,7 @@
 //! What of the journal is dropped is what nobody needs, and whoever comes too late is told what is missing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hsm_core::object::{ObjectId, Position};
@@ -272,6 +273,62 @@ fn a_crash_while_segments_are_dropped_leaves_no_hole_and_all_objects() {
         }
         if !stopped {
             return; // Fewer operations than this: every one is covered.
+        }
+    }
+}
+
+/// A store on a simulated disk, open alone, that would drop segments, and its index.
+fn about_to_drop(disk: &SimDisk, options: StoreOptions) -> (Store, TempDir) {
+    let index = tempfile::tempdir().unwrap();
+    let options = options.segment_bytes(1).reserve_bytes(4096).exclusive(true);
+    let options = options.disk(Arc::new(disk.clone())).index_directory(index.path());
+    let store = Store::open("/store", &options).unwrap();
+    put(&store, 12);
+    store.snapshot().unwrap();
+    put(&store, 1);
+    store.set_retention(&last_events(2)).unwrap();
+    store.snapshot().unwrap();
+    (store, index)
+}
+
+#[test]
+fn a_reader_that_segments_are_dropped_under_is_told_of_the_gap() {
+    for read in 0_u64.. {
+        let disk = SimDisk::new();
+        let (store, _index) = about_to_drop(&disk, StoreOptions::new());
+        let after = Position { epoch: 1, number: 4 };
+        let mut following = store.follow(after, &Filter::default()).unwrap();
+        let (seen, dropped) = (AtomicU64::new(0), Arc::new(AtomicU64::new(0)));
+        disk.delay_next(
+            move |label| {
+                label.starts_with("read store/journal/") && seen.fetch_add(1, Ordering::Relaxed) == read
+            },
+            {
+                let (store, dropped) = (store.clone(), dropped.clone());
+                move || dropped.store(maintain(&store), Ordering::Relaxed)
+            },
+        );
+        let mut reached = after.number;
+        loop {
+            match following.next(2, Some(Duration::ZERO)) {
+                Ok(Next::Gap(gap)) => {
+                    assert_eq!(gap.from.number, reached + 1, "read {read}");
+                    reached = gap.to.number;
+                }
+                Ok(Next::Events(events)) => {
+                    for event in events {
+                        assert_eq!(event.position.number, reached + 1, "read {read}");
+                        reached += 1;
+                    }
+                }
+                Ok(Next::TimedOut) => break,
+                Err(error) => panic!("read {read}: {error}"),
+            }
+        }
+        assert_eq!(reached, store.position().unwrap().number, "read {read}");
+        if dropped.load(Ordering::Relaxed) == 0 {
+            assert!(read > 10);
+            return; // Fewer reads than this: segments were dropped before each of them.
         }
     }
 }

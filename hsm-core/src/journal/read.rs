@@ -227,10 +227,23 @@ impl<'a> GroupReader<'a> {
     }
 }
 
-/// The last segment that begins at or before change `number`: a later one cuts the earlier ones. No segment
-/// begins before an earlier one, so that few are looked at.
+/// The last segment that begins at or before change `number`: a later one cuts the earlier ones. `None` where the
+/// journal begins behind it.
 fn last_before(segments: &Segments, number: u64) -> Result<Option<SegmentHeader>> {
-    let serials = segments.serials()?;
+    let mut serials = segments.serials()?;
+    loop {
+        let found = last_of(segments, &serials, number)?;
+        let now = segments.serials()?;
+        // Those that were dropped meanwhile told nothing.
+        if now.first() == serials.first() {
+            return Ok(found);
+        }
+        serials = now;
+    }
+}
+
+/// The same among these. No segment begins before an earlier one, so that few are looked at.
+fn last_of(segments: &Segments, serials: &[u64], number: u64) -> Result<Option<SegmentHeader>> {
     let (mut begin, mut end, mut best) = (0, serials.len(), None);
     while begin < end {
         let middle = begin + (end - begin) / 2;

@@ -61,7 +61,10 @@ impl Embedded {
             let before = reader.tail();
             let group = match reader.next_group() {
                 Ok(Some(group)) => group,
-                _ if unproven => {
+                // What lies before the damage is handed out first.
+                _ if !page.events.is_empty() => break,
+                // The point is none of this journal, or segments were dropped under the reader.
+                _ if unproven || self.segments.is_dropped(reader.tail().segment)? => {
                     unproven = false;
                     match self.look_for(cursor.after)? {
                         Some(found) => reader = found,
