@@ -11,6 +11,7 @@ use hsm_core::{
     Store, StoreOptions, Subscription,
 };
 use hsm_tests::fixture::{Fixture, files_ending, flip, kind};
+use hsm_tests::recording::RecordingDisk;
 use tempfile::TempDir;
 
 /// As many segments as changes, about.
@@ -331,4 +332,38 @@ fn a_reader_that_segments_are_dropped_under_is_told_of_the_gap() {
             return; // Fewer reads than this: segments were dropped before each of them.
         }
     }
+}
+
+#[test]
+fn snapshots_are_read_only_where_that_lets_segments_go() {
+    let recorder = RecordingDisk::default();
+    let options = StoreOptions::new().segment_bytes(1).disk(Arc::new(recorder.clone()));
+    let fixture = Fixture::with(options);
+    let read = || recorder.read_below(&fixture.path().join("snapshots")).0;
+    put(&fixture.store, 20);
+    fixture.store.snapshot().unwrap();
+    put(&fixture.store, 2);
+    fixture.store.snapshot().unwrap();
+    fixture.store.set_retention(&last_events(2)).unwrap();
+    assert!(maintain(&fixture.store) > 10 && read() > 0, "both are read back");
+    let before = read();
+    put(&fixture.store, 10);
+    assert_eq!(maintain(&fixture.store), 0, "all of it is behind the older snapshot");
+    assert_eq!(read(), before);
+}
+
+#[test]
+fn nobody_waits_while_snapshots_are_read_back() {
+    let disk = SimDisk::new();
+    let (store, _index) = about_to_drop(&disk, StoreOptions::new().patience(Duration::from_millis(50)));
+    disk.delay_next(|label| label.starts_with("read store/snapshots/"), {
+        let store = store.clone();
+        move || {
+            let subscribing =
+                std::thread::spawn(move || store.subscribe("meanwhile", Position::default()).unwrap());
+            subscribing.join().unwrap();
+        }
+    });
+    assert!(maintain(&store) > 3);
+    assert_eq!(store.subscribers().unwrap().len(), 1, "the lock for opening was free");
 }

@@ -33,6 +33,9 @@ impl Store {
     /// Makes a subscriber, whose first event is the one behind `after`. `Position::default()` stands before the first
     /// change; a subscriber from now on begins at [`position`](Self::position). Durable when this returns.
     ///
+    /// The first one of a store, or after its index was rebuilt, makes an index of all objects by their last change: all
+    /// objects are read for it once, and whoever changes the store waits meanwhile. In a new store it costs nothing.
+    ///
     /// # Errors
     ///
     /// `Exists` when the name is taken, `Invalid` for a name that is not 1 to 255 bytes long, or a position behind the
