@@ -367,3 +367,29 @@ fn nobody_waits_while_snapshots_are_read_back() {
     assert!(maintain(&store) > 3);
     assert_eq!(store.subscribers().unwrap().len(), 1, "the lock for opening was free");
 }
+
+#[test]
+fn a_snapshot_whose_name_was_not_synced_is_none_to_restore_from() {
+    let disk = SimDisk::new();
+    let index = tempfile::tempdir().unwrap();
+    let options = StoreOptions::new().segment_bytes(1).reserve_bytes(4096).exclusive(true);
+    let options = options.disk(Arc::new(disk.clone()));
+    let store = Store::open("/store", &options.clone().index_directory(index.path())).unwrap();
+    let objects = put(&store, 12);
+    store.set_retention(&last_events(2)).unwrap();
+    for _ in 0..2 {
+        put(&store, 1);
+        // Whoever made it dies before its name is on the medium, or cannot bring it there.
+        disk.fail_next(std::io::ErrorKind::Other, |label| label == "syncdir store/snapshots");
+        assert!(store.snapshot().is_err());
+    }
+    assert!(maintain(&store) > 3);
+    let image = disk.crash();
+    disk.stop();
+    drop(store);
+    let index = tempfile::tempdir().unwrap();
+    let options = options.disk(Arc::new(image.power_loss(Keep::None))).index_directory(index.path());
+    let store = Store::open("/store", &options).unwrap();
+    assert_eq!(store.read_only_reason(), None);
+    assert!(objects.iter().all(|id| store.get(*id).unwrap() == b"x"));
+}

@@ -56,6 +56,11 @@ impl Embedded {
         let goes = |&(_, next): &(u64, u64)| next <= restored_from.number;
         let mut dropped = 0;
         for (serial, _) in beyond.into_iter().take_while(goes) {
+            if dropped == 0 {
+                // Whoever made the snapshots may have died before their names were on the medium.
+                let snapshots = directory(&self.ground);
+                self.ground.disk.sync_dir(&snapshots).context("sync", &snapshots)?;
+            }
             self.segments.remove(serial)?;
             let journal = self.segments.directory();
             self.ground.disk.sync_dir(journal).context("sync", journal)?;
