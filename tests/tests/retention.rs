@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hsm_core::journal::Change;
 use hsm_core::object::{ObjectId, Position};
 use hsm_core::testing::disk::{Keep, SimDisk};
 use hsm_core::{
@@ -392,4 +393,55 @@ fn a_snapshot_whose_name_was_not_synced_is_none_to_restore_from() {
     let store = Store::open("/store", &options).unwrap();
     assert_eq!(store.read_only_reason(), None);
     assert!(objects.iter().all(|id| store.get(*id).unwrap() == b"x"));
+}
+
+#[test]
+fn an_epoch_whose_beginning_was_interrupted_has_its_record_all_the_same() {
+    let keeps = [None, Some(Keep::None), Some(Keep::All), Some(Keep::Random(1)), Some(Keep::Random(2))];
+    let mut interrupted = 0;
+    for (step, keep) in (0_u64..).flat_map(|step| keeps.map(|keep| (step, keep))) {
+        let disk = SimDisk::new();
+        let index = tempfile::tempdir().unwrap();
+        let on = |disk: &SimDisk| {
+            let options = StoreOptions::new().segment_bytes(300).reserve_bytes(4096).exclusive(true);
+            Store::open("/store", &options.disk(Arc::new(disk.clone())).index_directory(index.path()))
+        };
+        let store = on(&disk).unwrap();
+        put(&store, 4);
+        let before = store.position().unwrap();
+        store.subscribe("mirror", before).unwrap();
+        store.close().unwrap();
+        drop(store);
+        for part in files_ending(index.path(), "") {
+            std::fs::remove_file(part).unwrap();
+        }
+        // The index is made anew, and an epoch begins.
+        disk.stop_at(step);
+        drop(on(&disk));
+        let stopped = disk.is_stopped();
+        let image = disk.crash();
+        let disk = keep.map_or_else(|| image.process_crash(), |keep| image.power_loss(keep));
+        let store = on(&disk).unwrap();
+        let at = format!("step {step}, kept {keep:?}");
+        assert_eq!(store.read_only_reason(), None, "{at}");
+        put(&store, 1);
+        let behind = store.feed_after(before, usize::MAX).unwrap();
+        let mut epoch = before.epoch;
+        for event in &behind {
+            let began = matches!(event.change, Change::EpochBegan { .. });
+            assert_eq!(event.position.epoch > epoch, began, "{at}: {event:?}");
+            interrupted += usize::from(event.position.epoch > epoch + 1);
+            epoch = event.position.epoch;
+        }
+        let mut mirror = store.subscription("mirror", &Filter::default()).unwrap();
+        assert_eq!(next(&mut mirror), Next::Events(behind), "{at}");
+        mirror.ack(mirror.position(), Durability::Durable).unwrap();
+        drop(mirror);
+        let mut mirror = store.subscription("mirror", &Filter::default()).unwrap();
+        assert_eq!(next(&mut mirror), Next::TimedOut, "{at}: what was acknowledged stays so");
+        if !stopped && keep == keeps[keeps.len() - 1] {
+            break; // Fewer operations than this: every one is covered.
+        }
+    }
+    assert!(interrupted > 0, "no crash came between a segment and its record");
 }

@@ -274,6 +274,8 @@ impl Catalog for Embedded {
     }
 
     fn begin_epoch(&self, cause: EpochCause) -> Result<Position> {
+        // One that failed half-way may have left its segment.
+        self.sync_relaxed()?;
         let _writer = self.ground.lock.lock_writer()?;
         self.new_epoch(cause)
     }
