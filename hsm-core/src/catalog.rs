@@ -341,7 +341,7 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// Sees to it that objects can be listed by their last change.
     fn index_changes(&self) -> Result<()>;
     /// Drops what of the journal lies beyond `retention` and is not needed to restore the index; says how many segments
-    /// went. Under the open lock.
+    /// went. Takes the open lock.
     fn drop_journal(&self, retention: &Retention, now_ns: TimeNs) -> Result<u64>;
     /// How a reader of the feed that came to its end hears when to look again.
     fn notice(&self) -> Result<embedded::Notice>;

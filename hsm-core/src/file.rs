@@ -142,6 +142,8 @@ pub trait File: Send + Sync + Debug {
     /// Tries to lock a range of bytes for this open file: shared, or exclusive. `false`: another open file,
     /// here or in another process, holds a lock in the way. Taking a range again converts it.
     fn try_lock(&self, range: Range<u64>, exclusive: bool) -> io::Result<bool>;
+    /// Whether another open file holds a lock, of whichever kind, on one of these bytes. Takes none itself.
+    fn is_locked(&self, range: Range<u64>) -> io::Result<bool>;
     /// Drops this open file's locks in a range.
     fn unlock(&self, range: Range<u64>) -> io::Result<()>;
 }

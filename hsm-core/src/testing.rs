@@ -7,4 +7,4 @@ pub mod disk;
 pub mod disk_conformance;
 pub mod parse;
 
-pub use crate::testing_hooks::{Mutant, set_mutant};
+pub use crate::testing_hooks::{Mutant, fail_lookup, set_mutant};

@@ -88,6 +88,33 @@ pub(crate) fn mutant(mutant: Mutant) -> bool {
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
+thread_local! {
+    static LOOKUPS_LEFT: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether this thread's question to the index is the one that is to fail.
+#[inline]
+pub(crate) fn lookup_fails() -> bool {
+    #[cfg(any(test, feature = "testing"))]
+    {
+        let left = LOOKUPS_LEFT.get();
+        LOOKUPS_LEFT.set(left.and_then(|left| left.checked_sub(1)));
+        left == Some(0)
+    }
+    #[cfg(not(any(test, feature = "testing")))]
+    {
+        false
+    }
+}
+
+/// Makes one of this thread's questions to the index fail, behind so many that are answered; or none. Says whether the
+/// last one that was to fail is still to come.
+#[cfg(any(test, feature = "testing"))]
+pub fn fail_lookup(behind: Option<u64>) -> bool {
+    LOOKUPS_LEFT.replace(behind).is_some()
+}
+
 /// Makes this thread's code make a mistake, or none.
 #[cfg(any(test, feature = "testing"))]
 pub fn set_mutant(mutant: Option<Mutant>) {

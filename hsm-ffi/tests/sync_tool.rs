@@ -19,6 +19,10 @@ mod hostile;
 mod killed;
 #[path = "sync_tool/odd_tree.rs"]
 mod odd_tree;
+#[path = "sync_tool/policy.rs"]
+mod policy;
+#[path = "sync_tool/policy_killed.rs"]
+mod policy_killed;
 #[path = "sync_tool/restore.rs"]
 mod restore;
 #[path = "sync_tool/round_trip.rs"]

@@ -144,6 +144,10 @@ impl File for RecordingFile {
         self.file.try_lock(range, exclusive)
     }
 
+    fn is_locked(&self, range: Range<u64>) -> io::Result<bool> {
+        self.file.is_locked(range)
+    }
+
     fn unlock(&self, range: Range<u64>) -> io::Result<()> {
         self.file.unlock(range)
     }

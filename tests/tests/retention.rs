@@ -1,8 +1,10 @@
 //! What of the journal is dropped is what nobody needs, and whoever comes too late is told what is missing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hsm_core::journal::Change;
 use hsm_core::object::{ObjectId, Position};
 use hsm_core::testing::disk::{Keep, SimDisk};
 use hsm_core::{
@@ -10,6 +12,7 @@ use hsm_core::{
     Store, StoreOptions, Subscription,
 };
 use hsm_tests::fixture::{Fixture, files_ending, flip, kind};
+use hsm_tests::recording::RecordingDisk;
 use tempfile::TempDir;
 
 /// As many segments as changes, about.
@@ -274,4 +277,171 @@ fn a_crash_while_segments_are_dropped_leaves_no_hole_and_all_objects() {
             return; // Fewer operations than this: every one is covered.
         }
     }
+}
+
+/// A store on a simulated disk, open alone, that would drop segments, and its index.
+fn about_to_drop(disk: &SimDisk, options: StoreOptions) -> (Store, TempDir) {
+    let index = tempfile::tempdir().unwrap();
+    let options = options.segment_bytes(1).reserve_bytes(4096).exclusive(true);
+    let options = options.disk(Arc::new(disk.clone())).index_directory(index.path());
+    let store = Store::open("/store", &options).unwrap();
+    put(&store, 12);
+    store.snapshot().unwrap();
+    put(&store, 1);
+    store.set_retention(&last_events(2)).unwrap();
+    store.snapshot().unwrap();
+    (store, index)
+}
+
+#[test]
+fn a_reader_that_segments_are_dropped_under_is_told_of_the_gap() {
+    for read in 0_u64.. {
+        let disk = SimDisk::new();
+        let (store, _index) = about_to_drop(&disk, StoreOptions::new());
+        let after = Position { epoch: 1, number: 4 };
+        let mut following = store.follow(after, &Filter::default()).unwrap();
+        let (seen, dropped) = (AtomicU64::new(0), Arc::new(AtomicU64::new(0)));
+        disk.delay_next(
+            move |label| {
+                label.starts_with("read store/journal/") && seen.fetch_add(1, Ordering::Relaxed) == read
+            },
+            {
+                let (store, dropped) = (store.clone(), dropped.clone());
+                move || dropped.store(maintain(&store), Ordering::Relaxed)
+            },
+        );
+        let mut reached = after.number;
+        loop {
+            match following.next(2, Some(Duration::ZERO)) {
+                Ok(Next::Gap(gap)) => {
+                    assert_eq!(gap.from.number, reached + 1, "read {read}");
+                    reached = gap.to.number;
+                }
+                Ok(Next::Events(events)) => {
+                    for event in events {
+                        assert_eq!(event.position.number, reached + 1, "read {read}");
+                        reached += 1;
+                    }
+                }
+                Ok(Next::TimedOut) => break,
+                Err(error) => panic!("read {read}: {error}"),
+            }
+        }
+        assert_eq!(reached, store.position().unwrap().number, "read {read}");
+        if dropped.load(Ordering::Relaxed) == 0 {
+            assert!(read > 10);
+            return; // Fewer reads than this: segments were dropped before each of them.
+        }
+    }
+}
+
+#[test]
+fn snapshots_are_read_only_where_that_lets_segments_go() {
+    let recorder = RecordingDisk::default();
+    let options = StoreOptions::new().segment_bytes(1).disk(Arc::new(recorder.clone()));
+    let fixture = Fixture::with(options);
+    let read = || recorder.read_below(&fixture.path().join("snapshots")).0;
+    put(&fixture.store, 20);
+    fixture.store.snapshot().unwrap();
+    put(&fixture.store, 2);
+    fixture.store.snapshot().unwrap();
+    fixture.store.set_retention(&last_events(2)).unwrap();
+    assert!(maintain(&fixture.store) > 10 && read() > 0, "both are read back");
+    let before = read();
+    put(&fixture.store, 10);
+    assert_eq!(maintain(&fixture.store), 0, "all of it is behind the older snapshot");
+    assert_eq!(read(), before);
+}
+
+#[test]
+fn nobody_waits_while_snapshots_are_read_back() {
+    let disk = SimDisk::new();
+    let (store, _index) = about_to_drop(&disk, StoreOptions::new().patience(Duration::from_millis(50)));
+    disk.delay_next(|label| label.starts_with("read store/snapshots/"), {
+        let store = store.clone();
+        move || {
+            let subscribing =
+                std::thread::spawn(move || store.subscribe("meanwhile", Position::default()).unwrap());
+            subscribing.join().unwrap();
+        }
+    });
+    assert!(maintain(&store) > 3);
+    assert_eq!(store.subscribers().unwrap().len(), 1, "the lock for opening was free");
+}
+
+#[test]
+fn a_snapshot_whose_name_was_not_synced_is_none_to_restore_from() {
+    let disk = SimDisk::new();
+    let index = tempfile::tempdir().unwrap();
+    let options = StoreOptions::new().segment_bytes(1).reserve_bytes(4096).exclusive(true);
+    let options = options.disk(Arc::new(disk.clone()));
+    let store = Store::open("/store", &options.clone().index_directory(index.path())).unwrap();
+    let objects = put(&store, 12);
+    store.set_retention(&last_events(2)).unwrap();
+    for _ in 0..2 {
+        put(&store, 1);
+        // Whoever made it dies before its name is on the medium, or cannot bring it there.
+        disk.fail_next(std::io::ErrorKind::Other, |label| label == "syncdir store/snapshots");
+        assert!(store.snapshot().is_err());
+    }
+    assert!(maintain(&store) > 3);
+    let image = disk.crash();
+    disk.stop();
+    drop(store);
+    let index = tempfile::tempdir().unwrap();
+    let options = options.disk(Arc::new(image.power_loss(Keep::None))).index_directory(index.path());
+    let store = Store::open("/store", &options).unwrap();
+    assert_eq!(store.read_only_reason(), None);
+    assert!(objects.iter().all(|id| store.get(*id).unwrap() == b"x"));
+}
+
+#[test]
+fn an_epoch_whose_beginning_was_interrupted_has_its_record_all_the_same() {
+    let keeps = [None, Some(Keep::None), Some(Keep::All), Some(Keep::Random(1)), Some(Keep::Random(2))];
+    let mut interrupted = 0;
+    for (step, keep) in (0_u64..).flat_map(|step| keeps.map(|keep| (step, keep))) {
+        let disk = SimDisk::new();
+        let index = tempfile::tempdir().unwrap();
+        let on = |disk: &SimDisk| {
+            let options = StoreOptions::new().segment_bytes(300).reserve_bytes(4096).exclusive(true);
+            Store::open("/store", &options.disk(Arc::new(disk.clone())).index_directory(index.path()))
+        };
+        let store = on(&disk).unwrap();
+        put(&store, 4);
+        let before = store.position().unwrap();
+        store.subscribe("mirror", before).unwrap();
+        store.close().unwrap();
+        drop(store);
+        for part in files_ending(index.path(), "") {
+            std::fs::remove_file(part).unwrap();
+        }
+        // The index is made anew, and an epoch begins.
+        disk.stop_at(step);
+        drop(on(&disk));
+        let stopped = disk.is_stopped();
+        let image = disk.crash();
+        let disk = keep.map_or_else(|| image.process_crash(), |keep| image.power_loss(keep));
+        let store = on(&disk).unwrap();
+        let at = format!("step {step}, kept {keep:?}");
+        assert_eq!(store.read_only_reason(), None, "{at}");
+        put(&store, 1);
+        let behind = store.feed_after(before, usize::MAX).unwrap();
+        let mut epoch = before.epoch;
+        for event in &behind {
+            let began = matches!(event.change, Change::EpochBegan { .. });
+            assert_eq!(event.position.epoch > epoch, began, "{at}: {event:?}");
+            interrupted += usize::from(event.position.epoch > epoch + 1);
+            epoch = event.position.epoch;
+        }
+        let mut mirror = store.subscription("mirror", &Filter::default()).unwrap();
+        assert_eq!(next(&mut mirror), Next::Events(behind), "{at}");
+        mirror.ack(mirror.position(), Durability::Durable).unwrap();
+        drop(mirror);
+        let mut mirror = store.subscription("mirror", &Filter::default()).unwrap();
+        assert_eq!(next(&mut mirror), Next::TimedOut, "{at}: what was acknowledged stays so");
+        if !stopped && keep == keeps[keeps.len() - 1] {
+            break; // Fewer operations than this: every one is covered.
+        }
+    }
+    assert!(interrupted > 0, "no crash came between a segment and its record");
 }

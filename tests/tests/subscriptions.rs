@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hsm_core::journal::Change;
 use hsm_core::object::{Attributes, Position};
+use hsm_core::testing::fail_lookup;
 use hsm_core::{
     Durability, Event, EventKind, EventKinds, Filter, Kind, Next, PutOptions, Store, StoreOptions,
     Subscription,
@@ -176,6 +177,35 @@ fn a_filter_hands_out_what_it_asks_for_and_the_position_passes_over_the_rest() {
 }
 
 #[test]
+fn a_lookup_that_fails_while_a_page_is_filtered_loses_no_event() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let (wanted, other) = (fixture.dataset("wanted"), fixture.dataset("other"));
+    for number in 0..4 {
+        for dataset in [wanted, other] {
+            let name = Some(name(dataset, format!("{number}")));
+            let id = store.put_empty(&PutOptions { name, ..PutOptions::default() }).unwrap().id;
+            store.set_attributes(id, &vec![("a".to_owned(), Some(b"b".to_vec()))]).unwrap();
+        }
+    }
+    let filter = Filter { dataset: Some(wanted), ..Filter::default() };
+    store.subscribe("mirror", Position::default()).unwrap();
+    let all = rest(&mut store.follow(Position::default(), &filter).unwrap());
+    for fail_at in 0.. {
+        let mut following = store.subscription("mirror", &filter).unwrap();
+        fail_lookup(Some(fail_at));
+        let first = following.next(usize::MAX, Some(Duration::ZERO));
+        if fail_lookup(None) {
+            assert!(first.is_ok() && fail_at > 10);
+            return; // Fewer lookups than this: each has failed once.
+        }
+        assert!(first.is_err(), "lookup {fail_at}");
+        assert_eq!(following.position(), Position::default(), "lookup {fail_at}");
+        assert_eq!(rest(&mut following), all, "lookup {fail_at}");
+    }
+}
+
+#[test]
 fn a_reader_that_waits_is_woken_by_another_thread_and_another_handle() {
     let fixture = Fixture::new();
     let in_memory = Store::in_memory(&StoreOptions::new()).unwrap();
@@ -244,6 +274,23 @@ fn a_descriptor_tells_of_what_came() {
     let in_memory = Store::in_memory(&StoreOptions::new()).unwrap();
     let mut following = in_memory.follow(Position::default(), &Filter::default()).unwrap();
     assert_eq!(kind(&following.descriptor().map(|_| ())), Some(Kind::Unsupported));
+}
+
+#[test]
+fn a_descriptor_that_is_asked_for_late_tells_of_what_came_before_it() {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    let fixture = Fixture::new();
+    for waits_first in [Duration::ZERO, Duration::from_millis(1)] {
+        let after = fixture.store.position().unwrap();
+        let mut following = fixture.store.follow(after, &Filter::default()).unwrap();
+        assert_eq!(following.next(1, Some(waits_first)).unwrap(), Next::TimedOut);
+        put_empty(&fixture.store, 1);
+        let descriptor = following.descriptor().unwrap();
+        let timeout = PollTimeout::try_from(PATIENCE).unwrap();
+        assert_eq!(poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], timeout), Ok(1));
+        assert_eq!(numbers(&rest(&mut following)), [after.number + 1]);
+    }
 }
 
 #[test]

@@ -50,6 +50,7 @@ use crate::file::Disk;
 use crate::journal::queue::LockFile;
 use crate::journal::{EpochCause, Segments};
 use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
+use crate::testing_hooks::lookup_fails;
 use crate::tier::kept::Source;
 use commit::Queue;
 use index::Index;
@@ -116,6 +117,10 @@ impl Embedded {
 
     /// Asks the index; where it turns out damaged, leaves a mark so that the next exclusive open rebuilds it.
     fn read<T>(&self, question: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T> {
+        if lookup_fails() {
+            let message = "a test wants it so".to_owned();
+            return Err(Error::Index { action: "look something up", message, damaged: false });
+        }
         let answer = self.index.reader().and_then(|reading| question(&reading));
         self.note_damage(answer)
     }
@@ -269,6 +274,8 @@ impl Catalog for Embedded {
     }
 
     fn begin_epoch(&self, cause: EpochCause) -> Result<Position> {
+        // One that failed half-way may have left its segment.
+        self.sync_relaxed()?;
         let _writer = self.ground.lock.lock_writer()?;
         self.new_epoch(cause)
     }

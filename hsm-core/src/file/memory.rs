@@ -209,6 +209,10 @@ impl File for MemoryFile {
         self.tree.write().try_lock(self.inode, self.owner, range, exclusive)
     }
 
+    fn is_locked(&self, range: Range<u64>) -> io::Result<bool> {
+        self.tree.write().is_locked(self.inode, self.owner, &range)
+    }
+
     fn unlock(&self, range: Range<u64>) -> io::Result<()> {
         self.tree.write().unlock(self.inode, self.owner, &range)
     }

@@ -200,6 +200,17 @@ fn repeat<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     }
 }
 
+fn lock(range: &Range<u64>, kind: libc::c_int) -> io::Result<libc::flock> {
+    let out_of_range = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    Ok(libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: i64::try_from(range.start).map_err(out_of_range)?,
+        l_len: i64::try_from(range.end - range.start).map_err(out_of_range)?,
+        l_pid: 0, // Required by fcntl_locking(2) for locks of an open file.
+    })
+}
+
 /// An open file of the operating system.
 #[derive(Debug)]
 struct OsFile {
@@ -214,14 +225,7 @@ impl OsFile {
         if range.is_empty() {
             return Ok(true); // A length of 0 would mean "to the end of the world".
         }
-        let out_of_range = |_| io::Error::from(io::ErrorKind::InvalidInput);
-        let lock = libc::flock {
-            l_type: kind as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: i64::try_from(range.start).map_err(out_of_range)?,
-            l_len: i64::try_from(range.end - range.start).map_err(out_of_range)?,
-            l_pid: 0, // Required by fcntl_locking(2) for locks of an open file.
-        };
+        let lock = lock(range, kind)?;
         match repeat(|| fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock))) {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
@@ -298,6 +302,15 @@ impl File for OsFile {
 
     fn try_lock(&self, range: Range<u64>, exclusive: bool) -> io::Result<bool> {
         self.set_lock(&range, if exclusive { libc::F_WRLCK } else { libc::F_RDLCK })
+    }
+
+    fn is_locked(&self, range: Range<u64>) -> io::Result<bool> {
+        if range.is_empty() {
+            return Ok(false);
+        }
+        let mut lock = lock(&range, libc::F_WRLCK)?;
+        repeat(|| fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut lock)))?;
+        Ok(i32::from(lock.l_type) != libc::F_UNLCK)
     }
 
     fn unlock(&self, range: Range<u64>) -> io::Result<()> {

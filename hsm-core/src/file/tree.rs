@@ -1,9 +1,11 @@
 //! A directory outside of the store that many files are written into: each is there whole or not at all, and none
 //! lies outside of the directory, whatever its name says.
 //!
-//! Files are written under temporary names, many are synced at once (`syncfs`), and then they get their names. The way
-//! to a file is walked directory by directory from the one that was opened, and no symbolic link is followed.
+//! Files are written under temporary names, many are synced at once (`syncfs` of each file system that they lie on), and
+//! then they get their names. The way to a file is walked directory by directory from the one that was opened, and no
+//! symbolic link is followed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::{UnlinkatFlags, syncfs, unlinkat};
 
 const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW);
@@ -23,6 +25,9 @@ const NAME_LENGTH_MAX: usize = 255;
 pub(crate) struct Tree {
     root: OwnedFd,
     path: PathBuf,
+    /// A directory on each other file system that was met below it: `syncfs` ends at a mount.
+    others: BTreeMap<u64, OwnedFd>,
+    device: u64,
     /// The directory that was used last: files come in the order in which they were put, so it is mostly the next too.
     last: Option<(Vec<u8>, OwnedFd)>,
     /// What the temporary names of this call begin with.
@@ -59,7 +64,8 @@ impl Tree {
             DIRECTORY.difference(OFlag::O_NOFOLLOW) | OFlag::O_CLOEXEC,
             Mode::empty(),
         )?;
-        Ok(Self { root, path, last: None, stem, made: 0 })
+        let device = fstat(&root)?.st_dev;
+        Ok(Self { root, path, others: BTreeMap::new(), device, last: None, stem, made: 0 })
     }
 
     /// Begins a file.
@@ -91,7 +97,10 @@ impl Tree {
 
     /// Everything in the directory is on the medium when this returns.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(syncfs(self.root.as_fd())?)
+        for directory in std::iter::once(&self.root).chain(self.others.values()) {
+            syncfs(directory.as_fd())?;
+        }
+        Ok(())
     }
 
     /// Removes a file that has no name yet, as far as that is possible.
@@ -136,6 +145,10 @@ impl Tree {
                     }
                     opened => opened?,
                 };
+            }
+            let device = fstat(&at)?.st_dev;
+            if device != self.device && !self.others.contains_key(&device) {
+                self.others.insert(device, at.try_clone()?);
             }
             self.last = Some((directory.to_vec(), at));
         }
@@ -188,6 +201,25 @@ mod tests {
         assert!(tree.settle(vec![file]).iter().all(Result::is_ok));
         assert_eq!(std::fs::read(path.join("c")).unwrap(), b"second");
         assert_eq!(std::fs::read_dir(path).unwrap().count(), 1, "no temporary name is left");
+    }
+
+    #[test]
+    fn a_file_behind_a_mount_is_synced_with_its_own_file_system() {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let Ok(scratch) = tempfile::tempdir_in("/dev/shm") else { return };
+        let device = std::fs::metadata(scratch.path()).unwrap().dev();
+        if std::fs::metadata("/").unwrap().dev() == device {
+            return; // Nothing is mounted there.
+        }
+        let mut tree = Tree::open("/".into(), "call".to_owned()).unwrap();
+        let name = scratch.path().join("new/file").to_str().unwrap()[1..].to_owned();
+        put(&mut tree, name.as_bytes(), b"x").unwrap();
+        assert_eq!(tree.others.keys().collect::<Vec<_>>(), [&device]);
+        assert_eq!(std::fs::read(scratch.path().join("new/file")).unwrap(), b"x");
+        let mut below = Tree::open(scratch.path().to_owned(), "call".to_owned()).unwrap();
+        put(&mut below, b"other", b"x").unwrap();
+        assert!(below.others.is_empty());
     }
 
     #[test]

@@ -36,6 +36,11 @@ impl Tail {
         Self { segment: header.serial, offset: HEADER_LEN as u64, before: 0, chain: header.chain, last }
     }
 
+    /// Whether no group of its segment lies before it.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.before == 0
+    }
+
     /// The position that the next change has.
     pub(crate) fn next(&self) -> Position {
         Position { epoch: self.last.epoch, number: self.last.number + 1 }
@@ -227,10 +232,23 @@ impl<'a> GroupReader<'a> {
     }
 }
 
-/// The last segment that begins at or before change `number`: a later one cuts the earlier ones. No segment
-/// begins before an earlier one, so that few are looked at.
+/// The last segment that begins at or before change `number`: a later one cuts the earlier ones. `None` where the
+/// journal begins behind it.
 fn last_before(segments: &Segments, number: u64) -> Result<Option<SegmentHeader>> {
-    let serials = segments.serials()?;
+    let mut serials = segments.serials()?;
+    loop {
+        let found = last_of(segments, &serials, number)?;
+        let now = segments.serials()?;
+        // Those that were dropped meanwhile told nothing.
+        if now.first() == serials.first() {
+            return Ok(found);
+        }
+        serials = now;
+    }
+}
+
+/// The same among these. No segment begins before an earlier one, so that few are looked at.
+fn last_of(segments: &Segments, serials: &[u64], number: u64) -> Result<Option<SegmentHeader>> {
     let (mut begin, mut end, mut best) = (0, serials.len(), None);
     while begin < end {
         let middle = begin + (end - begin) / 2;
@@ -251,4 +269,23 @@ fn last_before(segments: &Segments, number: u64) -> Result<Option<SegmentHeader>
         }
     }
     Ok(best)
+}
+
+/// The number of the first change of an epoch, by the segment that begins it; `None` where there is none.
+pub(crate) fn epoch_begins_at(segments: &Segments, epoch: u64) -> Result<Option<u64>> {
+    let serials = segments.serials()?;
+    let (mut begin, mut end) = (0, serials.len());
+    let mut found = None;
+    while begin < end {
+        let middle = begin + (end - begin) / 2;
+        match segments.header(serials[middle])? {
+            Some(header) if header.first.epoch >= epoch => {
+                found = Some(header.first).filter(|first| first.epoch == epoch);
+                end = middle;
+            }
+            // One that was dropped meanwhile lies before all that is left.
+            _ => begin = middle + 1,
+        }
+    }
+    Ok(found.map(|first| first.number))
 }

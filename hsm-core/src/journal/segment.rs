@@ -159,10 +159,21 @@ impl Segments {
 
     /// The header of the first segment there is.
     pub(crate) fn first_header(&self) -> Result<Option<SegmentHeader>> {
-        match self.serials()?.first() {
-            Some(first) => self.header(*first),
-            None => Ok(None),
+        let mut first = self.serials()?.first().copied();
+        loop {
+            let header = first.map(|serial| self.header(serial)).transpose()?.flatten();
+            // It may have been dropped in between.
+            let now = self.serials()?.first().copied();
+            if header.is_some() || now == first {
+                return Ok(header);
+            }
+            first = now;
         }
+    }
+
+    /// Whether a segment was dropped: the journal begins behind it.
+    pub(crate) fn is_dropped(&self, serial: u64) -> Result<bool> {
+        Ok(self.serials()?.first().is_some_and(|first| *first > serial))
     }
 
     /// The start of the boot id of this machine, as groups have it.

@@ -58,7 +58,6 @@ impl Store {
             return Ok(0);
         }
         let engine = self.engine();
-        let _open = self.inner.lock.lock_open()?;
         engine.catalog.drop_journal(&retention, engine.clock.now_ns())
     }
 }

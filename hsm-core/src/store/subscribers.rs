@@ -33,6 +33,9 @@ impl Store {
     /// Makes a subscriber, whose first event is the one behind `after`. `Position::default()` stands before the first
     /// change; a subscriber from now on begins at [`position`](Self::position). Durable when this returns.
     ///
+    /// The first one of a store, or after its index was rebuilt, makes an index of all objects by their last change: all
+    /// objects are read for it once, and whoever changes the store waits meanwhile. In a new store it costs nothing.
+    ///
     /// # Errors
     ///
     /// `Exists` when the name is taken, `Invalid` for a name that is not 1 to 255 bytes long, or a position behind the
@@ -161,4 +164,34 @@ pub(super) fn sweep(disk: &dyn Disk, store: &Path) -> Result<()> {
         disk.remove_file(&path).context("remove", &path)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::StoreOptions;
+
+    #[test]
+    fn listing_subscribers_stands_in_the_way_of_none_who_begins_to_follow() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Store::open(directory.path(), &StoreOptions::new()).unwrap();
+        let (store, other) = (open(), open());
+        store.subscribe("mirror", Position::default()).unwrap();
+        let (sender, receiver) = mpsc::channel::<()>();
+        let listing = thread::spawn(move || {
+            while receiver.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                assert_eq!(other.subscribers().unwrap().len(), 1);
+            }
+        });
+        for round in 0..1000 {
+            let subscription = store.subscription("mirror", &Filter::default());
+            assert!(subscription.is_ok(), "round {round}: {subscription:?}");
+            assert!(store.subscribers().unwrap()[0].is_followed);
+        }
+        drop(sender);
+        listing.join().unwrap();
+    }
 }

@@ -71,10 +71,14 @@ impl Subscription {
             return Ok(self.hand_out(max));
         }
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        // The kernel may tell of a commit a moment too early. Where nothing is waited for, that is waited for once.
+        // The kernel may tell of a commit a moment too early. Where nothing is waited for, that is waited for once, and
+        // what it tells of meanwhile is not heard: the descriptor goes on telling of it.
         let mut settled = false;
         let engine = self.store.engine().clone();
         loop {
+            if let Some(notice) = self.notice.as_mut().filter(|_| !settled) {
+                notice.hear()?;
+            }
             match self.read()? {
                 Read::Gap(gap) => return Ok(Next::Gap(gap)),
                 Read::Some if self.page.is_empty() => continue, // None passed the filter.
@@ -82,13 +86,16 @@ impl Subscription {
                 Read::End => {}
             }
             let is_over = left_until(until).is_some_and(|left| left.is_zero());
-            if is_over && (settled || self.notice.is_none()) {
+            if is_over && self.notice.is_none() {
+                return Ok(Next::TimedOut); // Who asks for a descriptor later is told to look again.
+            }
+            let notice = self.notice()?;
+            if is_over && settled {
+                notice.tell_if_unsettled()?;
                 return Ok(Next::TimedOut);
             }
             settled = is_over;
-            let is_new = self.notice.is_none();
-            let notice = self.notice()?;
-            if is_new || notice.settle()? {
+            if notice.settle()? {
                 continue;
             }
             if is_over {
@@ -205,7 +212,12 @@ impl Subscription {
     /// `Unsupported` where the index lies in memory.
     pub fn descriptor(&mut self) -> Result<BorrowedFd<'_>> {
         self.store.engine().check()?;
-        self.notice()?.descriptor()
+        let is_new = self.notice.is_none();
+        let notice = self.notice()?;
+        if is_new {
+            notice.tell_if_unsettled()?; // What was looked for before, the new one knows nothing of.
+        }
+        notice.descriptor()
     }
 
     fn notice(&mut self) -> Result<&mut Notice> {
@@ -227,29 +239,32 @@ impl Subscription {
 
     /// Reads on. What passes the filter is in the page then.
     fn read(&mut self) -> Result<Read> {
-        if let Some(notice) = &mut self.notice {
-            notice.hear()?;
-        }
         let engine = self.store.engine();
         engine.check()?;
-        match engine.catalog.feed(&mut self.cursor, PAGE_LEN)? {
+        // A lookup may fail on the way: what was read is done with only when all of it is.
+        let mut cursor = self.cursor;
+        let page = match engine.catalog.feed(&mut cursor, PAGE_LEN)? {
             Fed::Gap(gap) => {
-                self.position = self.cursor.after;
+                self.cursor = cursor;
+                self.position = cursor.after;
                 return Ok(Read::Gap(gap));
             }
             Fed::Events(events) if events.is_empty() => return Ok(Read::End),
-            Fed::Events(events) if self.filter.is_open() => self.page = events.into(),
+            Fed::Events(events) if self.filter.is_open() => events.into(),
             Fed::Events(events) => {
+                let mut passed = VecDeque::new();
                 for event in events {
                     if self
                         .filter
                         .passes(&event.change, |dataset| is_in(&self.store, event.change.object(), dataset))?
                     {
-                        self.page.push_back(event);
+                        passed.push_back(event);
                     }
                 }
+                passed
             }
-        }
+        };
+        (self.cursor, self.page) = (cursor, page);
         if self.page.is_empty() {
             self.position = self.cursor.after;
         }
@@ -278,5 +293,76 @@ fn is_in(store: &Store, object: Option<ObjectId>, dataset: DatasetId) -> Result<
             return Ok(false);
         }
         after = page.next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::thread;
+
+    use super::*;
+    use crate::StoreOptions;
+
+    const NOW: Option<Duration> = Some(Duration::ZERO);
+
+    /// A reader that came to the end and waits for its descriptor.
+    fn following(directory: &Path) -> (Store, Subscription) {
+        let store = Store::open(directory.join("store"), &StoreOptions::new()).unwrap();
+        let mut following = store.follow(store.position().unwrap(), &Filter::default()).unwrap();
+        following.descriptor().unwrap();
+        assert_eq!(following.next(1, NOW).unwrap(), Next::TimedOut);
+        assert!(!is_readable(&mut following));
+        (store, following)
+    }
+
+    fn is_readable(following: &mut Subscription) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let descriptor = following.descriptor().unwrap();
+        poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() == 1
+    }
+
+    /// What the kernel tells of when a commit is at its end.
+    fn write_to_index(directory: &Path) {
+        std::fs::write(directory.join("store/index/a-file"), b"x").unwrap();
+    }
+
+    #[test]
+    fn the_descriptor_tells_of_what_is_written_after_the_last_look() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, mut following) = following(directory.path());
+        for _ in 0..100 {
+            // One who writes is about to end, and before he has, the next one begins and is told of.
+            let writer = store.inner.lock.lock_writer().unwrap();
+            write_to_index(directory.path());
+            let looking = thread::spawn(move || {
+                assert_eq!(following.next(1, NOW).unwrap(), Next::TimedOut);
+                following
+            });
+            thread::sleep(Duration::from_millis(5));
+            write_to_index(directory.path());
+            drop(writer);
+            following = looking.join().unwrap();
+            if is_readable(&mut following) {
+                return;
+            }
+            // The look began late, and was told of both.
+        }
+        panic!("a write is forgotten that was told of after the look");
+    }
+
+    #[test]
+    fn the_descriptor_goes_on_telling_while_somebody_takes_long_to_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, mut following) = following(directory.path());
+        let writer = store.inner.lock.lock_writer().unwrap();
+        write_to_index(directory.path());
+        for _ in 0..2 {
+            assert_eq!(following.next(1, NOW).unwrap(), Next::TimedOut);
+            assert!(is_readable(&mut following), "what was written may not be seen yet");
+        }
+        drop(writer);
+        assert_eq!(following.next(1, NOW).unwrap(), Next::TimedOut);
+        assert!(!is_readable(&mut following));
     }
 }

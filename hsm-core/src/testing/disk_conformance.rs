@@ -168,6 +168,10 @@ fn locks_follow_the_open_file(disk: &dyn Disk, root: &Path) {
     assert!(lock(&one, FAR..FAR + 1, true));
     assert!(lock(&one, FAR..FAR + 1, true), "taking it again is no conflict");
     assert!(!lock(&two, FAR..FAR + 1, true));
+    let is_locked = |file: &Arc<dyn File>, range| file.is_locked(range).unwrap();
+    assert!(!is_locked(&one, FAR..FAR + 1), "an own lock is not meant");
+    assert!(is_locked(&reader, FAR - 1..FAR + 1) && is_locked(&two, FAR..FAR + 1));
+    assert!(!is_locked(&reader, 0..FAR) && !is_locked(&reader, FAR + 1..FAR + 2));
     assert!(!lock(&two, FAR - 5..FAR + 5, false));
     assert!(lock(&two, FAR + 1..FAR + 2, true), "the neighbour is free");
     assert!(lock(&two, FAR - 1..FAR, true));
@@ -175,6 +179,7 @@ fn locks_follow_the_open_file(disk: &dyn Disk, root: &Path) {
     assert!(lock(&one, FAR..FAR + 1, false), "to shared");
     assert!(lock(&two, FAR..FAR + 1, false));
     assert!(lock(&reader, FAR..FAR + 1, false));
+    assert!(is_locked(&reader, FAR..FAR + 1), "one that is shared counts");
     assert!(!lock(&one, FAR..FAR + 1, true), "not back to exclusive while others share");
     drop(reader);
     two.unlock(FAR..FAR + 1).unwrap();

@@ -10,7 +10,7 @@ use super::{Embedded, lookup};
 use crate::catalog::{Fed, FeedCursor};
 use crate::error::{Error, Result};
 use crate::event::{Event, Gap};
-use crate::journal::{Group, GroupReader, Tail};
+use crate::journal::{self, Group, GroupReader, Tail};
 use crate::object::Position;
 
 /// Memory that the events of a page take, about, in bytes: one that exceeds it is the last.
@@ -61,7 +61,10 @@ impl Embedded {
             let before = reader.tail();
             let group = match reader.next_group() {
                 Ok(Some(group)) => group,
-                _ if unproven => {
+                // What lies before the damage is handed out first.
+                _ if !page.events.is_empty() => break,
+                // The point is none of this journal, or segments were dropped under the reader.
+                _ if unproven || self.segments.is_dropped(reader.tail().segment)? => {
                     unproven = false;
                     match self.look_for(cursor.after)? {
                         Some(found) => reader = found,
@@ -69,8 +72,6 @@ impl Embedded {
                     }
                     continue;
                 }
-                // What lies before the damage is handed out first.
-                _ if !page.events.is_empty() => break,
                 Ok(None) => {
                     return Err(Error::damaged(
                         self.segments.directory(),
@@ -125,7 +126,11 @@ impl Embedded {
         if here.is_none_or(|epoch| epoch == after.epoch) {
             return Ok(None);
         }
-        let next = epochs.iter().position(|(epoch, _)| *epoch == after.epoch).map(|at| epochs.get(at + 1));
+        let own = epochs.iter().position(|(epoch, _)| *epoch == after.epoch);
+        if own.is_some_and(|at| epochs[at].1 == after.number + 1) {
+            return Ok(None); // Nothing of its epoch lies before it.
+        }
+        let next = own.map(|at| epochs.get(at + 1));
         // Of an epoch that is not known here, nothing can be said.
         let (parted_at, epoch) = match next {
             Some(Some((_, begins))) => (*begins - 1, after.epoch),
@@ -143,14 +148,31 @@ impl Embedded {
     /// The epochs of the journal in order, each with the number of its first change; without those that ended in what
     /// was dropped and of which nothing else tells.
     fn known_epochs(&self) -> Result<Vec<(u64, u64)>> {
-        let mut known: Vec<(u64, u64)> =
-            self.read(lookup::epochs)?.into_iter().map(|(epoch, _, first)| (epoch, first)).collect();
-        if let Some(header) = self.segments.first_header()?
-            && known.first().is_none_or(|(epoch, _)| header.first.epoch < *epoch)
-        {
-            known.insert(0, (header.first.epoch, header.first.number));
+        let mut known = self.recorded_epochs()?;
+        let Some(first) = self.segments.first_header()?.map(|header| header.first) else { return Ok(known) };
+        let newest = self.read(lookup::must_state)?.durable.last.epoch;
+        // An epoch that was begun, and whose record never came, has a segment all the same.
+        for epoch in first.epoch..=newest {
+            let place = known.partition_point(|(known, _)| *known < epoch);
+            if known.get(place).is_none_or(|(known, _)| *known != epoch)
+                && let Some(begins) = journal::epoch_begins_at(&self.segments, epoch)?
+            {
+                known.insert(place, (epoch, begins));
+            }
         }
         Ok(known)
+    }
+
+    /// Those that the index knows of: of which a record tells.
+    fn recorded_epochs(&self) -> Result<Vec<(u64, u64)>> {
+        Ok(self.read(lookup::epochs)?.into_iter().map(|(epoch, _, first)| (epoch, first)).collect())
+    }
+
+    /// Whether the journal ends where an epoch begins of which no record tells: whoever began it died before it was there.
+    pub(super) fn ends_with_epoch_unrecorded(&self, tail: &Tail) -> Result<bool> {
+        let first = self.segments.first_header()?.map(|header| header.first.epoch);
+        let known = self.recorded_epochs()?.last().map(|(epoch, _)| *epoch).max(first);
+        Ok(tail.is_at_start() && known.is_some_and(|known| known < tail.last.epoch))
     }
 }
 

@@ -100,6 +100,17 @@ impl Notice {
         Ok(true)
     }
 
+    /// Makes the descriptor readable where a look may have come too early for what was heard of: whoever waits for the
+    /// descriptor looks again.
+    pub(crate) fn tell_if_unsettled(&self) -> Result<()> {
+        match &self.source {
+            Source::Directory(watch, _) if self.unsettled => {
+                watch.tell_itself().context("watch", "the index".as_ref())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until there may be something new, at most so long; `false`: there is nothing.
     pub(crate) fn wait(&mut self, at_most: Duration) -> Result<bool> {
         if self.unsettled {

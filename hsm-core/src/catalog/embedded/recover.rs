@@ -182,10 +182,16 @@ impl Embedded {
         } else {
             journal::cut(&self.segments, &end.tail)?;
         }
-        if rebuild {
-            self.new_epoch(EpochCause::Rebuilt)?;
-            found.new_epoch = Some(EpochCause::Rebuilt);
-        }
+        let cause = if rebuild {
+            EpochCause::Rebuilt
+        } else if self.ends_with_epoch_unrecorded(&end.tail)? {
+            // What it was begun for is not known. This tells every reader that the history before it may have parted.
+            EpochCause::RolledBack
+        } else {
+            return Ok(());
+        };
+        self.new_epoch(cause)?;
+        found.new_epoch = Some(cause);
         Ok(())
     }
 

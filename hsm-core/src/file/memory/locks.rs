@@ -24,15 +24,19 @@ impl RangeLocks {
         if range.is_empty() {
             return true;
         }
-        let in_the_way = |held: &Held| {
-            held.owner != owner && overlap(&held.range, &range) && (held.exclusive || exclusive)
-        };
-        if self.held.iter().any(in_the_way) {
+        if self.is_locked(owner, &range, exclusive) {
             return false;
         }
         self.unlock(owner, &range);
         self.held.push(Held { owner, range, exclusive });
         true
+    }
+
+    /// Whether another owner's lock is in the way of such a one.
+    pub(crate) fn is_locked(&self, owner: Owner, range: &Range<u64>, exclusive: bool) -> bool {
+        let in_the_way =
+            |held: &Held| held.owner != owner && overlap(&held.range, range) && (held.exclusive || exclusive);
+        self.held.iter().any(in_the_way)
     }
 
     /// Drops an owner's locks in a range; what lies outside the range stays locked.

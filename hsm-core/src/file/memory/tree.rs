@@ -378,6 +378,11 @@ impl Tree {
         Ok(self.locks_mut(inode).is_none_or(|locks| locks.try_lock(owner, range, exclusive)))
     }
 
+    pub(crate) fn is_locked(&mut self, inode: Inode, owner: Owner, range: &Range<u64>) -> io::Result<bool> {
+        check_range(range)?;
+        Ok(self.locks_mut(inode).is_some_and(|locks| locks.is_locked(owner, range, true)))
+    }
+
     pub(crate) fn unlock(&mut self, inode: Inode, owner: Owner, range: &Range<u64>) -> io::Result<()> {
         check_range(range)?;
         if let Some(locks) = self.locks_mut(inode) {

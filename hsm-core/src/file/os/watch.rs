@@ -25,6 +25,13 @@ impl Watch {
         Ok(Self { inotify })
     }
 
+    /// Makes the descriptor readable as if there had been a write: the end of a watch, here of another directory, is told
+    /// of too.
+    pub(crate) fn tell_itself(&self) -> io::Result<()> {
+        let ended = self.inotify.add_watch("/", AddWatchFlags::IN_DELETE_SELF)?;
+        Ok(self.inotify.rm_watch(ended)?)
+    }
+
     /// Forgets the writes up to now; says whether there were any.
     pub(crate) fn forget(&self) -> io::Result<bool> {
         let mut any = false;
@@ -74,5 +81,12 @@ mod tests {
         assert!(!watch.forget().unwrap());
         assert!(!watch.wait(Duration::ZERO).unwrap());
         assert!(Watch::on_directory(&path).is_err(), "it is no directory");
+        for _ in 0..2 {
+            watch.tell_itself().unwrap();
+            assert!(watch.wait(Duration::ZERO).unwrap() && watch.forget().unwrap());
+            assert!(!watch.wait(Duration::ZERO).unwrap());
+        }
+        std::fs::write(&path, b"it is still watched").unwrap();
+        assert!(watch.wait(Duration::from_mins(1)).unwrap());
     }
 }

@@ -136,11 +136,10 @@ pub(super) fn read(disk: &dyn Disk, path: &Path, store_id: &[u8; 16]) -> Result<
     }
 }
 
-/// Whether somebody follows with this file.
+/// Whether somebody follows with this file. In the way of nobody who is about to.
 pub(super) fn is_followed(disk: &dyn Disk, path: &Path) -> Result<bool> {
     let file = disk.open(path, Mode::Read).context("open", path)?;
-    let free = file.try_lock(LOCKED, false).context("lock", path)?;
-    Ok(!free) // Closed with the file, the lock is gone.
+    file.is_locked(LOCKED).context("look for a lock of", path)
 }
 
 /// The file of a subscriber, open for the one who follows with it.

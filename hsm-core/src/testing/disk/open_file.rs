@@ -136,6 +136,10 @@ impl File for SimFile {
         self.running()?.storage.cached.try_lock(self.inode, self.owner, range, exclusive)
     }
 
+    fn is_locked(&self, range: Range<u64>) -> io::Result<bool> {
+        self.running()?.storage.cached.is_locked(self.inode, self.owner, &range)
+    }
+
     fn unlock(&self, range: Range<u64>) -> io::Result<()> {
         self.running()?.storage.cached.unlock(self.inode, self.owner, &range)
     }
