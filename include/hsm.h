@@ -4627,6 +4627,99 @@ hsm_status hsm_subscription_descriptor(hsm_subscription *subscription,
  */
 void hsm_subscription_free(hsm_subscription *subscription);
 
+
+/*
+ * SINKS
+ *
+ * The feed as a file that other programs follow.
+ *
+ * A sink is a subscriber that writes what happens to objects into a file of YAML, in the format of the event feed of
+ * IO-SEA's Hestia: programs written for such a file follow a store by it. A document tells of one object; its tag is !create,
+ * !update or !remove, and it says what the object is when the document is written:
+ *
+ *     ---
+ *     !update
+ *     attrs:
+ *       user_metadata:
+ *         my_key: "my_value"
+ *       size: 45333
+ *       tiers:
+ *         - extents:
+ *             - length: 45333
+ *               offset: 0
+ *           index: 0
+ *     time: 1701419050925667
+ *     id: "d198c172-35ff-d962-a3db-027cdcf9116c"
+ *     ...
+ *
+ * The file only grows, and what is in it is not changed any more. No event is in it twice, and none is missing, whenever the
+ * program is killed or the power is lost: hsm_sink_open() ends what was begun. Where changes were dropped from the feed before the
+ * sink read them, a line that begins with # says so, and the objects that changed since follow, as they are now.
+ *
+ * The library has no thread of its own: a program calls hsm_sink_pump() in a loop, in a thread or process of its choice:
+ *
+ *     hsm_sink *sink = NULL;
+ *     hsm_status status = hsm_sink_open(store, "event_feed", SIZE_MAX, "/cache/event_feed.yaml", SIZE_MAX, NULL,
+ *                                       0, 0, &sink, &error);
+ *     while (status == HSM_STATUS_OK)
+ *         status = hsm_sink_pump(sink, -1, NULL, &error);
+ *     hsm_sink_free(sink);
+ */
+
+/**
+ * A subscriber that writes a file.
+ */
+typedef struct hsm_sink hsm_sink;
+
+/**
+ * Opens a sink, and ends what one before it had begun. One at a time has a name, and one writes a file, of all threads and
+ * processes.
+ *
+ * When the file would become longer than max_bytes it is renamed first, to its name and a number that counts up from 0:
+ * event_feed.yaml.0, event_feed.yaml.1, … A file that somebody else moved away is begun anew at the next open.
+ *
+ * @param name         of the subscriber, UTF-8; it is made if there is none
+ * @param name_length  in bytes; SIZE_MAX: up to the NUL
+ * @param path         of the file; any bytes but NUL. Beside it lies one more, of the same name and ".next"
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ * @param after        where the file begins if the subscriber is new: behind this position; NULL, or zeros: with the first change
+ * @param max_bytes    how long the file may become; 0: as long as it does
+ * @param keep         how many renamed files are kept, the last ones; 0: all
+ * @param sink_out     free it with hsm_sink_free()
+ * @return HSM_STATUS_BUSY while another sink has the name or writes the file, HSM_STATUS_REFUSED through a handle that may not
+ *         write, HSM_STATUS_IO where the file cannot be opened
+ */
+hsm_status hsm_sink_open(const hsm_store *store,
+                         const char *name,
+                         size_t name_length,
+                         const char *path,
+                         size_t path_length,
+                         const hsm_position *after,
+                         uint64_t max_bytes,
+                         uint64_t keep,
+                         hsm_sink **sink_out,
+                         hsm_error **error_out);
+
+/**
+ * Writes what is there, and where nothing is, waits for it. What was written is synced when this returns.
+ *
+ * After an error of the file, HSM_STATUS_FULL for instance, the sink is of no more use: free it, and open it again once the
+ * cause is gone; it goes on where it was.
+ *
+ * @param timeout_ms     how long to wait, in milliseconds; 0: not at all; -1: for as long as it takes
+ * @param documents_out  how many documents were written; may be NULL
+ * @return HSM_STATUS_TIMEOUT when nothing came in time, HSM_STATUS_CLOSED when the store is closed, also meanwhile
+ */
+hsm_status hsm_sink_pump(hsm_sink *sink,
+                         int32_t timeout_ms,
+                         uint64_t *documents_out,
+                         hsm_error **error_out);
+
+/**
+ * Closes a sink; its subscriber stays, and with it its place in the feed. NULL is fine.
+ */
+void hsm_sink_free(hsm_sink *sink);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -1044,6 +1044,25 @@ private:
     bool is_gap_ = false;
 };
 
+/// A subscriber that writes a file of YAML which other programs follow.
+class sink {
+public:
+    explicit sink(detail::owned<hsm_sink, hsm_sink_free> handle) noexcept : handle_(std::move(handle)) {}
+
+    /// Writes what is there, or waits for it; how many documents it wrote, 0: nothing came in time.
+    std::uint64_t pump(std::int32_t timeout_ms = -1)
+    {
+        std::uint64_t documents = 0;
+        detail::call(hsm_sink_pump, get(), timeout_ms, &documents);
+        return documents;
+    }
+
+    hsm_sink *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::owned<hsm_sink, hsm_sink_free> handle_;
+};
+
 /* ------------------------------------------------------------ readers and writers */
 
 /// An object open for reading: one generation, whatever happens to the object meanwhile.
@@ -1896,6 +1915,15 @@ public:
         detail::owned<hsm_subscription, hsm_subscription_free> handle;
         detail::make(handle, hsm_subscription_open, get(), name.data(), name.size());
         return hsm::subscription(std::move(handle));
+    }
+    /// Opens the sink that has this name and writes this file.
+    hsm::sink sink(std::string_view name, std::string_view path, const hsm::position &after = {},
+                   std::uint64_t max_bytes = 0, std::uint64_t keep = 0) const
+    {
+        detail::owned<hsm_sink, hsm_sink_free> handle;
+        detail::make(handle, hsm_sink_open, get(), name.data(), name.size(), path.data(), path.size(), &after, max_bytes,
+                     keep);
+        return hsm::sink(std::move(handle));
     }
     /// Follows without a name, from behind a position.
     hsm::subscription follow(const hsm::position &after = {}) const

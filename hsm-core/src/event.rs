@@ -8,6 +8,7 @@
 
 mod filter;
 mod retention;
+pub(crate) mod yaml;
 
 pub use filter::{EventKind, EventKinds, Filter};
 pub use retention::Retention;

@@ -34,6 +34,7 @@ mod reconcile;
 mod remove;
 mod reserve;
 mod scrub;
+mod sink;
 mod strays;
 mod subscribers;
 mod subscription;
@@ -64,6 +65,7 @@ pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
 pub use reconcile::Reconciled;
+pub use sink::{Sink, SinkOptions};
 pub use subscribers::Subscriber;
 pub use subscription::{Next, Subscription};
 

@@ -7,6 +7,7 @@ use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use hsm_core::object::{self, TierIndex};
 
@@ -214,6 +215,16 @@ pub(crate) fn any_tier(number: i32, what: &str) -> Result<Option<TierIndex>, hsm
 /// A yes or a no.
 pub(crate) fn flag(number: i32, what: &str) -> Result<bool, hsm_error> {
     choice(number, &[(0, false), (1, true)], what)
+}
+
+/// How long to wait; -1: as long as it takes.
+pub(crate) fn timeout(timeout_ms: i32) -> Result<Option<Duration>, hsm_error> {
+    if timeout_ms == -1 {
+        return Ok(None);
+    }
+    let wait = u64::try_from(timeout_ms)
+        .map_err(|_| hsm_error::invalid(format!("invalid timeout_ms: {timeout_ms}; -1 is no limit")))?;
+    Ok(Some(Duration::from_millis(wait)))
 }
 
 /// A field that later versions may give a meaning.

@@ -24,7 +24,6 @@
 
 use std::ffi::{c_char, c_void};
 use std::os::fd::AsRawFd as _;
-use std::time::Duration;
 
 use hsm_core::object::Position;
 use hsm_core::{EventKind, EventKinds, Filter, Gap, Next, Subscription};
@@ -215,12 +214,7 @@ pub unsafe extern "C" fn hsm_subscription_next(
         unsafe {
             let its = input::needed_mut(subscription, "subscription")?;
             output::check_place(event_out, "event_out")?;
-            let timeout = match timeout_ms {
-                -1 => None,
-                _ => Some(Duration::from_millis(u64::try_from(timeout_ms).map_err(|_| {
-                    hsm_error::invalid(format!("invalid timeout_ms: {timeout_ms}; -1 is no limit"))
-                })?)),
-            };
+            let timeout = input::timeout(timeout_ms)?;
             its.shared.check_quickly(its.forks)?;
             its.gap = None;
             let event = if let Some(event) = its.subscription.next_read_ahead() {

@@ -172,6 +172,11 @@ impl Subscription {
         self.mark(position, note, durability)
     }
 
+    /// What was written down with the position that was acknowledged last.
+    pub(super) fn note(&self) -> &[u8] {
+        self.bookmark.as_ref().map_or(&[], |bookmark| &bookmark.mark().note)
+    }
+
     /// Acknowledges, and writes something down with it.
     pub(super) fn mark(&mut self, position: Position, note: Vec<u8>, durability: Durability) -> Result<()> {
         let engine = self.store.engine();

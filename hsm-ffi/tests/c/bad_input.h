@@ -85,7 +85,7 @@ static struct outs {
 /* Places for handles. What a case makes is freed after it. */
 #define HANDLES(X)                                                                                    \
     X(store) X(store_options) X(attributes) X(tier_settings) X(dataset) X(object) X(query) X(cursor)  \
-    X(put_options) X(writer) X(parts) X(part) X(reader) X(batch) X(feed) X(subscription)
+    X(put_options) X(writer) X(parts) X(part) X(reader) X(batch) X(feed) X(subscription) X(sink)
 #define PLACE(name) hsm_##name *name;
 static struct {
     HANDLES(PLACE)

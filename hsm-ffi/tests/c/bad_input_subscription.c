@@ -1,4 +1,4 @@
-/* Bad input: subscribers, subscriptions, the retention. */
+/* Bad input: subscribers, subscriptions, sinks, the retention. */
 #include "bad_input.h"
 
 #define INFO sizeof out.subscriber
@@ -126,8 +126,41 @@ static void subscriptions(hsm_subscription *its, hsm_subscription *closed, hsm_s
     BAD(INVALID, hsm_subscription_descriptor, descriptor_out, (its, NULL, &error));
 }
 
+static void sinks(hsm_sink *its, hsm_sink *closed, const char *directory)
+{
+    const hsm_store *store = world.store;
+    char path[4096], lost[4096];
+    snprintf(path, sizeof path, "%s/../sunk", directory);
+    snprintf(lost, sizeof lost, "%s/../missing/sunk", directory);
+#define OPEN(store, name, name_length, path, path_length, out) \
+    (store, name, name_length, path, path_length, NULL, 0, 0, out, &error)
+    BAD(INVALID, hsm_sink_open, store, OPEN(NULL, "sink", 4, path, SIZE_MAX, &made.sink));
+    CLOSED(hsm_sink_open, store, OPEN(world.closed, "sink", 4, path, SIZE_MAX, &made.sink));
+    BAD(INVALID, hsm_sink_open, name, OPEN(store, NULL, 4, path, SIZE_MAX, &made.sink));
+    BAD(INVALID, hsm_sink_open, name, OPEN(store, "", 0, path, SIZE_MAX, &made.sink));
+    UTF8(hsm_sink_open, name, OPEN(store, NO_TEXT, SIZE_MAX, path, SIZE_MAX, &made.sink));
+    BAD(INVALID, hsm_sink_open, name_length, OPEN(store, "sink", TOO_LONG, path, SIZE_MAX, &made.sink));
+    BAD(INVALID, hsm_sink_open, path, OPEN(store, "sink", 4, NULL, SIZE_MAX, &made.sink));
+    SAYS(IO, "Is a directory", hsm_sink_open, path, OPEN(store, "sink", 4, directory, SIZE_MAX, &made.sink));
+    SAYS(IO, "No such file", hsm_sink_open, path, OPEN(store, "sink", 4, lost, SIZE_MAX, &made.sink));
+    BAD(INVALID, hsm_sink_open, path_length, OPEN(store, "sink", 4, path, TOO_LONG, &made.sink));
+    BAD(BUSY, hsm_sink_open, name, OPEN(store, "sunk", 4, path, SIZE_MAX, &made.sink));
+    BAD(INVALID, hsm_sink_open, sink_out, OPEN(store, "sink", 4, path, SIZE_MAX, NULL));
+#undef OPEN
+    FINE(hsm_sink_open, after, (store, "sink", 4, path, SIZE_MAX, NULL, 0, 0, &made.sink, &error));
+    FINE(hsm_sink_open, max_bytes, (store, "sink", 4, path, SIZE_MAX, NULL, UINT64_MAX, 0, &made.sink, &error));
+    FINE(hsm_sink_open, keep, (store, "sink", 4, path, SIZE_MAX, NULL, 0, UINT64_MAX, &made.sink, &error));
+    PLAIN(hsm_sink_free, sink, (hsm_sink_free(NULL), 1));
+    BAD(INVALID, hsm_sink_pump, sink, (NULL, 0, &out.number, &error));
+    CLOSED(hsm_sink_pump, sink, (closed, -1, &out.number, &error));
+    BAD(INVALID, hsm_sink_pump, timeout_ms, (its, -2, &out.number, &error));
+    FINE(hsm_sink_pump, documents_out, (its, 0, NULL, &error));
+}
+
 int main(int argc, char **argv)
 {
+    hsm_sink *sink = NULL, *closed_sink = NULL;
+    char sunk[4096];
     hsm_subscription *its = NULL, *closed = NULL, *nameless = NULL;
     open_world(argc, argv);
     CHECK_OK(hsm_subscriber_create(world.store, "mirror", SIZE_MAX, NULL, &error));
@@ -135,7 +168,14 @@ int main(int argc, char **argv)
     CHECK_OK(hsm_subscription_open(world.store, "mirror", SIZE_MAX, &its, &error));
     CHECK_OK(hsm_subscription_open(world.closed, "other", SIZE_MAX, &closed, &error));
     CHECK_OK(hsm_subscription_follow(world.store, NULL, &nameless, &error));
+    snprintf(sunk, sizeof sunk, "%s/../sunk.yaml", argv[1]);
+    CHECK_OK(hsm_sink_open(world.store, "sunk", SIZE_MAX, sunk, SIZE_MAX, NULL, 0, 0, &sink, &error));
+    snprintf(sunk, sizeof sunk, "%s/../closed.yaml", argv[1]);
+    CHECK_OK(hsm_sink_open(world.closed, "closed", SIZE_MAX, sunk, SIZE_MAX, NULL, 0, 0, &closed_sink, &error));
     close_the_other();
+    sinks(sink, closed_sink, argv[1]);
+    hsm_sink_free(sink);
+    hsm_sink_free(closed_sink);
     subscribers();
     retention();
     opens();

@@ -145,6 +145,15 @@ void the_feed(const hsm::store &store)
     CHECK(more == 1);
 }
 
+void sinking(const hsm::store &store, const std::string &path)
+{
+    auto sink = store.sink("sink", path, store.last_position());
+    CHECK(sink.pump(0) == 0);
+    store.put("sunk");
+    CHECK(sink.pump() == 1);
+    CHECK(status_of([&] { store.sink("sink", path); }) == HSM_STATUS_BUSY);
+}
+
 void following(const hsm::store &store)
 {
     const auto after = store.last_position();
@@ -263,6 +272,7 @@ int main(int, char **arguments)
     tiers_and_moves(store);
     the_feed(store);
     following(store);
+    sinking(store, std::string(arguments[1]) + "/sunk.yaml");
     parts_and_ids(store);
     the_way_back(arguments[1]);
     CHECK(!store.read_only_reason());

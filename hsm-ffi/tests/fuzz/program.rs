@@ -366,7 +366,7 @@ fn meaning(function: &str, name: &str) -> &'static str {
     match (function, name) {
         ("hsm_store_open", "path") => "STORE_PATH",
         ("hsm_object_put_path", "path") => "INPUT_PATH",
-        ("hsm_object_get_path", "path") => "OUTPUT_PATH",
+        ("hsm_object_get_path" | "hsm_sink_open", "path") => "OUTPUT_PATH",
         ("hsm_store_options_set_index_directory", "path") => "INDEX_PATH",
         ("hsm_tier_settings_set_root", "path") => "ROOT_PATH",
         ("hsm_store_options_set_root", "path") => "NO_ROOT_PATH",
@@ -383,7 +383,7 @@ fn meaning(function: &str, name: &str) -> &'static str {
         (_, "token") => "TOKEN",
         (_, "receipt") => "RECEIPT",
         (_, "name" | "after")
-            if ["hsm_dataset_", "hsm_subscriber_", "hsm_subscription_open"]
+            if ["hsm_dataset_", "hsm_subscriber_", "hsm_subscription_open", "hsm_sink_open"]
                 .iter()
                 .any(|prefix| function.starts_with(prefix)) =>
         {

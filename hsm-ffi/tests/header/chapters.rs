@@ -37,6 +37,7 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("THE FEED", "feed"),
     ("SUBSCRIBERS", "subscriber"),
     ("SUBSCRIPTIONS", "subscription"),
+    ("SINKS", "sink"),
 ];
 
 /// The directory of hsm-ffi.
