@@ -313,6 +313,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     ) -> Result<Vec<PackUsage>>;
     /// One pack. `None`: it was struck off.
     fn pack(&self, tier: TierIndex, name: PlaceName) -> Result<Option<PackUsage>>;
+    /// Where a pack ended when the store was restored the last time. `None`: it never was.
+    fn known_pack(&self, tier: TierIndex, name: PlaceName) -> Result<Option<u64>>;
     /// Strikes off packs that are removed.
     fn forget_packs(&self, removed: &[PackUsage]) -> Result<()>;
     /// Serials of `instance` up to this are known to be committed or given up.

@@ -67,6 +67,10 @@ pub enum Mutant {
     BulkReadUnchecked,
     /// A reconciliation brings back objects that the catalog does not know.
     RemovedBroughtBack,
+    /// A rebuild takes the oldest generation of an object that is whole.
+    RebuildTakesOldest,
+    /// The index passes over that a compaction moved a copy.
+    RelocationSkipped,
 }
 
 #[cfg(any(test, feature = "testing"))]

@@ -77,6 +77,9 @@ pub(crate) struct Tiers {
     serials: Arc<Serials>,
     /// The segment in which the journal ended when the roots were last told.
     told_segment: AtomicU64,
+    /// The epoch that the last reconciliation began. A root that has not seen it was away then, and may hold what the
+    /// catalog never knew.
+    reconciled_epoch: AtomicU64,
 }
 
 /// Counts places, and knows which are still being written.
@@ -162,7 +165,24 @@ impl Serials {
 impl Tiers {
     pub(crate) fn new(ground: TierGround) -> Self {
         let serials = Arc::new(Serials::default());
-        Self { ground, by_index: RwLock::default(), serials, told_segment: AtomicU64::new(0) }
+        Self {
+            ground,
+            by_index: RwLock::default(),
+            serials,
+            told_segment: AtomicU64::new(0),
+            reconciled_epoch: AtomicU64::new(0),
+        }
+    }
+
+    /// The last epoch that a reconciliation began is this one.
+    pub(crate) fn note_reconciled(&self, epoch: u64) {
+        self.reconciled_epoch.store(epoch, Ordering::Release);
+    }
+
+    /// Whether the root of a tier was away when the store was reconciled: it may hold what the catalog never knew.
+    pub(crate) fn was_away(&self, tier: &Tier) -> bool {
+        let reconciled = self.reconciled_epoch.load(Ordering::Acquire);
+        reconciled > 0 && matches!(tier.seen(), Ok(Some(seen)) if seen.epoch < reconciled)
     }
 
     /// A tier that was not retired.
@@ -452,6 +472,9 @@ impl Places for Tiers {
         for tier in self.by_index.read().values().filter(|tier| tier.config.state.is_readable()) {
             // Once for the first commit of a handle, then with each segment: it is a hint that tells a
             // restored backup from its roots, and a root that cannot take it fails where data goes there.
+            if new_segment && self.was_away(tier) {
+                continue; // That stays to be seen until it is reconciled.
+            }
             if new_segment && tier.written.swap(false, Ordering::AcqRel) && tier.mark_seen(*durable).is_err()
             {
                 tier.note_written();

@@ -240,6 +240,11 @@ impl ManualClock {
     pub fn advance(&self, by: std::time::Duration) {
         self.now_ns.fetch_add(i64::try_from(by.as_nanos()).unwrap(), Ordering::SeqCst);
     }
+
+    /// Is set back.
+    pub fn set_back(&self, by: std::time::Duration) {
+        self.now_ns.fetch_sub(i64::try_from(by.as_nanos()).unwrap(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for ManualClock {

@@ -1,7 +1,11 @@
 //! Random programs of every verb give what a few maps give, and the feed tells the same.
 
+use std::panic::catch_unwind;
+
+use hsm_core::testing::{Mutant, set_mutant};
+use hsm_core::{Durability, PutMode};
 use hsm_tests::model::run::{Kept, Run};
-use hsm_tests::model::step::{Step, program};
+use hsm_tests::model::step::{Bytes, How, Put, Reopen, Step, program};
 use proptest::prelude::*;
 
 /// Programs a test, unless `PROPTEST_CASES` says otherwise, and steps a program at most.
@@ -13,12 +17,47 @@ fn config() -> ProptestConfig {
     ProptestConfig { cases: asked.unwrap_or(CASES), failure_persistence: None, ..ProptestConfig::default() }
 }
 
-fn run(kept: Kept, program: &[Step]) {
+/// Runs a program; says how many objects its compactions moved.
+fn run(kept: Kept, program: &[Step]) -> u64 {
     let mut run = Run::new(kept);
     for step in program {
         run.step(step);
     }
+    let compacted = run.compacted();
     run.finish();
+    compacted
+}
+
+/// Fills packs with objects, and puts over every other one.
+fn sparse_packs() -> Vec<Step> {
+    let put = |object: Option<u8>, seed: u8| {
+        Step::Put(Put {
+            how: How::Bytes,
+            object,
+            key: None,
+            mode: PutMode::Upsert,
+            tier: Some(0),
+            attributes: Vec::new(),
+            algorithms: Vec::new(),
+            expected: None,
+            durability: Durability::Durable,
+            small_blocks: false,
+            bytes: Bytes { seed, len: 900 },
+        })
+    };
+    let new = (0..12).map(|seed| put(None, seed));
+    let over = (0..12).step_by(2).map(|object| put(Some(3 + object), 100 + object));
+    new.chain(over).chain([Step::Compact { percent: 100 }, Step::Reopen(Reopen::Close)]).collect()
+}
+
+#[test]
+fn compactions_move_objects_as_the_model_does_and_one_that_the_index_misses_is_found() {
+    let moved = run(Kept::InFiles, &sparse_packs());
+    assert!(moved >= 3, "only {moved} moved");
+    set_mutant(Some(Mutant::RelocationSkipped));
+    let outcome = catch_unwind(|| run(Kept::InFiles, &sparse_packs()));
+    set_mutant(None);
+    assert!(outcome.is_err(), "the model does not see it");
 }
 
 proptest! {

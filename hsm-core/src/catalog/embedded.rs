@@ -14,6 +14,7 @@ mod check;
 mod commit;
 mod feed;
 mod index;
+mod known_packs;
 mod lookup;
 mod moment;
 mod notice;
@@ -246,6 +247,10 @@ impl Catalog for Embedded {
 
     fn pack(&self, tier: TierIndex, name: PlaceName) -> Result<Option<PackUsage>> {
         self.read(|connection| lookup::pack(connection, tier, name))
+    }
+
+    fn known_pack(&self, tier: TierIndex, name: PlaceName) -> Result<Option<u64>> {
+        self.read(|connection| known_packs::end(connection, tier, name))
     }
 
     fn forget_packs(&self, removed: &[PackUsage]) -> Result<()> {

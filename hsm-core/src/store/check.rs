@@ -25,7 +25,8 @@ const PACKS_REMEMBERED_MAX: usize = 1024;
 #[derive(Debug, Clone, Default)]
 pub struct CheckOptions {
     /// Whether strays are removed. None is where the index contradicts itself, since its word is not to be trusted, nor
-    /// where a copy is not all there or a tier is out of reach: a stray may hold what is missing.
+    /// where a copy is not all there or a tier is out of reach: a stray may hold what is missing. Nor where a tier was
+    /// out of reach when the store was reconciled: what is newest of an object may lie there.
     /// [`reconcile`](Store::reconcile) looks for it.
     pub remove_strays: bool,
 }
@@ -97,7 +98,11 @@ impl Store {
             let _open = self.inner.lock.lock_open()?;
             self.inner.members(engine)
         };
-        let all_there = check.done.contradictions == 0 && check.done.bad == 0 && check.done.out_of_reach == 0;
+        let was_away = tiers.iter().any(|tier| engine.tiers.was_away(tier));
+        let all_there = !was_away
+            && check.done.contradictions == 0
+            && check.done.bad == 0
+            && check.done.out_of_reach == 0;
         let may_remove = options.remove_strays && all_there;
         check.strays(&tiers, &members, may_remove, &mut watch)?;
         Ok(check.done)

@@ -7,7 +7,7 @@ use super::Store;
 use super::check::OBJECTS_AT_ONCE;
 use crate::backend::PlaceName;
 use crate::catalog::Query;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::migration::{
     Bad, CompactOptions, Compacted, Compaction, Finder, Finding, Remedy, is_about_a_tier, read_copy,
 };
@@ -104,6 +104,10 @@ impl Store {
         watch: &mut Watch<'_>,
         found: Finder<'_>,
     ) -> Result<()> {
+        if self.engine().tiers.was_away(tier) {
+            let detail = "it was out of reach when the store was reconciled; reconcile again".to_owned();
+            return Err(Error::TierOffline { tier: tier.index(), detail });
+        }
         let mut pages = Pages::default();
         loop {
             let begin = pages.after;

@@ -410,6 +410,8 @@ impl Store {
         // Asked for afterwards: others may be writing to both.
         let last = engine.catalog.progress()?.applied;
         let epochs = engine.catalog.epochs()?;
+        let reconciled = epochs.iter().rev().find(|(_, cause, _)| *cause == EpochCause::Reconciled);
+        engine.tiers.note_reconciled(reconciled.map_or(0, |(epoch, ..)| *epoch));
         let last_of = |wanted| epochs.iter().rposition(|(_, cause, _)| *cause == wanted);
         if last_of(EpochCause::Restored) > last_of(EpochCause::Reconciled) {
             // What the roots have seen is a hint: that they have seen no more does not show here.

@@ -18,19 +18,20 @@ mod adopt;
 mod differing;
 mod gone;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::strays::strays;
+use super::survey::{Synced, begin_epochs_beyond, epoch_in_reach};
 use super::{Store, member};
-use crate::catalog::{Fed, FeedCursor, Proposal};
-use crate::clock::TimeNs;
+use crate::catalog::Proposal;
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::journal::EpochCause;
 use crate::migration::Finding;
 use crate::monitor::Phase;
-use crate::object::Position;
+use crate::object::{Position, TierIndex};
 use crate::tier::Tier;
 
 /// What [`Store::reconcile`] found, and did.
@@ -99,25 +100,33 @@ impl Store {
             engine,
             own: self.inner.instance,
             is_restored,
-            known_until_ns: known_until_ns(engine),
+            unchanged_before: if is_restored { u64::MAX } else { reconciled_at(engine)? },
+            epoch_of_the_roots: 0,
             tiers: Vec::new(),
+            synced: Synced::default(),
+            refused: BTreeSet::new(),
             waiting: Vec::new(),
             found: &mut found,
             done: Reconciled::default(),
         };
         reconciling.find_tiers()?;
+        reconciling.epoch_of_the_roots = epoch_in_reach(&self.inner.store_id, &reconciling.tiers);
         if is_restored {
             reconciling.survey(&mut watch)?;
             reconciling.strike_off(&mut watch)?;
             // What they wrote behind the snapshot is not theirs alone to lose: no sweep is to come upon it.
             others.dead.into_iter().try_for_each(|dead| dead.bury(&*engine.disk))?;
-        } else if engine.check_writable().is_ok() && reconciling.strike_off(&mut watch)? > 0 {
+        } else if engine.check_writable().is_ok() {
             // Perhaps on a root that was away when the store was restored.
-            reconciling.done.copies_missing = 0;
-            reconciling.survey(&mut watch)?;
-            reconciling.strike_off(&mut watch)?;
+            let was_away = reconciling.tiers.iter().any(|tier| engine.tiers.was_away(tier));
+            if reconciling.strike_off(&mut watch)? > 0 || was_away {
+                reconciling.done.copies_missing = 0;
+                reconciling.survey(&mut watch)?;
+                reconciling.strike_off(&mut watch)?;
+            }
+            reconciling.settle_roots()?;
         }
-        let Reconciling { tiers, mut done, .. } = reconciling;
+        let Reconciling { tiers, mut done, epoch_of_the_roots, refused, .. } = reconciling;
         let places = places_on(&tiers)?;
         watch.stage(Phase::Reconcile);
         watch.expect(places, 0);
@@ -128,12 +137,14 @@ impl Store {
             found(Finding::Stray { tier, place, bytes, removed: false })
         })?;
         if is_restored {
+            begin_epochs_beyond(&*engine.catalog, epoch_of_the_roots.saturating_sub(1))?;
             let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
             for tier in engine.tiers.all() {
-                if tier.backend.check_root().is_ok() {
+                if !refused.contains(&tier.index()) && tier.backend.check_root().is_ok() {
                     tier.mark_seen(position)?;
                 }
             }
+            engine.tiers.note_reconciled(position.epoch);
             *engine.read_only.write() = None;
             engine.restored.store(false, Ordering::Release);
             done.new_epoch = Some(position);
@@ -163,9 +174,14 @@ struct Reconciling<'a> {
     own: u64,
     /// Whether the store is older than its roots: else it is only looked for copies that are gone.
     is_restored: bool,
-    /// When the last change was made that the store knew before it was restored.
-    known_until_ns: TimeNs,
+    /// A newer generation is taken only of what was not changed from this number on.
+    unchanged_before: u64,
+    /// The last epoch that the roots have seen.
+    epoch_of_the_roots: u64,
     tiers: Vec<Arc<Tier>>,
+    synced: Synced,
+    /// Tiers on which something could not be read or synced: it may be whole, so they are to be looked at again.
+    refused: BTreeSet<TierIndex>,
     /// What was found and is committed with the next: each with what is to be told of it.
     waiting: Vec<Settled>,
     found: &'a mut dyn FnMut(Finding) -> Result<()>,
@@ -200,8 +216,21 @@ impl Reconciling<'_> {
         Ok(())
     }
 
+    /// Whether what lies on a tier was never compared with the catalog before.
+    fn is_new_on(&self, tier: TierIndex) -> bool {
+        self.is_restored || self.tier(tier).is_some_and(|tier| self.engine.tiers.was_away(tier))
+    }
+
+    /// Roots that were away when the store was reconciled are up to date now.
+    fn settle_roots(&self) -> Result<()> {
+        let position = self.engine.catalog.progress()?.durable;
+        let is_done = |tier: &&Arc<Tier>| !self.refused.contains(&tier.index());
+        let mut were_away = self.tiers.iter().filter(is_done).filter(|tier| self.engine.tiers.was_away(tier));
+        were_away.try_for_each(|tier| tier.mark_seen(position))
+    }
+
     /// A tier in reach.
-    fn tier(&self, index: crate::object::TierIndex) -> Option<&Arc<Tier>> {
+    fn tier(&self, index: TierIndex) -> Option<&Arc<Tier>> {
         self.tiers.iter().find(|tier| tier.index() == index)
     }
 
@@ -245,33 +274,23 @@ impl Reconciling<'_> {
         if !self.is_restored {
             return Ok(());
         }
-        if epoch_of_the_restore(self.engine)?.is_none() {
+        if !epoch_of_the_restore(self.engine)? {
             self.engine.catalog.begin_epoch(EpochCause::Restored)?;
         }
-        Ok(())
+        begin_epochs_beyond(&*self.engine.catalog, self.epoch_of_the_roots)
     }
 }
 
-/// The first change behind a restore that was not reconciled yet.
-fn epoch_of_the_restore(engine: &Engine) -> Result<Option<u64>> {
+/// Whether the epoch of a restore began that was not reconciled yet.
+fn epoch_of_the_restore(engine: &Engine) -> Result<bool> {
     let epochs = engine.catalog.epochs()?;
     let last_of = |wanted| epochs.iter().rposition(|(_, cause, _)| *cause == wanted);
-    let (restored, reconciled) = (last_of(EpochCause::Restored), last_of(EpochCause::Reconciled));
-    Ok(restored.filter(|_| restored > reconciled).and_then(|at| epochs.get(at)).map(|(_, _, first)| *first))
+    Ok(last_of(EpochCause::Restored) > last_of(EpochCause::Reconciled))
 }
 
-/// The time of the last change before a restore. Where that is not known any more, everything counts as later.
-fn known_until_ns(engine: &Engine) -> TimeNs {
-    let last = || -> Result<Option<TimeNs>> {
-        let last = match epoch_of_the_restore(engine)? {
-            Some(first) => first.saturating_sub(1),
-            None => engine.catalog.progress()?.durable.number,
-        };
-        let before = Position { epoch: 0, number: last.saturating_sub(1) };
-        Ok(match engine.catalog.feed(&mut FeedCursor::behind(before), 1)? {
-            Fed::Events(events) => events.first().map(|event| event.time_ns),
-            Fed::Gap(_) => None,
-        })
-    };
-    last().ok().flatten().unwrap_or(TimeNs::MIN)
+/// The first change behind the last reconciliation.
+fn reconciled_at(engine: &Engine) -> Result<u64> {
+    let epochs = engine.catalog.epochs()?;
+    let last = epochs.iter().rev().find(|(_, cause, _)| *cause == EpochCause::Reconciled);
+    Ok(last.map_or(0, |(_, _, first)| *first))
 }

@@ -4,23 +4,26 @@
 //! Memory is bounded whatever lies there: a pass over the roots gathers the objects with the lowest ids behind
 //! those that are done with, as many as fit, and the next pass goes on behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::backend::object_file::described::{Described, describe};
 use crate::backend::pack::{Depth, PACK_HEADER_LENGTH, PackIdentity, Walked, Walker, header_fault};
 use crate::backend::runs::Runs;
 use crate::backend::{PlaceName, PlaceReader, ReadFrom};
+use crate::catalog::{Catalog, Garbage, Places as _};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::integrity::{RootDigest, RootHasher};
-use crate::journal;
+use crate::journal::{self, EpochCause};
 use crate::object::{Generation, ObjectId, PIECES_MAX, Piece, Place, TierIndex};
-use crate::tier::Tier;
+use crate::tier::{Tier, Tiers, kept, place_name};
 use crate::wire::Reader;
 
 /// Copies gathered in one pass: some 50 MiB of them. Few in tests, so that there is more than one pass.
 const CANDIDATES_MAX: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1 << 18 };
+/// Places that are remembered for having been synced.
+const SYNCED_MAX: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1 << 16 };
 /// Generations and sizes end here, by the format.
 const NUMBER_MAX: u64 = i64::MAX as u64;
 
@@ -49,6 +52,8 @@ pub(super) struct Unread {
     pub(super) offset: u64,
     pub(super) bytes: u64,
     pub(super) detail: String,
+    /// Whether it could not be read: it may be whole.
+    pub(super) is_refused: bool,
 }
 
 /// Who is told what lies on the roots. An error ends the survey.
@@ -122,6 +127,58 @@ impl Pass {
     }
 }
 
+/// Places that were synced, so that what is found in them is not synced once for each object.
+#[derive(Debug, Default)]
+pub(super) struct Synced(BTreeSet<(TierIndex, PlaceName)>);
+
+impl Synced {
+    /// Syncs what a copy lies in: whoever wrote it may have died before that.
+    pub(super) fn sync(&mut self, tiers: &Tiers, tier: TierIndex, pieces: &[Piece]) -> Result<()> {
+        for name in pieces.iter().map(place_name) {
+            if self.0.contains(&(tier, name)) {
+                continue;
+            }
+            match tiers.sync(&Garbage { tier, name }) {
+                // A file system that takes no writes has none to sync.
+                Err(Error::Io { io_kind: std::io::ErrorKind::ReadOnlyFilesystem, .. }) => {}
+                synced => synced?,
+            }
+            if self.0.len() >= SYNCED_MAX {
+                self.0.clear();
+            }
+            self.0.insert((tier, name));
+        }
+        Ok(())
+    }
+}
+
+/// The last epoch that the roots tell of.
+pub(super) fn last_epoch(store_id: &[u8; 16], tiers: &[Arc<Tier>]) -> Result<u64> {
+    let mut last = 0;
+    for tier in tiers {
+        let seen = tier.seen()?.map_or(0, |seen| seen.epoch);
+        let kept = kept::all(&*tier.backend, store_id)?;
+        let kept = kept.iter().map(|(stem, _)| stem.position.epoch).max().unwrap_or(0);
+        last = last.max(seen).max(kept);
+    }
+    Ok(last)
+}
+
+/// The same of those in reach, as far as they tell.
+pub(super) fn epoch_in_reach(store_id: &[u8; 16], tiers: &[Arc<Tier>]) -> u64 {
+    let in_reach =
+        tiers.iter().filter(|tier| tier.config.state.is_readable() && tier.backend.check_root().is_ok());
+    in_reach.filter_map(|tier| last_epoch(store_id, std::slice::from_ref(tier)).ok()).max().unwrap_or(0)
+}
+
+/// Begins epochs of a restore until one is beyond this: its numbers were never given out.
+pub(super) fn begin_epochs_beyond(catalog: &dyn Catalog, epoch: u64) -> Result<()> {
+    while catalog.progress()?.applied.epoch <= epoch {
+        catalog.begin_epoch(EpochCause::Restored)?;
+    }
+    Ok(())
+}
+
 /// The length of every file on the roots.
 pub(super) fn length(tiers: &[Arc<Tier>]) -> Result<u64> {
     let mut total = 0_u64;
@@ -147,7 +204,9 @@ pub(super) fn survey<S: Surveyor>(store_id: &[u8; 16], tiers: &[Arc<Tier>], surv
                 let mut look = Look { store_id, tier, name, surveyor: &mut *surveyor };
                 match look.at_place() {
                     // The file system refuses to read it: what else lies there may be whole.
-                    Err(Missed::Place(error @ Error::Io { .. })) => look.unread(0, length, error.to_string()),
+                    Err(Missed::Place(error @ Error::Io { .. })) => {
+                        look.unread(0, length, error.to_string(), true)
+                    }
                     Err(Missed::Place(error) | Missed::Surveyor(error)) => Err(error),
                     Ok(()) => Ok(()),
                 }
@@ -187,13 +246,13 @@ impl<S: Surveyor> Look<'_, S> {
         Place { tier: self.tier.index(), instance, serial }
     }
 
-    fn unread(&mut self, offset: u64, bytes: u64, detail: String) -> Result<()> {
+    fn unread(&mut self, offset: u64, bytes: u64, detail: String, is_refused: bool) -> Result<()> {
         let (tier, place) = (self.tier.index(), self.name);
-        self.surveyor.unread(Unread { tier, place, offset, bytes, detail })
+        self.surveyor.unread(Unread { tier, place, offset, bytes, detail, is_refused })
     }
 
     fn tell_unread(&mut self, offset: u64, bytes: u64, detail: &str) -> Result<(), Missed> {
-        self.unread(offset, bytes, detail.to_owned()).map_err(Missed::Surveyor)
+        self.unread(offset, bytes, detail.to_owned(), false).map_err(Missed::Surveyor)
     }
 
     fn at_pack(&mut self, place: &dyn PlaceReader) -> Result<(), Missed> {

@@ -56,6 +56,8 @@ pub struct Run {
     /// Roots made so far: none is used twice.
     roots: u32,
     steps: usize,
+    /// Objects that compactions moved.
+    compacted: u64,
 }
 
 /// The tier of an index, whenever it is made.
@@ -115,6 +117,7 @@ impl Run {
             held: Vec::new(),
             roots: 0,
             steps: 0,
+            compacted: 0,
         };
         run.stores[0] = Some(run.open());
         for usage in run.store().tiers().expect("tiers") {
@@ -191,6 +194,11 @@ impl Run {
         if self.steps.is_multiple_of(STEPS_A_READING) {
             self.check_contents();
         }
+    }
+
+    /// How many objects compactions moved so far.
+    pub fn compacted(&self) -> u64 {
+        self.compacted
     }
 
     /// Compares all there is, also after a last opening, and what lies on the roots.

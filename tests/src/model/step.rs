@@ -319,7 +319,7 @@ fn upkeep_step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         2 => Just(Step::Maintain),
-        2 => (1_u8..=100).prop_map(|percent| Step::Compact { percent }),
+        4 => prop_oneof![1 => 1_u8..=100, 3 => Just(100)].prop_map(|percent| Step::Compact { percent }),
         2 => (0_u8..90).prop_map(|minutes| Step::Wait { minutes }),
         2 => (0_u8..3).prop_map(|dataset| Step::CreateDataset { dataset }),
         1 => (0_u8..3).prop_map(|dataset| Step::RemoveDataset { dataset }),

@@ -11,8 +11,9 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::index::{damaged, failed, one, run};
+use super::known_packs;
 use super::lookup;
-use super::row::{self, Body};
+use super::row::{self, Body, dated, update};
 use crate::backend::pack;
 use crate::clock::TimeNs;
 use crate::error::Result;
@@ -107,6 +108,7 @@ impl<'a> Applier<'a> {
     pub(super) fn apply(&mut self, number: u64, time_ns: TimeNs, change: &Change) -> Result<()> {
         match change {
             Change::Put { object, new, .. } => self.put(number, time_ns, *object, *new, change),
+            Change::CopyRelocated { .. } if mutant(Mutant::RelocationSkipped) => Ok(()),
             Change::CopyAdded { object, copy, .. } | Change::CopyRelocated { object, copy, .. } => self
                 .change_object(number, *object, |applier, found| {
                     let copy = dated(copy.clone(), time_ns);
@@ -173,6 +175,7 @@ impl<'a> Applier<'a> {
                 self.run(sql, params![name, value]).map(drop)
             }
             Change::EpochBegan { cause, ended } => {
+                known_packs::note(self.connection, *cause)?;
                 let sql = "INSERT OR REPLACE INTO epoch(epoch, cause, first) VALUES (?1, ?2, ?3)";
                 self.run(sql, params![ended.epoch as i64 + 1, *cause as u8, number as i64]).map(drop)
             }
@@ -479,22 +482,4 @@ pub(super) fn dataset_number(connection: &Connection, id: DatasetId) -> Result<O
 fn places(copies: &[Copy]) -> BTreeSet<Place> {
     let own_file = |piece: &&Piece| !piece.packed;
     copies.iter().flat_map(|copy| &copy.pieces).filter(own_file).map(|piece| piece.place).collect()
-}
-
-/// A copy as it stands after a group of that time.
-fn dated(mut copy: Copy, time_ns: TimeNs) -> Copy {
-    copy.created_ns = time_ns;
-    if copy.is_verified() {
-        copy.verified_ns = time_ns;
-    }
-    copy
-}
-
-fn update(attributes: &mut Attributes, updates: &Updates) {
-    for (name, value) in updates {
-        match value {
-            Some(value) => attributes.insert(name, value),
-            None => attributes.remove(name),
-        }
-    }
 }

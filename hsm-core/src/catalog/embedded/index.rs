@@ -7,8 +7,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::page_checksum;
 use super::schema::{APPLICATION_ID, SCHEMA, USER_VERSION};
+use super::{known_packs, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
 
@@ -132,6 +132,7 @@ impl Index {
         writer.execute("ATTACH ?1 AS snapshot", [address(from)]).map_err(&failed)?;
         let verdict: String =
             writer.query_row("PRAGMA snapshot.quick_check(1)", [], |row| row.get(0)).map_err(&failed)?;
+        known_packs::make_room(&writer, "snapshot")?;
         let sql = "SELECT name FROM main.sqlite_schema WHERE type = 'table'";
         let tables: Vec<String> = all(&writer, "load a snapshot", sql, [], |row| row.get(0))?;
         let copies: Vec<String> = tables

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::clock::TimeNs;
 use crate::integrity::{Algorithm, Digest};
+use crate::journal::Updates;
 use crate::object::{Attributes, Content, Copy, DatasetId, Generation, Name, Object, ObjectId, Piece, Place};
 use crate::wire::{Reader, Writer};
 
@@ -308,6 +309,25 @@ fn read_copy<const KEPT: bool>(reader: &mut Reader<'_>, modified_ns: TimeNs) -> 
         }
     }
     Some(Copy { tier, created_ns, verified_ns, pieces })
+}
+
+/// A copy as it stands after a group of that time.
+pub(super) fn dated(mut copy: Copy, time_ns: TimeNs) -> Copy {
+    copy.created_ns = time_ns;
+    if copy.is_verified() {
+        copy.verified_ns = time_ns;
+    }
+    copy
+}
+
+/// Sets and removes attributes.
+pub(super) fn update(attributes: &mut Attributes, updates: &Updates) {
+    for (name, value) in updates {
+        match value {
+            Some(value) => attributes.insert(name, value),
+            None => attributes.remove(name),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ use crate::journal::queue::LockFile;
 use crate::journal::{Change, EpochCause};
 use crate::monitor::{Monitor, Phase, Watch};
 use crate::object::{Generation, ObjectId, Position, TierConfig, TierIndex};
-use crate::store::survey::{Candidate, Pass, Surveyor, Unread, length, survey};
+use crate::store::survey::{Candidate, Pass, Surveyor, Synced, Unread, last_epoch, length, survey};
 use crate::store::{Store, StoreOptions};
-use crate::tier::{Tier, kept};
+use crate::tier::Tier;
 use settle::Settling;
 
 /// Objects committed together.
@@ -239,7 +239,7 @@ impl Rebuilding<'_> {
         let settings: Vec<_> = configs.into_iter().map(Change::TierSet).collect();
         let catalog = Embedded::create(parts.ground, epoch, &settings)?;
         watch.expect(0, length(&tiers)?);
-        let mut next = Some(Pass::default());
+        let (mut synced, mut next) = (Synced::default(), Some(Pass::default()));
         while let Some(mut pass) = next.take() {
             let mut gathering =
                 Gathering { pass: &mut pass, done: &mut self.done, watch: &mut *watch, found: &mut *found };
@@ -248,7 +248,8 @@ impl Rebuilding<'_> {
             let mut changes = Vec::new();
             for (id, candidates) in pass.objects {
                 let (tiers, done, found) = (&parts.tiers, &mut self.done, &mut *found);
-                let mut settling = Settling { tiers, done, watch: &mut *watch, found };
+                let synced = &mut synced;
+                let mut settling = Settling { tiers, synced, done, watch: &mut *watch, found };
                 changes.extend(settling.settle(id, candidates)?);
                 if changes.len() >= OBJECTS_AT_ONCE {
                     commit(&catalog, std::mem::take(&mut changes))?;
@@ -312,21 +313,9 @@ impl Surveyor for Gathering<'_, '_> {
             return Ok(()); // It was told of.
         }
         self.done.unread += 1;
-        let Unread { tier, place, offset, bytes, detail } = unread;
+        let Unread { tier, place, offset, bytes, detail, .. } = unread;
         (self.found)(RebuildFinding::Unread { tier, place, offset, bytes, detail })
     }
-}
-
-/// The last epoch that the roots tell of.
-fn last_epoch(store_id: &[u8; 16], tiers: &[Arc<Tier>]) -> Result<u64> {
-    let mut last = 0;
-    for tier in tiers {
-        let seen = tier.seen()?.map_or(0, |seen| seen.epoch);
-        let kept = kept::all(&*tier.backend, store_id)?;
-        let kept = kept.iter().map(|(stem, _)| stem.position.epoch).max().unwrap_or(0);
-        last = last.max(seen).max(kept);
-    }
-    Ok(last)
 }
 
 fn commit(catalog: &Embedded, changes: Vec<Change>) -> Result<()> {

@@ -20,6 +20,7 @@ use crate::journal::Change;
 use crate::journal::queue::LockFile;
 use crate::monitor::Watch;
 use crate::object::{Position, TierConfig, TierIndex, TierState};
+use crate::store::survey::{begin_epochs_beyond, epoch_in_reach};
 use crate::store::{Store, StoreOptions};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::kept::{self, List, Stem};
@@ -188,6 +189,12 @@ impl Restoring<'_> {
             let answers = catalog.commit(vec![moved], Durability::Durable);
             answers.into_iter().collect::<Result<Vec<_>>>()?;
         }
+        // An older snapshot may be restored twice: what was given out in between is not given out again.
+        parts.tiers.configure(&catalog.tiers()?.into_iter().map(|usage| usage.config).collect::<Vec<_>>());
+        let own = PosixBackend::new(self.opening.disk.clone(), self.root.clone(), self.identity);
+        let own = kept::all(&own, &self.identity.store_id)?;
+        let own = own.iter().map(|(stem, _)| stem.position.epoch).max().unwrap_or(0);
+        begin_epochs_beyond(&catalog, own.max(epoch_in_reach(&self.identity.store_id, &parts.tiers.all())))?;
         catalog.close()
     }
 }

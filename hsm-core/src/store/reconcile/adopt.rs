@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reconciled, Reconciling, Settled};
-use crate::catalog::{Expect, Garbage, Places as _, Proposal};
+use crate::catalog::{Expect, Proposal};
 use crate::error::{Error, Result};
 use crate::integrity::RootDigest;
 use crate::journal::Change;
-use crate::migration::{Bad, Finding, read_copy};
+use crate::migration::{Bad, Fault, Finding, read_copy};
 use crate::monitor::Watch;
 use crate::object::{BLOCK_SHIFT_DEFAULT, Content, Copy, Generation, Object, ObjectId, Piece, TierIndex};
 use crate::store::survey::Candidate;
@@ -61,6 +61,11 @@ impl Reconciling<'_> {
     fn renew(&mut self, object: &Object, copies: Vec<Candidate>, watch: &mut Watch<'_>) -> Result<bool> {
         if object.is_removed() {
             self.unknown(object.id, &copies, "the object was removed, and put again since")?;
+            return Ok(false);
+        }
+        if object.changed >= self.unchanged_before {
+            let detail = "its tier was away when the store was reconciled, and the object was changed since";
+            self.unknown(object.id, &copies, detail)?;
             return Ok(false);
         }
         let mut generations = BTreeMap::<Generation, Vec<Candidate>>::new();
@@ -188,7 +193,7 @@ impl Reconciling<'_> {
 
     /// Of each tier a copy that is whole, the one written last; and what is the matter with one that is not.
     fn whole_of(
-        &self,
+        &mut self,
         object: &Object,
         copies: Vec<Candidate>,
         watch: &mut Watch<'_>,
@@ -207,19 +212,17 @@ impl Reconciling<'_> {
     }
 
     /// Syncs a copy that was found, reads it back from the medium and compares every byte.
-    fn read(&self, object: &Object, found: &Candidate, watch: &mut Watch<'_>) -> Result<Read> {
+    fn read(&mut self, object: &Object, found: &Candidate, watch: &mut Watch<'_>) -> Result<Read> {
         let copy = Copy { tier: found.tier, created_ns: 0, verified_ns: 1, pieces: found.pieces.clone() };
-        for name in copy.pieces.iter().map(place_name).collect::<BTreeSet<_>>() {
-            match self.engine.tiers.sync(&Garbage { tier: copy.tier, name }) {
-                // A file system that takes no writes has none to sync.
-                Err(Error::Io { io_kind: std::io::ErrorKind::ReadOnlyFilesystem, .. }) => {}
-                synced => synced?,
-            }
-        }
-        match read_copy(self.engine, object, &copy, watch) {
+        let synced = self.synced.sync(&self.engine.tiers, copy.tier, &copy.pieces);
+        match synced.and_then(|()| read_copy(self.engine, object, &copy, watch)) {
             Ok(true) => Ok(Ok(copy)),
             Ok(false) => Ok(Err(Bad::gone().detail)),
-            Err(error) => Ok(Err(Bad::of(error)?.detail)),
+            Err(error) => {
+                let bad = Bad::of(error)?;
+                self.refused.extend((bad.fault == Fault::Unreadable).then_some(copy.tier));
+                Ok(Err(bad.detail))
+            }
         }
     }
 

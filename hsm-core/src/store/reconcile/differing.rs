@@ -1,9 +1,10 @@
 //! What lies on the roots and is not what the catalog knows: gathered in passes, so that memory is bounded.
 //!
-//! A file that waits to be removed was known once. So was a record that lies below the end that the catalog knows of its
-//! pack and is older than the snapshot (a pack of which something was taken ends further back than the snapshot knew).
-//! Where the catalog does not refer to it, it was dropped or overwritten before the snapshot was made, or never
+//! A file that waits to be removed was known once. So was a record that lies below the end that the catalog knew of its
+//! pack when the store was restored (what is taken since moves that end). No time is asked: clocks are set back. Where the catalog does not refer to it, it was dropped or overwritten before the snapshot was made, or never
 //! committed. It is no news, and is looked at only where an object has nothing else.
+
+use std::collections::BTreeSet;
 
 use super::Reconciling;
 use crate::backend::pack::Depth;
@@ -11,7 +12,7 @@ use crate::backend::{PlaceName, ReadFrom};
 use crate::catalog::Garbage;
 use crate::error::Result;
 use crate::monitor::{Phase, Watch};
-use crate::object::{Copy, Object, ObjectId, Piece};
+use crate::object::{Copy, Object, ObjectId, Piece, TierIndex};
 use crate::store::survey::{Candidate, Pass, Surveyor, Unread, survey};
 use crate::tier::{Tier, place_name};
 
@@ -27,10 +28,18 @@ impl Reconciling<'_> {
         while let Some(mut pass) = next.take() {
             watch.stage(Phase::Reconcile);
             watch.expect(places, 0);
-            let mut differing =
-                Differing { known: self, pass: &mut pass, watch: &mut *watch, used: 0, batch: Vec::new() };
+            let mut differing = Differing {
+                known: self,
+                pass: &mut pass,
+                watch: &mut *watch,
+                used: 0,
+                batch: Vec::new(),
+                refused: BTreeSet::new(),
+            };
             survey(&store_id, &differing.known.tiers, &mut differing)?;
             differing.sift()?;
+            let refused = differing.refused;
+            self.refused.extend(refused);
             next = pass.next();
             let copies = || pass.objects.values().flat_map(|object| &object.copies);
             watch.stage(Phase::Verify);
@@ -42,6 +51,18 @@ impl Reconciling<'_> {
             self.commit()?;
         }
         Ok(())
+    }
+
+    /// Where a pack ended for the snapshot.
+    fn known_end(&self, tier: TierIndex, place: PlaceName) -> Result<u64> {
+        let catalog = &self.engine.catalog;
+        // Nothing was taken yet before the epoch of the restore began.
+        let is_moved = !self.is_restored || super::epoch_of_the_restore(self.engine)?;
+        let kept = if is_moved && self.is_new_on(tier) { catalog.known_pack(tier, place)? } else { None };
+        Ok(match kept {
+            Some(end) => end,
+            None => catalog.pack(tier, place)?.map_or(0, |pack| pack.used),
+        })
     }
 
     /// Whether one of an object's copies is gone, and whether one is there. What is out of reach is neither.
@@ -75,6 +96,8 @@ struct Differing<'a, 'r, 'w> {
     /// How much of the pack that is looked at the catalog knows.
     used: u64,
     batch: Vec<(ObjectId, Candidate)>,
+    /// Tiers on which something could not be read.
+    refused: BTreeSet<TierIndex>,
 }
 
 impl Differing<'_, '_, '_> {
@@ -101,15 +124,16 @@ impl Differing<'_, '_, '_> {
             let garbage = Garbage { tier: copy.tier, name: place_name(last) };
             copy.is_dropped = known.engine.catalog.is_garbage(&garbage)?;
         }
-        let Some(object) = object else { return Ok((known.is_restored && !copy.is_dropped).then_some(copy)) };
+        let is_news = known.is_new_on(copy.tier) && !copy.is_dropped;
+        let Some(object) = object else { return Ok(is_news.then_some(copy)) };
         let lies_there = |known: &Copy| known.pieces == copy.pieces;
         if object.copies.iter().any(lies_there) || copy.generation < object.generation {
             return Ok(None);
         }
         if copy.generation > object.generation {
-            return Ok((known.is_restored && !copy.is_dropped).then_some(copy));
+            return Ok(is_news.then_some(copy));
         }
-        if known.is_restored && !copy.is_dropped {
+        if is_news {
             return Ok(Some(copy));
         }
         let (gone, there) = known.lies(object)?;
@@ -128,19 +152,19 @@ impl Surveyor for Differing<'_, '_, '_> {
         if place.instance == self.known.own {
             return Ok(false);
         }
-        let pack = if place.packed { self.known.engine.catalog.pack(tier.index(), place)? } else { None };
-        self.used = pack.map_or(0, |pack| pack.used);
+        self.used = if place.packed { self.known.known_end(tier.index(), place)? } else { 0 };
         Ok(true)
     }
 
     fn copy(&mut self, id: ObjectId, mut copy: Candidate) -> Result<()> {
-        copy.is_dropped = copy.written_ns <= self.known.known_until_ns
-            && copy.pieces.iter().any(|piece| piece.packed && piece.offset < self.used);
+        copy.is_dropped = copy.pieces.iter().any(|piece| piece.packed && piece.offset < self.used);
         self.batch.push((id, copy));
         if self.batch.len() >= COPIES_AT_ONCE { self.sift() } else { Ok(()) }
     }
 
-    fn unread(&mut self, _: Unread) -> Result<()> {
-        Ok(()) // What a known copy misses, a scrub tells; what else lies there is a stray.
+    fn unread(&mut self, unread: Unread) -> Result<()> {
+        // What a known copy misses, a scrub tells; what else lies there is a stray.
+        self.refused.extend(unread.is_refused.then_some(unread.tier));
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use hsm_core::testing::{Mutant, set_mutant};
 use super::super::Report;
 use super::super::backup::{every_step_of_a_restore, every_step_of_a_snapshot, text};
 use super::super::healing::{damage, every_step};
+use super::super::rebuild;
 use super::super::run::{Count, Failure, Runner};
 use super::super::verbs::verbs;
 use super::super::world::{Base, Shape, bytes};
@@ -27,7 +28,7 @@ const SHOWN_BY: [(Mutant, Shape, &str); 8] = [
 
 /// Which check of its own shows which mistake.
 type Check = fn(Option<Mutant>) -> Option<Failure>;
-const SHOWN_BY_CHECKS: [(Mutant, Check); 5] = [
+const SHOWN_BY_CHECKS: [(Mutant, Check); 6] = [
     (Mutant::ReleaseUnverified, silent_damage),
     (Mutant::ScrubReadsTails, |mutant| {
         check_with(mutant, "scrub and heal", || every_step(Shape::Roomy, &mut count()))
@@ -39,6 +40,9 @@ const SHOWN_BY_CHECKS: [(Mutant, Check); 5] = [
     }),
     (Mutant::MarkerBeforeStore, |mutant| {
         check_with(mutant, "restore", || every_step_of_a_restore(&base()?, &mut count()))
+    }),
+    (Mutant::RebuildTakesOldest, |mutant| {
+        check_with(mutant, "rebuild, an older generation is whole", rebuild::undisturbed)
     }),
     (Mutant::BulkReadUnchecked, |mutant| {
         check_with(mutant, "bulk read, the first copy damaged", || {
@@ -60,6 +64,7 @@ pub(super) fn mutants(report: &mut Report) {
         report.caught.push(Caught { mutant, by: check(Some(mutant)) });
     }
     // The others are run without a mistake by who they belong to.
+    report.failures.extend(check_with(None, "rebuild, an older generation is whole", rebuild::undisturbed));
     let (_, bulk_read) = SHOWN_BY_CHECKS[SHOWN_BY_CHECKS.len() - 1];
     report.failures.extend(bulk_read(None));
 }

@@ -263,6 +263,7 @@ impl Run {
         });
         let done = done.expect("packs can be compacted");
         assert_eq!(done.copies_left, 0);
+        self.compacted += done.objects;
         let events = store.feed(self.position()).map(|event| event.expect("the feed is readable"));
         let events: Vec<_> = events.collect();
         assert_eq!(events.len() as u64, done.objects);

@@ -9,11 +9,13 @@ use crate::integrity::RootDigest;
 use crate::journal::Change;
 use crate::monitor::Watch;
 use crate::object::{BLOCK_SHIFT_DEFAULT, Content, Copy, Generation, ObjectId, TierIndex};
-use crate::store::survey::{Candidate, Candidates};
+use crate::store::survey::{Candidate, Candidates, Synced};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted, place_name};
 
 pub(super) struct Settling<'a, 'w> {
     pub(super) tiers: &'a Tiers,
+    pub(super) synced: &'a mut Synced,
     pub(super) done: &'a mut Rebuilt,
     pub(super) watch: &'a mut Watch<'w>,
     pub(super) found: &'a mut dyn FnMut(RebuildFinding) -> Result<()>,
@@ -35,7 +37,8 @@ impl Settling<'_, '_> {
             generations.entry(copy.generation).or_default().push(copy);
         }
         let newest = generations.keys().next_back().copied().unwrap_or(0);
-        while let Some((generation, copies)) = generations.pop_last() {
+        let next = if mutant(Mutant::RebuildTakesOldest) { BTreeMap::pop_first } else { BTreeMap::pop_last };
+        while let Some((generation, copies)) = next(&mut generations) {
             let Some(whole) = self.whole(id, generation, copies)? else { continue };
             self.done.superseded += generations.values().map(|copies| copies.len() as u64).sum::<u64>();
             if generation != newest {
@@ -107,7 +110,10 @@ impl Settling<'_, '_> {
             }
             let copy = Copy { tier, created_ns: 0, verified_ns: 1, pieces };
             let wanted = Wanted { id, generation, content: &whole.content };
-            if !is_checked && let Err(error) = self.verify(&wanted, &copy) {
+            let synced = self.synced.sync(self.tiers, tier, &copy.pieces);
+            let verified =
+                synced.and_then(|()| if is_checked { Ok(()) } else { self.verify(&wanted, &copy) });
+            if let Err(error) = verified {
                 self.damaged(&wanted, &copy, error)?;
                 continue;
             }
