@@ -1,6 +1,7 @@
 //! A program that follows a store, for tests that kill it: it writes down what it was handed, then acknowledges.
 //!
-//! Its ledger is a file of numbers, one a line. It is synced before each acknowledgement, so what was acknowledged is
+//! Its ledger is a file of numbers, one a line, each with a dot behind it: a kill can leave a half-written line, which does
+//! not count. It is synced before each acknowledgement, so what was acknowledged is
 //! in it; what is in it behind that is handed out again.
 
 use std::fs::OpenOptions;
@@ -20,16 +21,18 @@ pub fn follow(path: &Path, name: &str, ledger: &Path, last: u64) -> Result<()> {
     let mut subscription = store.subscription(name, &Filter::default())?;
     let mut ledger =
         OpenOptions::new().create(true).append(true).open(ledger).expect("a ledger can be written");
+    ledger.write_all(b"\n").expect("a ledger can be written"); // Behind what a kill left.
     while subscription.acked().is_some_and(|acked| acked.number < last) {
         let Next::Events(events) = subscription.next(EVENTS_AT_ONCE, Some(Duration::from_mins(1)))? else {
             panic!("nothing came behind {:?}", subscription.position());
         };
-        let lines: Vec<String> = events.iter().map(|event| event.position.number.to_string()).collect();
-        ledger.write_all((lines.join("\n") + "\n").as_bytes()).expect("a ledger can be written");
+        let lines: Vec<String> = events.iter().map(|event| format!("{}.\n", event.position.number)).collect();
+        ledger.write_all(lines.concat().as_bytes()).expect("a ledger can be written");
         ledger.sync_data().expect("a ledger can be synced");
         let position = events.last().map_or(Position::default(), |event| event.position);
         subscription.ack(position, Durability::Durable)?;
-        writeln!(ledger, "acked {}", position.number).expect("a ledger can be written");
+        let acked = format!("acked {}.\n", position.number);
+        ledger.write_all(acked.as_bytes()).expect("a ledger can be written");
     }
     Ok(())
 }
@@ -39,7 +42,7 @@ pub fn follow(path: &Path, name: &str, ledger: &Path, last: u64) -> Result<()> {
 pub fn read_ledger(text: &str) -> Option<Vec<u64>> {
     let mut seen: Vec<u64> = Vec::new();
     let mut acked = 0;
-    for line in text.lines() {
+    for line in text.lines().filter_map(|line| line.strip_suffix('.')) {
         if let Some(number) = line.strip_prefix("acked ") {
             acked = number.parse().ok()?;
             continue;

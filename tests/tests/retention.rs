@@ -426,6 +426,7 @@ fn an_epoch_whose_beginning_was_interrupted_has_its_record_all_the_same() {
         assert_eq!(store.read_only_reason(), None, "{at}");
         put(&store, 1);
         let behind = store.feed_after(before, usize::MAX).unwrap();
+        assert!(matches!(behind[0].change, Change::EpochBegan { .. }), "{at}: {behind:?}");
         let mut epoch = before.epoch;
         for event in &behind {
             let began = matches!(event.change, Change::EpochBegan { .. });

@@ -120,3 +120,86 @@ impl Iterator for Feed {
         Some(Ok(event))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::file::OsDisk;
+    use crate::journal::{self, EpochCause, GroupReader, SegmentHeader, Segments};
+    use crate::{Filter, Next, PutOptions, StoreOptions};
+
+    /// Begins an epoch and dies before its record is written.
+    fn begin_epoch_without_record(store: &Store, directory: &Path) {
+        let segments =
+            Segments::new(Arc::new(OsDisk::new()), directory.join("journal"), store.inner.store_id);
+        let mut reader = GroupReader::before(&segments, 1).unwrap().unwrap();
+        while reader.next().unwrap().is_some() {}
+        let tail = reader.tail();
+        let first = Position { epoch: tail.last.epoch + 1, number: tail.last.number + 1 };
+        let (serial, instance) = (tail.segment + 1, store.inner.instance);
+        let header = SegmentHeader { serial, first, chain: tail.chain, created_ns: 0, instance };
+        journal::begin(&segments, &header).unwrap();
+    }
+
+    fn all(store: &Store, after: Position) -> Vec<Event> {
+        let mut following = store.follow(after, &Filter::default()).unwrap();
+        match following.next(usize::MAX, Some(std::time::Duration::ZERO)).unwrap() {
+            Next::Events(events) => events,
+            Next::TimedOut => Vec::new(),
+            Next::Gap(gap) => panic!("{gap:?}"),
+        }
+    }
+
+    #[test]
+    fn an_epoch_of_which_no_record_tells_gets_one_when_the_store_is_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Store::open(directory.path(), &StoreOptions::new()).unwrap();
+        let store = open();
+        store.put(b"x", &PutOptions::default()).unwrap();
+        let before = store.position().unwrap();
+        begin_epoch_without_record(&store, directory.path());
+        drop(store);
+        let store = open();
+        assert_eq!(store.new_epoch_cause(), Some(EpochCause::RolledBack));
+        let events = all(&store, before);
+        let [Event { position, change: Change::EpochBegan { ended, .. }, .. }] = &events[..] else {
+            panic!("{events:?}")
+        };
+        let number = before.number + 1;
+        assert_eq!((*position, ended.number), (Position { epoch: before.epoch + 2, number }, before.number));
+        drop(store);
+        assert_eq!(open().new_epoch_cause(), None, "it has its record now");
+    }
+
+    #[test]
+    fn changes_in_an_epoch_of_which_no_record_tells_are_part_of_the_history() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Store::open(directory.path(), &StoreOptions::new().segment_bytes(1)).unwrap();
+        let store = open();
+        let put = |store: &Store| store.put(b"x", &PutOptions::default()).unwrap();
+        put(&store);
+        let before = store.position().unwrap();
+        begin_epoch_without_record(&store, directory.path());
+        put(&store);
+        let within = store.position().unwrap();
+        assert_eq!(within, Position { epoch: before.epoch + 1, number: before.number + 1 });
+        store.subscribe("mirror", within).unwrap();
+        for round in 0..2 {
+            put(&store);
+            assert_eq!(all(&store, before).len(), 2 + round);
+            assert_eq!(all(&store, within).len(), 1 + round, "nothing of it is lost");
+            store.snapshot().unwrap();
+        }
+        store.set_retention(&Retention { events_max: Some(0), age_max: None }).unwrap();
+        assert!(store.maintain().unwrap().segments_dropped > 1, "its snapshots count");
+        drop(store);
+        let store = open();
+        assert_eq!(store.new_epoch_cause(), None);
+        let mut mirror = store.subscription("mirror", &Filter::default()).unwrap();
+        assert_eq!(mirror.acked(), Some(within));
+        assert!(matches!(mirror.next(1, None).unwrap(), Next::Events(_)));
+    }
+}

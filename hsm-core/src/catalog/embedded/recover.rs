@@ -38,6 +38,8 @@ use journal_end::JournalEnd;
 /// What is left where the journal is not whole.
 const WAY_OUT: &str =
     "restore the store from a snapshot on a tier, or rebuild it from the roots of its tiers";
+/// Its presence in the store's directory says that a rebuild of the index has not come to its end.
+const REBUILD_MARK: &str = "index.rebuilding";
 /// Groups applied in one transaction of a rebuild.
 const GROUPS_A_TRANSACTION: usize = 256;
 
@@ -105,10 +107,7 @@ impl Embedded {
             Err(error) => return Err(error),
         };
         let mut rebuild = index.is_none();
-        let index = match index {
-            Some(index) => index,
-            None => Self::restore_index(&ground, &segments)?,
-        };
+        let index = if let Some(index) = index { index } else { Self::begin_rebuild(&ground, &segments)? };
         let mut embedded = Self::assemble(ground, segments, index);
         match embedded.make_good(rebuild, lost, &mut found) {
             Err(Error::Index { damaged: true, .. }) if !rebuild => {
@@ -126,11 +125,13 @@ impl Embedded {
                 kept.context("write", &mark)?;
             }
         } else if rebuild {
-            match embedded.ground.disk.remove_file(&mark) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &mark, &error));
+            for mark in [mark, embedded.ground.directory.join(REBUILD_MARK)] {
+                match embedded.ground.disk.remove_file(&mark) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(Error::io("remove", &mark, &error));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
         Ok((embedded, found))
@@ -140,8 +141,22 @@ impl Embedded {
     fn rebuilt_from_journal(self) -> Result<Self> {
         let Self { ground, segments, index, .. } = self;
         drop(index);
-        let index = Self::restore_index(&ground, &segments)?;
+        let index = Self::begin_rebuild(&ground, &segments)?;
         Ok(Self::assemble(ground, segments, index))
+    }
+
+    /// An index to replay the journal into, and a mark beside it that this is to be done. It may be whole before the new
+    /// epoch has begun: an open that dies in between must not leave it to the next one as if nothing had been.
+    fn begin_rebuild(ground: &Ground, segments: &Segments) -> Result<Index> {
+        if ground.index == IndexPlace::Memory {
+            return Self::restore_index(ground, segments); // It is gone with the handle.
+        }
+        let mark = ground.directory.join(REBUILD_MARK);
+        file::write_whole(&*ground.disk, &mark, b"rebuilding\n").context("write", &mark)?;
+        Self::restore_index(ground, segments).inspect_err(|_| {
+            // There is none, which says enough. One that somebody puts back is to be looked at.
+            let _ = ground.disk.remove_file(&mark);
+        })
     }
 
     fn assemble(ground: Ground, segments: Segments, index: Index) -> Self {
@@ -291,8 +306,8 @@ impl Embedded {
 
 /// The index, if it is there, whole as far as a look tells, and a past or present state of this journal.
 fn usable_index(ground: &Ground, segments: &Segments) -> Result<Option<Index>> {
-    let mark = ground.directory.join(super::trust::DAMAGE_MARK);
-    if ground.disk.metadata(&mark).is_ok() {
+    let is_marked = |mark| ground.disk.metadata(&ground.directory.join(mark)).is_ok();
+    if is_marked(super::trust::DAMAGE_MARK) || is_marked(REBUILD_MARK) {
         return Ok(None);
     }
     if let IndexPlace::File(path) = &ground.index
