@@ -309,7 +309,7 @@ pub unsafe extern "C" fn hsm_store_maintain(
         unsafe {
             let store = scope.store(store)?;
             output::check_record_if(done_out, done_size, "done_out")?;
-            let Maintained { purged, files_removed, packs_removed, segments_dropped } =
+            let Maintained { purged, files_removed, packs_removed, segments_dropped, .. } =
                 store.store().maintain()?;
             let did = hsm_maintained { purged, files_removed, packs_removed, segments_dropped };
             output::record_if(done_out, done_size, &did, "done_out")?;
