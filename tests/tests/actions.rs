@@ -218,7 +218,7 @@ fn a_transient_error_is_tried_again_after_longer_and_longer_pauses_then_given_up
             (ActionState::Queued, failed, failed as usize)
         );
         assert_eq!(run(store), Ran::default(), "not before its time");
-        clock.advance(pause - Duration::from_nanos(1));
+        clock.advance(pause.saturating_sub(Duration::from_nanos(1)));
         assert_eq!(run(store), Ran::default(), "not before its time");
         clock.advance(Duration::from_nanos(1));
     }
@@ -421,7 +421,9 @@ fn two_executors_share_the_work_and_do_nothing_twice() {
                 })
             })
             .into();
-        runs.into_iter().for_each(|run| run.join().unwrap());
+        for run in runs {
+            run.join().unwrap();
+        }
     });
     assert_eq!(store.group_status(group).unwrap().done, 800);
     let mut added: BTreeMap<ObjectId, usize> = BTreeMap::new();
@@ -482,7 +484,7 @@ fn a_process_that_runs_a_thousand_actions_is_killed_ten_times_and_each_effect_is
             Change::CopyAdded { object, copy, .. } => *added.entry((object, copy.tier)).or_default() += 1,
             Change::CopyDropped { object, tier, .. } => *dropped.entry((object, tier)).or_default() += 1,
             Change::ActionChanged { action, state: ActionState::Done, .. } => {
-                *done.entry(action).or_default() += 1
+                *done.entry(action).or_default() += 1;
             }
             _ => {}
         }

@@ -94,7 +94,9 @@ impl Store {
     /// The same, as a group of their own: it can be waited for, called off and asked for anew as one.
     pub fn submit_group(&self, mut specs: Vec<ActionSpec>) -> Result<(GroupId, Vec<ActionId>)> {
         let group = GroupId(self.new_action_id().0);
-        specs.iter_mut().for_each(|spec| spec.group = Some(group));
+        for spec in &mut specs {
+            spec.group = Some(group);
+        }
         self.submit_all(specs).map(|ids| (group, ids))
     }
 

@@ -182,12 +182,10 @@ impl Waiting {
 
     /// Waits until there may be something new; `false`: there is nothing.
     fn wait(&mut self, store: &Store, at_most: Duration) -> Result<bool> {
-        match &mut self.0 {
-            Some(notice) => Ok(notice.settle()? || notice.wait(at_most)?),
-            None => {
-                self.0 = Some(store.engine().catalog.notice()?);
-                Ok(true) // A commit may have come before it.
-            }
+        if let Some(notice) = &mut self.0 {
+            return Ok(notice.settle()? || notice.wait(at_most)?);
         }
+        self.0 = Some(store.engine().catalog.notice()?);
+        Ok(true) // A commit may have come before it.
     }
 }

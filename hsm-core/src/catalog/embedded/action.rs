@@ -152,7 +152,10 @@ pub(super) fn list(
     let mut values = vec![Value::from(after as i64), Value::from(i64::try_from(limit).unwrap_or(i64::MAX))];
     let mut also = |term: &str, value: Value| {
         values.push(value);
-        sql += &format!(" AND {term} = ?{}", values.len());
+        sql += " AND ";
+        sql += term;
+        sql += " = ?";
+        sql += &values.len().to_string();
     };
     if let Some(state) = wanted.state {
         also("state", i64::from(state as u8).into());
