@@ -878,6 +878,10 @@ typedef struct hsm_maintained {
    * Segments of the journal that were dropped: see hsm_store_set_retention().
    */
   uint64_t segments_dropped;
+  /**
+   * Finished actions that were forgotten: see hsm_store_set_actions_kept().
+   */
+  uint64_t actions_forgotten;
 } hsm_maintained;
 
 /**
@@ -977,7 +981,8 @@ hsm_status hsm_store_position(const hsm_store *store,
 
 /**
  * Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
- * overwritten, and the changes that exceed hsm_store_set_retention(). Call it now and then: nothing else depends on it
+ * overwritten, the changes that exceed hsm_store_set_retention(), and finished actions beyond
+ * hsm_store_set_actions_kept(). Call it now and then: nothing else depends on it
  * but room. It moves nothing: hsm_store_compact() does.
  *
  * @param done_out   what was done; may be NULL
@@ -3177,6 +3182,519 @@ hsm_status hsm_object_undelete(const hsm_store *store,
 
 
 /*
+ * OPTIONS OF AN ACTION
+ *
+ * How an action is to be run, and for whom.
+ *
+ * Options are made, changed, passed to hsm_action_submit() or hsm_group_submit() as often as wanted, and freed. What is
+ * not set is the default. Setting the same again replaces what was set.
+ */
+
+/**
+ * How an action is to be run.
+ */
+typedef struct hsm_action_options hsm_action_options;
+
+/**
+ * Makes options that are all default.
+ *
+ * @param options_out  free it with hsm_action_options_free()
+ */
+hsm_status hsm_action_options_new(hsm_action_options **options_out,
+                                  hsm_error **error_out);
+
+/**
+ * Frees options. NULL is fine.
+ */
+void hsm_action_options_free(hsm_action_options *options);
+
+/**
+ * The id of the action: who does not know whether it had submitted may submit again under the same id. Only for
+ * hsm_action_submit(). By default one is drawn.
+ *
+ * @param id  a UUID, of hsm_store_new_id() say; NULL, or zeros: draw one
+ */
+hsm_status hsm_action_options_set_id(hsm_action_options *options,
+                                     const hsm_id *id,
+                                     hsm_error **error_out);
+
+/**
+ * The group that the action belongs to, so that many submitted one by one are waited for, cancelled and retried as one.
+ * Not for hsm_group_submit(), which draws one.
+ *
+ * @param group  a UUID, of hsm_store_new_id() say; NULL, or zeros: none
+ */
+hsm_status hsm_action_options_set_group(hsm_action_options *options,
+                                        const hsm_id *group,
+                                        hsm_error **error_out);
+
+/**
+ * How urgent it is: higher ones are run first. The default is 0.
+ */
+hsm_status hsm_action_options_set_priority(hsm_action_options *options,
+                                           int32_t priority,
+                                           hsm_error **error_out);
+
+/**
+ * On whose behalf: owners of equal priority are served in turn. The default is the empty name.
+ *
+ * @param owner         at most 255 bytes of UTF-8
+ * @param owner_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_action_options_set_owner(hsm_action_options *options,
+                                        const char *owner,
+                                        size_t owner_length,
+                                        hsm_error **error_out);
+
+/**
+ * Why, for whoever looks at it later.
+ *
+ * @param reason         at most 255 bytes of UTF-8
+ * @param reason_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_action_options_set_reason(hsm_action_options *options,
+                                         const char *reason,
+                                         size_t reason_length,
+                                         hsm_error **error_out);
+
+/**
+ * When it is no longer of use: from then on it fails without being run.
+ *
+ * @param deadline_ns  nanoseconds since 1970 UTC; 0, the default: never
+ */
+hsm_status hsm_action_options_set_deadline_ns(hsm_action_options *options,
+                                              int64_t deadline_ns,
+                                              hsm_error **error_out);
+
+/**
+ * How often it is tried at most when something is wrong that may pass, such as a tier out of reach.
+ *
+ * @param attempts_max  0: the default, 5
+ */
+hsm_status hsm_action_options_set_attempts_max(hsm_action_options *options,
+                                               uint32_t attempts_max,
+                                               hsm_error **error_out);
+
+
+/*
+ * ACTIONS
+ *
+ * Actions: requests that outlive who made them.
+ *
+ * An action is submitted, which returns at once, and is run later by whoever calls hsm_store_run(), in whatever thread
+ * or process. It is durable when it was submitted, survives every crash, and is done in the same commit as its effect:
+ * once, however often its runners are killed. Actions that want the same of the same object are run once for all of them.
+ *
+ * Higher priorities come first, among equal ones the owners in turn. What went wrong and may pass (I/O, no room, a tier
+ * out of reach) is tried again after a pause of 1 s, doubled each time up to 5 minutes; anything else ends it.
+ *
+ * Every step is an event of the feed. Finished actions are kept for 7 days, at most 100 000 of them, and then forgotten by
+ * hsm_store_maintain().
+ */
+
+/**
+ * As hsm_object_copy().
+ */
+#define HSM_ACTION_COPY 1
+
+/**
+ * As hsm_object_move().
+ */
+#define HSM_ACTION_MOVE 2
+
+/**
+ * As hsm_object_recall().
+ */
+#define HSM_ACTION_RECALL 3
+
+/**
+ * As hsm_object_release(): the target is the tier.
+ */
+#define HSM_ACTION_RELEASE 4
+
+/**
+ * As hsm_object_verify(): the target is the tier.
+ */
+#define HSM_ACTION_VERIFY 5
+
+/**
+ * As hsm_object_remove(): the target is not looked at.
+ */
+#define HSM_ACTION_REMOVE 6
+
+/**
+ * To be run.
+ */
+#define HSM_ACTION_QUEUED 2
+
+/**
+ * Being run.
+ */
+#define HSM_ACTION_RUNNING 3
+
+/**
+ * What was wanted is so.
+ */
+#define HSM_ACTION_DONE 4
+
+/**
+ * Given up: hsm_action_text() says why.
+ */
+#define HSM_ACTION_FAILED 5
+
+/**
+ * Called off.
+ */
+#define HSM_ACTION_CANCELLED 6
+
+/**
+ * Its owner.
+ */
+#define HSM_ACTION_TEXT_OWNER 1
+
+/**
+ * Its reason.
+ */
+#define HSM_ACTION_TEXT_REASON 2
+
+/**
+ * What went wrong last.
+ */
+#define HSM_ACTION_TEXT_ERROR 3
+
+/**
+ * An action in numbers.
+ */
+typedef struct hsm_action_info {
+  /**
+   * Its id.
+   */
+  hsm_id id;
+  /**
+   * The object.
+   */
+  hsm_id object;
+  /**
+   * The group; zeros: none.
+   */
+  hsm_id group;
+  /**
+   * The number of the change that submitted it: actions are listed in this order.
+   */
+  uint64_t number;
+  /**
+   * The number of its last change.
+   */
+  uint64_t changed;
+  /**
+   * When it was submitted.
+   */
+  int64_t submitted_ns;
+  /**
+   * When it was done, failed or cancelled; 0: it was not.
+   */
+  int64_t finished_ns;
+  /**
+   * When it can be run, at the soonest.
+   */
+  int64_t not_before_ns;
+  /**
+   * When it is no longer of use; 0: never.
+   */
+  int64_t deadline_ns;
+  /**
+   * Which opening of the store runs it; 0: none.
+   */
+  uint64_t instance;
+  /**
+   * HSM_ACTION_COPY and so on; one that this header does not know is of a later version.
+   */
+  int32_t verb;
+  /**
+   * HSM_ACTION_QUEUED and so on; one that this header does not know is of a later version.
+   */
+  int32_t state;
+  /**
+   * The tier to read from; -1: any.
+   */
+  int32_t source;
+  /**
+   * The tier that it is about.
+   */
+  int32_t target;
+  /**
+   * Higher ones are run first.
+   */
+  int32_t priority;
+  /**
+   * 1 for a release that may drop the last good copy, else 0.
+   */
+  int32_t force;
+  /**
+   * How many attempts failed since it was submitted or retried.
+   */
+  uint32_t attempts;
+  /**
+   * How many there are at most.
+   */
+  uint32_t attempts_max;
+} hsm_action_info;
+
+/**
+ * How far a group has come: how many actions of it are in each state.
+ */
+typedef struct hsm_group_info {
+  /**
+   * To be run.
+   */
+  uint64_t queued;
+  /**
+   * Being run.
+   */
+  uint64_t running;
+  /**
+   * Done.
+   */
+  uint64_t done;
+  /**
+   * Given up.
+   */
+  uint64_t failed;
+  /**
+   * Called off.
+   */
+  uint64_t cancelled;
+} hsm_group_info;
+
+/**
+ * What hsm_store_run() did.
+ */
+typedef struct hsm_ran {
+  /**
+   * Actions that are done.
+   */
+  uint64_t done;
+  /**
+   * Actions that it gave up.
+   */
+  uint64_t failed;
+  /**
+   * Attempts that failed and will be made again.
+   */
+  uint64_t put_off;
+} hsm_ran;
+
+/**
+ * Submits an action. It is durable when this returns, and run by hsm_store_run().
+ *
+ * Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
+ *
+ * @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY or _REMOVE
+ * @param object   whether there is one is found out when the action is run
+ * @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies have one too
+ * @param target   the tier that is to hold a copy; of a release or a verify the tier whose copy is meant
+ * @param force    1: a release drops the last good copy too; else 0
+ * @param options  NULL: all default
+ * @param id_out   gets the id of the action; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_action_submit(const hsm_store *store,
+                             int32_t verb,
+                             const hsm_id *object,
+                             int32_t source,
+                             int32_t target,
+                             int32_t force,
+                             const hsm_action_options *options,
+                             hsm_id *id_out,
+                             hsm_error **error_out);
+
+/**
+ * Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
+ *
+ * @param verb       as for hsm_action_submit()
+ * @param ids        the objects; one that is named twice has two actions
+ * @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
+ * @param source     as for hsm_action_submit()
+ * @param target     as for hsm_action_submit()
+ * @param force      as for hsm_action_submit()
+ * @param options    NULL: all default. An id or a group in them is not looked at
+ * @param group_out  gets the id of the group
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_INVALID when there are too many
+ */
+hsm_status hsm_group_submit(const hsm_store *store,
+                            int32_t verb,
+                            const hsm_id *ids,
+                            size_t count,
+                            int32_t source,
+                            int32_t target,
+                            int32_t force,
+                            const hsm_action_options *options,
+                            hsm_id *group_out,
+                            hsm_error **error_out);
+
+/**
+ * What is known of an action.
+ *
+ * @param info_size  sizeof(hsm_action_info)
+ * @return HSM_STATUS_NOT_FOUND, also for one that was finished long ago and forgotten
+ */
+hsm_status hsm_action_stat(const hsm_store *store,
+                           const hsm_id *id,
+                           hsm_action_info *info_out,
+                           size_t info_size,
+                           hsm_error **error_out);
+
+/**
+ * One of the texts of an action.
+ *
+ * @param what         HSM_ACTION_TEXT_OWNER, _REASON or _ERROR
+ * @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes; 1001 are always enough
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return HSM_STATUS_END where there is none, HSM_STATUS_NOT_FOUND
+ */
+hsm_status hsm_action_text(const hsm_store *store,
+                           const hsm_id *id,
+                           int32_t what,
+                           char *buffer,
+                           size_t buffer_size,
+                           size_t *length_out,
+                           hsm_error **error_out);
+
+/**
+ * The next action in the order in which they were submitted.
+ *
+ * @param number     the number of the action behind which to look; 0: the first
+ * @param state      only actions in this state: HSM_ACTION_QUEUED and so on; 0: in any
+ * @param group      only actions of this group; NULL, or zeros: of any, or none
+ * @param info_size  sizeof(hsm_action_info)
+ * @return HSM_STATUS_END past the last
+ */
+hsm_status hsm_action_next(const hsm_store *store,
+                           uint64_t number,
+                           int32_t state,
+                           const hsm_id *group,
+                           hsm_action_info *info_out,
+                           size_t info_size,
+                           hsm_error **error_out);
+
+/**
+ * Waits until an action is done, failed or cancelled. A commit that ends it wakes this within milliseconds.
+ *
+ * @param timeout_ms  how long; -1: for as long as it takes
+ * @param info_out    gets how it stands at the end; may be NULL
+ * @param info_size   sizeof(hsm_action_info)
+ * @return HSM_STATUS_TIMEOUT when the time is over: info_out is not written then; HSM_STATUS_NOT_FOUND;
+ *         HSM_STATUS_CLOSED when the store is closed meanwhile
+ */
+hsm_status hsm_action_wait(const hsm_store *store,
+                           const hsm_id *id,
+                           int32_t timeout_ms,
+                           hsm_action_info *info_out,
+                           size_t info_size,
+                           hsm_error **error_out);
+
+/**
+ * Calls an action off, durably. One that is being run leaves nothing half behind; others that want the same are still
+ * run. One that is finished stays as it is, and the answer is HSM_STATUS_OK.
+ *
+ * @return HSM_STATUS_NOT_FOUND
+ */
+hsm_status hsm_action_cancel(const hsm_store *store,
+                             const hsm_id *id,
+                             hsm_error **error_out);
+
+/**
+ * Queues an action that failed or was cancelled anew, with all its attempts. Any other stays as it is, and the answer is
+ * HSM_STATUS_OK.
+ *
+ * @return HSM_STATUS_NOT_FOUND
+ */
+hsm_status hsm_action_retry(const hsm_store *store,
+                            const hsm_id *id,
+                            hsm_error **error_out);
+
+/**
+ * How far a group has come. All zeros: nothing is known of it.
+ *
+ * @param info_size  sizeof(hsm_group_info)
+ */
+hsm_status hsm_group_stat(const hsm_store *store,
+                          const hsm_id *group,
+                          hsm_group_info *info_out,
+                          size_t info_size,
+                          hsm_error **error_out);
+
+/**
+ * Waits until all actions of a group are done, failed or cancelled.
+ *
+ * @param timeout_ms  how long; -1: for as long as it takes
+ * @param info_out    gets how it stands at the end; may be NULL
+ * @param info_size   sizeof(hsm_group_info)
+ * @return HSM_STATUS_TIMEOUT when the time is over: info_out is not written then; HSM_STATUS_CLOSED when the store is
+ *         closed meanwhile
+ */
+hsm_status hsm_group_wait(const hsm_store *store,
+                          const hsm_id *group,
+                          int32_t timeout_ms,
+                          hsm_group_info *info_out,
+                          size_t info_size,
+                          hsm_error **error_out);
+
+/**
+ * Calls all actions of a group off that are not finished, in one commit.
+ *
+ * @param count_out  gets how many; may be NULL
+ */
+hsm_status hsm_group_cancel(const hsm_store *store,
+                            const hsm_id *group,
+                            uint64_t *count_out,
+                            hsm_error **error_out);
+
+/**
+ * Queues all actions of a group that failed or were cancelled anew.
+ *
+ * @param count_out  gets how many; may be NULL
+ */
+hsm_status hsm_group_retry(const hsm_store *store,
+                           const hsm_id *group,
+                           uint64_t *count_out,
+                           hsm_error **error_out);
+
+/**
+ * Runs actions in the calling thread. Any number of threads and processes may do so at once: each takes what no other
+ * has, and what one that died had taken.
+ *
+ * It ends when the store is closed, and when the callback of a handle of hsm_store_with_progress() says stop, which is
+ * asked about ten times a second also while there is nothing to run. What it was at is then queued again.
+ *
+ * @param timeout_ms  0: returns when nothing is to be run now; actions that wait for their next attempt are left.
+ *                    Else it waits for more, and returns when none came for so long; -1: goes on until it is stopped
+ * @param ran_out     what was done; may be NULL
+ * @param ran_size    sizeof(hsm_ran)
+ * @return HSM_STATUS_OK however the actions went; HSM_STATUS_CANCELLED when the callback said stop, HSM_STATUS_CLOSED
+ *         when the store was closed
+ */
+hsm_status hsm_store_run(const hsm_store *store,
+                         int32_t timeout_ms,
+                         hsm_ran *ran_out,
+                         size_t ran_size,
+                         hsm_error **error_out);
+
+/**
+ * Says for how long finished actions are kept, and how many of them, for every handle of the store.
+ * hsm_store_maintain() forgets what exceeds either.
+ *
+ * @param count_max   so many of the last finished ones; UINT64_MAX: however many
+ * @param age_max_ns  those that were finished at most so many nanoseconds ago; UINT64_MAX: of any age
+ */
+hsm_status hsm_store_set_actions_kept(const hsm_store *store,
+                                      uint64_t count_max,
+                                      uint64_t age_max_ns,
+                                      hsm_error **error_out);
+
+
+/*
  * CHECKING
  *
  * Comparing a store with what lies on its tiers, and healing what is damaged.
@@ -4036,6 +4554,21 @@ void hsm_batch_free(hsm_batch *batch);
 #define HSM_EVENT_COPY_RELOCATED 16
 
 /**
+ * An action was submitted: action, verb, object, tier (its target).
+ */
+#define HSM_EVENT_ACTION_SUBMITTED 32
+
+/**
+ * An action has another state: action, state.
+ */
+#define HSM_EVENT_ACTION_CHANGED 33
+
+/**
+ * A finished action is no longer kept: action.
+ */
+#define HSM_EVENT_ACTION_FORGOTTEN 34
+
+/**
  * Somebody asked for it: a release, or the second half of a move.
  */
 #define HSM_REASON_RELEASED 1
@@ -4176,6 +4709,18 @@ typedef struct hsm_event_info {
    * 0.
    */
   int32_t reserved;
+  /**
+   * The action that it is about; zeros: none.
+   */
+  hsm_id action;
+  /**
+   * HSM_ACTION_COPY and so on.
+   */
+  int32_t verb;
+  /**
+   * HSM_ACTION_QUEUED and so on.
+   */
+  int32_t state;
 } hsm_event_info;
 
 /**

@@ -935,6 +935,54 @@ private:
     event value_;
 };
 
+/// How an action is to be run, and for whom.
+class action_options {
+public:
+    action_options() { detail::make(handle_, hsm_action_options_new); }
+
+    /// The id of the action: submitted again under it, it is one action.
+    action_options &id(const hsm::id &id)
+    {
+        detail::call(hsm_action_options_set_id, get(), &id);
+        return *this;
+    }
+    action_options &group(const hsm::id &group)
+    {
+        detail::call(hsm_action_options_set_group, get(), &group);
+        return *this;
+    }
+    action_options &priority(std::int32_t priority)
+    {
+        detail::call(hsm_action_options_set_priority, get(), priority);
+        return *this;
+    }
+    action_options &owner(std::string_view owner)
+    {
+        detail::call(hsm_action_options_set_owner, get(), owner.data(), owner.size());
+        return *this;
+    }
+    action_options &reason(std::string_view reason)
+    {
+        detail::call(hsm_action_options_set_reason, get(), reason.data(), reason.size());
+        return *this;
+    }
+    action_options &deadline_ns(std::int64_t deadline_ns)
+    {
+        detail::call(hsm_action_options_set_deadline_ns, get(), deadline_ns);
+        return *this;
+    }
+    action_options &attempts_max(std::uint32_t attempts_max)
+    {
+        detail::call(hsm_action_options_set_attempts_max, get(), attempts_max);
+        return *this;
+    }
+
+    hsm_action_options *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::owned<hsm_action_options, hsm_action_options_free> handle_;
+};
+
 /// A subscriber: a name with a durable position in the feed.
 struct subscriber {
     std::string name;
@@ -1875,6 +1923,99 @@ public:
     void purge(const id &object) const { detail::call(hsm_object_purge, get(), &object, no_position()); }
     void undelete(const id &object) const { detail::call(hsm_object_undelete, get(), &object); }
 
+    /* Actions. */
+
+    /// Asks for something to be done by whoever calls run(): HSM_ACTION_COPY and so on. Returns the id of the action.
+    id submit(std::int32_t verb, const id &object, std::int32_t source, std::int32_t target, bool force = false) const
+    {
+        return submit_with(verb, object, source, target, force, nullptr);
+    }
+    id submit(std::int32_t verb, const id &object, std::int32_t source, std::int32_t target, bool force,
+              const action_options &options) const
+    {
+        return submit_with(verb, object, source, target, force, options.get());
+    }
+    /// One action for each object, all or none. Returns the id of their group.
+    id submit_group(std::int32_t verb, const std::vector<id> &objects, std::int32_t source, std::int32_t target,
+                    bool force = false) const
+    {
+        return submit_group_with(verb, objects, source, target, force, nullptr);
+    }
+    id submit_group(std::int32_t verb, const std::vector<id> &objects, std::int32_t source, std::int32_t target,
+                    bool force, const action_options &options) const
+    {
+        return submit_group_with(verb, objects, source, target, force, options.get());
+    }
+    hsm_action_info action(const id &action) const
+    {
+        hsm_action_info info;
+        detail::call(hsm_action_stat, get(), &action, &info, sizeof info);
+        return info;
+    }
+    /// One of HSM_ACTION_TEXT_*, where there is such a text.
+    std::optional<std::string> action_text(const id &action, std::int32_t what) const
+    {
+        return detail::text([&](char *text, std::size_t size, std::size_t *length, hsm_error **from) {
+            return hsm_action_text(get(), &action, what, text, size, length, from);
+        });
+    }
+    /// The next action behind the one with this number, in this state (0: in any).
+    std::optional<hsm_action_info> next_action(std::uint64_t number, std::int32_t state = 0) const
+    {
+        return next_action_of(number, state, nullptr);
+    }
+    std::optional<hsm_action_info> next_action(std::uint64_t number, std::int32_t state, const id &group) const
+    {
+        return next_action_of(number, state, &group);
+    }
+    /// How an action ended; none: it did not in time. -1: for as long as it takes.
+    std::optional<hsm_action_info> wait_action(const id &action, std::int32_t timeout_ms = -1) const
+    {
+        hsm_action_info info;
+        if (detail::call(hsm_action_wait, get(), &action, timeout_ms, &info, sizeof info) == HSM_STATUS_TIMEOUT)
+            return std::nullopt;
+        return info;
+    }
+    void cancel_action(const id &action) const { detail::call(hsm_action_cancel, get(), &action); }
+    void retry_action(const id &action) const { detail::call(hsm_action_retry, get(), &action); }
+    hsm_group_info group(const id &group) const
+    {
+        hsm_group_info info;
+        detail::call(hsm_group_stat, get(), &group, &info, sizeof info);
+        return info;
+    }
+    std::optional<hsm_group_info> wait_group(const id &group, std::int32_t timeout_ms = -1) const
+    {
+        hsm_group_info info;
+        if (detail::call(hsm_group_wait, get(), &group, timeout_ms, &info, sizeof info) == HSM_STATUS_TIMEOUT)
+            return std::nullopt;
+        return info;
+    }
+    std::uint64_t cancel_group(const id &group) const
+    {
+        std::uint64_t count = 0;
+        detail::call(hsm_group_cancel, get(), &group, &count);
+        return count;
+    }
+    std::uint64_t retry_group(const id &group) const
+    {
+        std::uint64_t count = 0;
+        detail::call(hsm_group_retry, get(), &group, &count);
+        return count;
+    }
+    /// Runs actions in this thread: 0: those that can be run now; -1: until it is stopped.
+    hsm_ran run(std::int32_t timeout_ms = 0) const
+    {
+        hsm_ran ran;
+        detail::call(hsm_store_run, get(), timeout_ms, &ran, sizeof ran);
+        return ran;
+    }
+    /// How many finished actions are kept, and for how long; UINT64_MAX: no bound.
+    void set_actions_kept(std::uint64_t count_max, std::uint64_t age_max_ns) const
+    {
+        detail::call(hsm_store_set_actions_kept, get(), count_max, age_max_ns);
+    }
+
     /* The feed. */
 
     detail::range<hsm::feed> feed(const hsm::position &after = {}) const
@@ -1987,6 +2128,28 @@ private:
         put_result result;
         detail::call(hsm_object_put, get(), data.data(), data.size(), options, &result, sizeof result);
         return result;
+    }
+    id submit_with(std::int32_t verb, const id &object, std::int32_t source, std::int32_t target, bool force,
+                   const hsm_action_options *options) const
+    {
+        id action;
+        detail::call(hsm_action_submit, get(), verb, &object, source, target, std::int32_t(force), options, &action);
+        return action;
+    }
+    id submit_group_with(std::int32_t verb, const std::vector<id> &objects, std::int32_t source, std::int32_t target,
+                         bool force, const hsm_action_options *options) const
+    {
+        id group;
+        detail::call(hsm_group_submit, get(), verb, objects.data(), objects.size(), source, target,
+                     std::int32_t(force), options, &group);
+        return group;
+    }
+    std::optional<hsm_action_info> next_action_of(std::uint64_t number, std::int32_t state, const id *group) const
+    {
+        hsm_action_info info;
+        if (detail::call(hsm_action_next, get(), number, state, group, &info, sizeof info) == HSM_STATUS_END)
+            return std::nullopt;
+        return info;
     }
     detail::range<cursor> listing(const hsm_query *which) const
     {

@@ -9,12 +9,15 @@
 //! `embedded` is a journal with a SQLite index. A distributed engine would replace it as a whole. What a
 //! catalog does not do: touch objects' bytes.
 
+mod action;
 pub(crate) mod embedded;
 mod query;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+pub use action::ActionQuery;
+pub(crate) use action::ActionWindow;
 pub use query::{Cursor, Items, NamesPage, Page, Query};
 
 use crate::backend::PlaceName;
@@ -24,8 +27,8 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Gap, Retention};
 use crate::journal::{Change, EpochCause};
 use crate::object::{
-    Content, Copy, Dataset, DatasetId, Generation, Name, Object, ObjectId, Piece, Position, TierConfig,
-    TierIndex,
+    Action, ActionId, ActionState, Content, Copy, Dataset, DatasetId, Generation, GroupId, Name, Object,
+    ObjectId, Piece, Position, TierConfig, TierIndex,
 };
 use crate::tier::kept::Source;
 
@@ -89,6 +92,8 @@ pub(crate) enum Expect {
     TierIs(TierIndex, Option<TierConfig>),
     /// No copy is left on the tier. Fails with `Exists`.
     TierEmpty(TierIndex),
+    /// This was the last change of the action (0: there is no such action). Fails with `Conflict`.
+    Action(ActionId, u64),
 }
 
 /// Where a proposal's changes stand in the journal.
@@ -345,6 +350,21 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// Drops what of the journal lies beyond `retention` and is not needed to restore the index; says how many segments
     /// went. Takes the open lock.
     fn drop_journal(&self, retention: &Retention, now_ns: TimeNs) -> Result<u64>;
+    /// Actions, in the order asked for.
+    fn actions_of(&self, ids: &[ActionId]) -> Result<Vec<Option<Action>>>;
+    /// Actions in the order in which they were submitted, behind the one with this number.
+    fn actions(&self, wanted: &ActionQuery, after: u64, limit: usize) -> Result<Vec<Action>>;
+    /// How many actions of a group are in each state.
+    fn group_states(&self, group: GroupId) -> Result<Vec<(ActionState, u64)>>;
+    /// What is to be run next, of one kind, for owners from the one behind `behind` on.
+    fn action_window(&self, now_ns: TimeNs, behind: &str, max: usize) -> Result<ActionWindow>;
+    /// When the next queued action can be run; `None`: none is queued.
+    fn next_due(&self) -> Result<Option<TimeNs>>;
+    /// The handles that run actions.
+    fn claimers(&self) -> Result<Vec<u64>>;
+    /// Finished actions, each with the number of its last change: those that were finished before `until_ns`, and the
+    /// oldest of those beyond `kept`.
+    fn finished_actions(&self, kept: u64, until_ns: TimeNs, limit: usize) -> Result<Vec<(ActionId, u64)>>;
     /// How a reader of the feed that came to its end hears when to look again.
     fn notice(&self) -> Result<embedded::Notice>;
 }

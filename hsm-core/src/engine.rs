@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::backend::ReadFrom;
 use crate::catalog::{Catalog, Committed, Durability, Expect, Garbage, Places as _, Proposal};
@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::file::Disk;
 use crate::journal::Change;
 use crate::monitor::Watch;
-use crate::object::{Content, IdGenerator, Object, ObjectId, TierIndex, TierState};
+use crate::object::{ActionId, Content, IdGenerator, Object, ObjectId, TierIndex, TierState};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted};
 
@@ -48,6 +48,9 @@ pub(crate) struct Engine {
     pub(crate) tiers_known: AtomicU64,
     /// Held for reading by commits, for writing by the close: none is under way when a handle sweeps up.
     pub(crate) commits: RwLock<()>,
+    /// Actions that an executor of this handle claimed and could not put back: each with the number of the change that
+    /// claimed it, and its attempts.
+    pub(crate) claims_left: Mutex<Vec<(ActionId, u64, u32)>>,
 }
 
 /// Which objects a verb is about.
@@ -118,6 +121,16 @@ impl Engine {
     pub(crate) fn commit_proposal(&self, proposal: Proposal, durability: Durability) -> Result<Committed> {
         let mut answers = self.commit(vec![proposal], durability)?;
         answers.pop().unwrap_or_else(|| Err(Error::Closed { reason: "the commit gave no answer".to_owned() }))
+    }
+
+    /// What removes an object that lives.
+    pub(crate) fn removal(&self, id: ObjectId, grace_ns: i64) -> Proposal {
+        let until_ns = self.clock.now_ns().saturating_add(grace_ns);
+        let mut changes = vec![Change::Removed { object: id, until_ns }];
+        if grace_ns == 0 {
+            changes.push(Change::Purged { object: id });
+        }
+        Proposal { expect: vec![Expect::Live(id)], changes, ..Proposal::default() }
     }
 
     /// Hands on how a sync of data on a tier went.

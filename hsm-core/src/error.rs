@@ -10,7 +10,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::object::{ObjectId, TierIndex};
+use crate::object::{ActionId, ObjectId, TierIndex};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -64,6 +64,12 @@ pub enum Error {
     SubscriberNotFound {
         /// The name that was asked for.
         name: String,
+    },
+    /// No action has this id, or it was finished long ago and forgotten.
+    #[error("action {id} not found")]
+    ActionNotFound {
+        /// The id that was asked for.
+        id: ActionId,
     },
     /// The object in parts that a token or a part belongs to is no longer being written.
     #[error("the object in parts is gone: who began it has committed, given up or ended; begin anew")]
@@ -286,6 +292,7 @@ impl Error {
             | Self::CopyNotFound { .. }
             | Self::SnapshotNotFound { .. }
             | Self::SubscriberNotFound { .. }
+            | Self::ActionNotFound { .. }
             | Self::PartsNotFound => Kind::NotFound,
             Self::Exists { .. } => Kind::Exists,
             Self::Conflict { .. } => Kind::Conflict,

@@ -26,6 +26,6 @@ mod write;
 pub use change::{Change, DropReason, EpochCause, Subject, Updates};
 pub(crate) use group::{Group, GroupHeader};
 pub(crate) use read::{GroupReader, Tail, epoch_begins_at};
-pub(crate) use record::{read_piece, read_tier, write_piece, write_tier};
+pub(crate) use record::{read_piece, read_spec, read_tier, write_piece, write_spec, write_tier};
 pub(crate) use segment::{SegmentHeader, Segments};
 pub(crate) use write::{append, begin, cut, sync, write_again, write_again_unsynced};

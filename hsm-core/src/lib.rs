@@ -29,8 +29,8 @@
 //! copy, move, release, verify, remove, tiers, feed, maintenance, snapshots on a tier, restoring from them, and rebuilding without. Everything a caller needs is re-exported here,
 //! at the root, except the plain data in [`object`] and the changes in [`journal`].
 //!
-//! `migration` (private) copies, moves, releases and verifies. It decides nothing: what to move, and when, is the
-//! caller's part.
+//! `migration` (private) copies, moves, releases and verifies, and runs the *actions* that were submitted: durable requests
+//! for any of these ([`Store::submit`], [`Store::run`]). It decides nothing: what to move, and when, is the caller's part.
 //!
 //! `engine` (private) is what every verb works with: the catalog, the tiers, and the rules for using them
 //! together, such as how a copy is found and when garbage goes.
@@ -97,7 +97,7 @@ mod testing_hooks;
 mod tier;
 mod wire;
 
-pub use catalog::{Committed, Cursor, Durability, Items, NamesPage, Page, Query, TierUsage};
+pub use catalog::{ActionQuery, Committed, Cursor, Durability, Items, NamesPage, Page, Query, TierUsage};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, EventKind, EventKinds, Filter, Gap, Retention};
 pub use store::*;

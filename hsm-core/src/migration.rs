@@ -10,11 +10,15 @@
 //!
 //! A compaction moves what lives in a pack to another place of the same tier, likewise.
 //!
+//! An executor runs the actions that were submitted: the same work, committed with the word that it is done.
+//!
 //! What to move, and when, is decided by the caller, never here.
 
 mod compact;
+mod executor;
 mod finding;
 mod heal;
+mod party;
 mod release;
 mod scrub;
 mod transfer;
@@ -22,6 +26,8 @@ mod window;
 
 pub use compact::{CompactOptions, Compacted};
 pub(crate) use compact::{Compaction, Finder, is_about_a_tier};
+pub(crate) use executor::Executor;
+pub use executor::Ran;
 pub(crate) use finding::Bad;
 pub use finding::{Fault, Finding, Remedy};
 pub(crate) use release::{release, verify_copy as verify};

@@ -5,13 +5,15 @@
 //! - a [`Copy`](struct@Copy) is one tier's bytes of the current generation, in one or several [`Piece`]s;
 //! - a [`Place`] names bytes in a tier for ever: it is never reused, whatever object it belonged to.
 
+mod action;
 mod attributes;
 mod id;
 mod limits;
 mod tier_config;
 
+pub use action::*;
 pub use attributes::{Attributes, AttributesIter};
-pub use id::{DatasetId, IdGenerator, ObjectId};
+pub use id::{ActionId, DatasetId, GroupId, IdGenerator, ObjectId};
 pub use limits::*;
 pub use tier_config::{Access, BackendKind, TierConfig, TierState};
 

@@ -9,6 +9,7 @@
 //! - an error says what to do, and leaves the store as it was;
 //! - in a process forked from the one that opened the store it is refused, and dropping does nothing.
 
+mod actions;
 mod attributes;
 mod backup;
 mod batch;
@@ -33,6 +34,7 @@ mod put_file;
 mod reconcile;
 mod remove;
 mod reserve;
+mod run;
 mod scrub;
 mod sink;
 mod strays;
@@ -51,6 +53,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::{Mutex, ReentrantMutex};
 
+pub use actions::GroupStatus;
 pub use backup::{KeptSnapshot, SnapshotOptions};
 pub use batch::Batch;
 pub use check::{CheckOptions, Checked};
@@ -65,11 +68,12 @@ pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
 pub use reconcile::Reconciled;
+pub use run::RunOptions;
 pub use sink::{Sink, SinkOptions};
 pub use subscribers::Subscriber;
 pub use subscription::{Next, Subscription};
 
-pub use crate::migration::{CompactOptions, Compacted, Fault, Finding, Remedy, ScrubOptions, Scrubbed};
+pub use crate::migration::{CompactOptions, Compacted, Fault, Finding, Ran, Remedy, ScrubOptions, Scrubbed};
 
 use crate::engine::Engine;
 use crate::error::Result;

@@ -71,6 +71,8 @@ pub enum Mutant {
     RebuildTakesOldest,
     /// The index passes over that a compaction moved a copy.
     RelocationSkipped,
+    /// An action is said to be done before its effect is committed.
+    DoneBeforeEffect,
 }
 
 #[cfg(any(test, feature = "testing"))]

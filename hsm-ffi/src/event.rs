@@ -67,6 +67,13 @@ pub const HSM_EVENT_EPOCH_BEGAN: i32 = 15;
 /// copies (1). Who does not ask where bytes lie can pass over it.
 pub const HSM_EVENT_COPY_RELOCATED: i32 = 16;
 
+/// An action was submitted: action, verb, object, tier (its target).
+pub const HSM_EVENT_ACTION_SUBMITTED: i32 = 32;
+/// An action has another state: action, state.
+pub const HSM_EVENT_ACTION_CHANGED: i32 = 33;
+/// A finished action is no longer kept: action.
+pub const HSM_EVENT_ACTION_FORGOTTEN: i32 = 34;
+
 /// Somebody asked for it: a release, or the second half of a move.
 pub const HSM_REASON_RELEASED: i32 = 1;
 /// Its tier was declared lost.
@@ -143,6 +150,12 @@ pub struct hsm_event_info {
     pub record_type: i32,
     /// 0.
     pub reserved: i32,
+    /// The action that it is about; zeros: none.
+    pub action: hsm_id,
+    /// HSM_ACTION_COPY and so on.
+    pub verb: i32,
+    /// HSM_ACTION_QUEUED and so on.
+    pub state: i32,
 }
 
 impl hsm_event {
@@ -260,6 +273,19 @@ impl hsm_event {
             Change::EpochBegan { cause, ended } => {
                 (info.cause, info.ended) = (*cause as i32, (*ended).into());
                 HSM_EVENT_EPOCH_BEGAN
+            }
+            Change::ActionSubmitted { action, spec } => {
+                (info.action.bytes, info.verb) = (action.0, spec.verb as i32);
+                (info.object, info.tier) = (spec.object.into(), spec.target.into());
+                HSM_EVENT_ACTION_SUBMITTED
+            }
+            Change::ActionChanged { action, state, .. } => {
+                (info.action.bytes, info.state) = (action.0, *state as i32);
+                HSM_EVENT_ACTION_CHANGED
+            }
+            Change::ActionForgotten { action } => {
+                info.action.bytes = action.0;
+                HSM_EVENT_ACTION_FORGOTTEN
             }
             Change::Unknown { record_type } => {
                 info.record_type = (*record_type).into();

@@ -77,6 +77,16 @@ pub(crate) unsafe fn dataset(id: *const hsm_id, what: &str) -> Result<DatasetId,
     unsafe { bytes(id, what) }.map(DatasetId)
 }
 
+/// An id that may be left out: NULL, or zeros.
+///
+/// # Safety
+///
+/// NULL, or valid for a read.
+pub(crate) unsafe fn given(id: *const hsm_id) -> Option<[u8; 16]> {
+    // SAFETY: as the caller promises.
+    unsafe { id.as_ref() }.map(|id| id.bytes).filter(|bytes| *bytes != [0; 16])
+}
+
 unsafe fn bytes(id: *const hsm_id, what: &str) -> Result<[u8; 16], hsm_error> {
     // SAFETY: as the caller promises.
     let id = unsafe { input::needed(id, what)? };

@@ -17,6 +17,8 @@
 #![allow(clippy::missing_safety_doc, reason = "the header says once what every function needs")]
 #![allow(clippy::doc_markdown, reason = "the comments are read in the header, which is no Markdown")]
 
+mod action;
+mod action_options;
 mod attributes;
 mod batch;
 mod callback;
@@ -57,6 +59,8 @@ mod tier_settings;
 mod transfer;
 mod writer;
 
+pub use action::*;
+pub use action_options::*;
 pub use attributes::*;
 pub use batch::*;
 pub use callback::*;

@@ -101,6 +101,8 @@ pub struct hsm_maintained {
     pub packs_removed: u64,
     /// Segments of the journal that were dropped: see hsm_store_set_retention().
     pub segments_dropped: u64,
+    /// Finished actions that were forgotten: see hsm_store_set_actions_kept().
+    pub actions_forgotten: u64,
 }
 
 /// Opens the store in a directory, or creates it there.
@@ -292,7 +294,8 @@ pub unsafe extern "C" fn hsm_store_position(
 }
 
 /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-/// overwritten, and the changes that exceed hsm_store_set_retention(). Call it now and then: nothing else depends on it
+/// overwritten, the changes that exceed hsm_store_set_retention(), and finished actions beyond
+/// hsm_store_set_actions_kept(). Call it now and then: nothing else depends on it
 /// but room. It moves nothing: hsm_store_compact() does.
 ///
 /// @param done_out   what was done; may be NULL
@@ -309,9 +312,10 @@ pub unsafe extern "C" fn hsm_store_maintain(
         unsafe {
             let store = scope.store(store)?;
             output::check_record_if(done_out, done_size, "done_out")?;
-            let Maintained { purged, files_removed, packs_removed, segments_dropped } =
+            let Maintained { purged, files_removed, packs_removed, segments_dropped, actions_forgotten } =
                 store.store().maintain()?;
-            let did = hsm_maintained { purged, files_removed, packs_removed, segments_dropped };
+            let did =
+                hsm_maintained { purged, files_removed, packs_removed, segments_dropped, actions_forgotten };
             output::record_if(done_out, done_size, &did, "done_out")?;
         }
         done()

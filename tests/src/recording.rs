@@ -19,6 +19,7 @@ pub struct RecordingDisk {
     disk: OsDisk,
     recorded: Arc<Mutex<Recorded>>,
     read: Arc<Mutex<BTreeMap<PathBuf, u64>>>,
+    reads: Arc<Mutex<BTreeMap<PathBuf, u64>>>,
 }
 
 impl RecordingDisk {
@@ -33,6 +34,12 @@ impl RecordingDisk {
         let below: Vec<u64> =
             read.iter().filter(|(path, _)| path.starts_with(directory)).map(|(_, bytes)| *bytes).collect();
         (below.iter().sum(), below.len())
+    }
+
+    /// How often something was read of files below `directory`.
+    pub fn reads_below(&self, directory: &Path) -> u64 {
+        let reads = self.reads.lock().unwrap();
+        reads.iter().filter(|(path, _)| path.starts_with(directory)).map(|(_, count)| count).sum()
     }
 
     fn note(&self, operation: &str, path: &Path) {
@@ -112,6 +119,7 @@ impl File for RecordingFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let read = self.file.read_at(buffer, offset)?;
         *self.disk.read.lock().unwrap().entry(self.path.clone()).or_default() += read as u64;
+        *self.disk.reads.lock().unwrap().entry(self.path.clone()).or_default() += 1;
         Ok(read)
     }
 

@@ -8,6 +8,7 @@
 //! - an open with no one else there ([`recover`]) makes good what a crash or a power loss left, and
 //!   rebuilds the index from a snapshot and the journal where it is missing, damaged or ahead.
 
+mod action;
 mod apply;
 mod audit;
 mod check;
@@ -40,8 +41,8 @@ pub(crate) use notice::Notice;
 pub(crate) use recover::Found;
 
 use super::{
-    Catalog, Committed, Contradictions, Cursor, Durability, Expired, Fed, FeedCursor, Garbage, NamesPage,
-    PackUsage, Page, Places, Progress, Proposal, Query, TierUsage, View,
+    ActionQuery, ActionWindow, Catalog, Committed, Contradictions, Cursor, Durability, Expired, Fed,
+    FeedCursor, Garbage, NamesPage, PackUsage, Page, Places, Progress, Proposal, Query, TierUsage, View,
 };
 use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
@@ -50,7 +51,9 @@ use crate::event::Retention;
 use crate::file::Disk;
 use crate::journal::queue::LockFile;
 use crate::journal::{EpochCause, Segments};
-use crate::object::{Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
+use crate::object::{
+    Action, ActionId, ActionState, Dataset, DatasetId, GroupId, Name, Object, ObjectId, Position, TierIndex,
+};
 use crate::testing_hooks::lookup_fails;
 use crate::tier::kept::Source;
 use commit::Queue;
@@ -319,6 +322,34 @@ impl Catalog for Embedded {
 
     fn drop_journal(&self, retention: &Retention, now_ns: TimeNs) -> Result<u64> {
         self.drop_segments(retention, now_ns)
+    }
+
+    fn actions_of(&self, ids: &[ActionId]) -> Result<Vec<Option<Action>>> {
+        self.read(|connection| ids.iter().map(|id| action::find(connection, *id)).collect())
+    }
+
+    fn actions(&self, wanted: &ActionQuery, after: u64, limit: usize) -> Result<Vec<Action>> {
+        self.read(|connection| action::list(connection, wanted, after, limit))
+    }
+
+    fn group_states(&self, group: GroupId) -> Result<Vec<(ActionState, u64)>> {
+        self.read(|connection| action::group_states(connection, group))
+    }
+
+    fn action_window(&self, now_ns: TimeNs, behind: &str, max: usize) -> Result<ActionWindow> {
+        self.read(|connection| action::window(connection, now_ns, behind, max))
+    }
+
+    fn next_due(&self) -> Result<Option<TimeNs>> {
+        self.read(action::next_due)
+    }
+
+    fn claimers(&self) -> Result<Vec<u64>> {
+        self.read(action::claimers)
+    }
+
+    fn finished_actions(&self, kept: u64, until_ns: TimeNs, limit: usize) -> Result<Vec<(ActionId, u64)>> {
+        self.read(|connection| action::finished(connection, kept, until_ns, limit))
     }
 
     fn notice(&self) -> Result<Notice> {

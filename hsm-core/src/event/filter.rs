@@ -42,11 +42,17 @@ pub enum EventKind {
     EpochBegan = 15,
     /// [`Change::CopyRelocated`].
     CopyRelocated = 16,
+    /// [`Change::ActionSubmitted`].
+    ActionSubmitted = 32,
+    /// [`Change::ActionChanged`].
+    ActionChanged = 33,
+    /// [`Change::ActionForgotten`].
+    ActionForgotten = 34,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Unknown,
         Self::Put,
         Self::CopyAdded,
@@ -64,6 +70,9 @@ impl EventKind {
         Self::SettingSet,
         Self::EpochBegan,
         Self::CopyRelocated,
+        Self::ActionSubmitted,
+        Self::ActionChanged,
+        Self::ActionForgotten,
     ];
 
     /// The kind of a change.
@@ -85,6 +94,9 @@ impl EventKind {
             Change::TierSet(_) => Self::TierSet,
             Change::SettingSet { .. } => Self::SettingSet,
             Change::EpochBegan { .. } => Self::EpochBegan,
+            Change::ActionSubmitted { .. } => Self::ActionSubmitted,
+            Change::ActionChanged { .. } => Self::ActionChanged,
+            Change::ActionForgotten { .. } => Self::ActionForgotten,
             Change::Unknown { .. } => Self::Unknown,
         }
     }

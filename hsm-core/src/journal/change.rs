@@ -1,7 +1,10 @@
 //! What can happen to a store: each change is one record of the journal and one event of the feed.
 
 use crate::clock::TimeNs;
-use crate::object::{Content, Copy, DatasetId, Generation, Name, ObjectId, Position, TierConfig, TierIndex};
+use crate::object::{
+    ActionId, ActionSpec, ActionState, Content, Copy, DatasetId, Generation, Name, ObjectId, Position,
+    TierConfig, TierIndex,
+};
 
 /// New values of attributes; `None` removes one.
 pub type Updates = Vec<(String, Option<Vec<u8>>)>;
@@ -137,6 +140,33 @@ pub enum Change {
         cause: EpochCause,
         /// The last position of the epoch before.
         ended: Position,
+    },
+    /// An action was submitted: it is queued.
+    ActionSubmitted {
+        /// Its id.
+        action: ActionId,
+        /// What is wanted.
+        spec: Box<ActionSpec>,
+    },
+    /// An action has another state.
+    ActionChanged {
+        /// The action.
+        action: ActionId,
+        /// Its state from now on.
+        state: ActionState,
+        /// How many attempts failed.
+        attempts: u32,
+        /// The handle that runs it; 0: none.
+        instance: u64,
+        /// When it can be run, at the soonest.
+        not_before_ns: TimeNs,
+        /// What went wrong with the attempt that ended; empty: nothing did.
+        error: String,
+    },
+    /// A finished action is no longer kept.
+    ActionForgotten {
+        /// The action.
+        action: ActionId,
     },
     /// A change of a kind that this version does not know and need not know.
     Unknown {

@@ -1,5 +1,9 @@
 //! Changes as bytes: the records of a group. `docs/format.md`, section 7.
 
+mod action;
+
+pub(crate) use action::{read_spec, write_spec};
+
 use crate::integrity::{Algorithm, Digest};
 use crate::object::{
     Access, BackendKind, Content, Copy, DatasetId, Name, ObjectId, Piece, Place, Position, TierConfig,
@@ -38,7 +42,7 @@ pub(super) fn read_record(reader: &mut Reader<'_>) -> Option<Change> {
     let body = reader.bytes(len as usize)?;
     match read_body(&mut Reader(body), record_type) {
         Some(change) => Some(change),
-        None if !(1..=16).contains(&record_type) && flags & MUST_UNDERSTAND == 0 => {
+        None if !matches!(record_type, 1..=16 | 32..=34) && flags & MUST_UNDERSTAND == 0 => {
             Some(Change::Unknown { record_type })
         }
         None => None,
@@ -167,6 +171,9 @@ fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
             write_copy(out, copy);
             16
         }
+        Change::ActionSubmitted { .. } | Change::ActionChanged { .. } | Change::ActionForgotten { .. } => {
+            action::write(out, change)
+        }
         Change::Unknown { record_type } => *record_type,
     }
 }
@@ -243,7 +250,7 @@ fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
             generation: body.u64()?,
             copy: read_copy(body)?,
         },
-        _ => return None,
+        _ => return action::read(body, record_type),
     })
 }
 

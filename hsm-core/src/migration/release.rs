@@ -1,7 +1,8 @@
 //! Dropping copies, and proving others whole before that.
 
+use super::transfer::Attendant;
 use crate::backend::ReadFrom;
-use crate::catalog::{Committed, Durability, Expect};
+use crate::catalog::{Committed, Durability, Expect, Proposal};
 use crate::engine::{ATTEMPTS_MAX, Engine, Scope, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Change, DropReason};
@@ -17,12 +18,13 @@ pub(crate) fn release(
     scope: Scope,
     tier: TierIndex,
     force: bool,
+    attendant: Option<&dyn Attendant>,
     watch: &mut Watch<'_>,
 ) -> Result<Option<Committed>> {
     engine.refresh_tiers()?;
     engine.tier(tier)?;
     for attempt in 0.. {
-        match try_release(engine, id, scope, tier, force, watch) {
+        match try_release(engine, id, scope, tier, force, attendant, watch) {
             Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
             done => return done,
         }
@@ -36,6 +38,7 @@ fn try_release(
     scope: Scope,
     tier: TierIndex,
     force: bool,
+    attendant: Option<&dyn Attendant>,
     watch: &mut Watch<'_>,
 ) -> Result<Option<Committed>> {
     let object = engine.look_up(id, scope)?;
@@ -52,10 +55,25 @@ fn try_release(
         expect.push(Expect::VerifiedElsewhere(id, tier));
     }
     let change = Change::CopyDropped { object: id, generation, tier, reason: DropReason::Released };
-    let committed = engine.commit_one(expect, vec![change], Durability::Durable)?;
+    let committed = commit_with(engine, id, expect, change, attendant)?;
     // Failing to remove garbage is no failure of the release: it is tried again later.
     let _ = engine.reclaim();
     Ok(Some(committed))
+}
+
+/// Commits a change of an object, with what joins it.
+fn commit_with(
+    engine: &Engine,
+    id: ObjectId,
+    expect: Vec<Expect>,
+    change: Change,
+    attendant: Option<&dyn Attendant>,
+) -> Result<Committed> {
+    let mut proposal = Proposal { expect, changes: vec![change], ..Proposal::default() };
+    if let Some(attendant) = attendant {
+        attendant.joins(id, &mut proposal)?;
+    }
+    engine.commit_proposal(proposal, Durability::Durable)
 }
 
 /// A verified copy in reach other than the one on `tier`, that is still there; verifies one where none is yet.
@@ -81,7 +99,7 @@ fn safe_copy(
         }
     }
     for copy in others {
-        match verify_copy(engine, object.id, scope, copy.tier, watch) {
+        match verify_copy(engine, object.id, scope, copy.tier, None, watch) {
             Ok(_) => return Ok(copy.clone()),
             Err(stopped @ Error::Stopped { .. }) => return Err(stopped),
             Err(_) => {}
@@ -106,6 +124,7 @@ pub(crate) fn verify_copy(
     id: ObjectId,
     scope: Scope,
     tier: TierIndex,
+    attendant: Option<&dyn Attendant>,
     watch: &mut Watch<'_>,
 ) -> Result<Committed> {
     let object = engine.look_up(id, scope)?;
@@ -124,7 +143,7 @@ pub(crate) fn verify_copy(
     expect.push(Expect::Generation(id, generation));
     expect.push(Expect::CopyAt(id, tier, copy.pieces.clone()));
     let change = Change::CopyVerified { object: id, generation, tier, whole };
-    let committed = engine.commit_one(expect, vec![change], Durability::Durable)?;
+    let committed = commit_with(engine, id, expect, change, attendant.filter(|_| whole))?;
     outcome.map(|()| committed)
 }
 

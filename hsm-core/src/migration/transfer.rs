@@ -1,5 +1,6 @@
 //! Copying and moving: read, write, sync, verify, commit, and only then release.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::window::{Window, read_copy};
@@ -9,7 +10,7 @@ use crate::engine::{ATTEMPTS_MAX, Engine, Scope, is_race};
 use crate::error::{Error, Result};
 use crate::journal::{Change, DropReason};
 use crate::monitor::{Phase, Watch};
-use crate::object::{Copy, Object, ObjectId, TierIndex};
+use crate::object::{Copy, Object, ObjectId, Piece, Place, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, CopyWriter, PackEnd, Tier, Written, place_name};
 
@@ -32,6 +33,14 @@ pub(crate) struct Transfer {
     pub(crate) scope: Scope,
 }
 
+/// Whoever wants something done, and is told of it.
+pub(crate) trait Attendant {
+    /// Work for an object begins. An error is its answer.
+    fn begins(&self, id: ObjectId) -> Result<()>;
+    /// What is to be committed together with it. An error is its answer, and nothing is committed.
+    fn joins(&self, id: ObjectId, proposal: &mut Proposal) -> Result<()>;
+}
+
 /// A copy that is written but not yet verified and committed.
 pub(super) struct Ready {
     pub(super) object: Object,
@@ -46,38 +55,83 @@ pub(crate) fn transfer(
     engine: &Engine,
     ids: &[ObjectId],
     wanted: Transfer,
+    attendant: Option<&dyn Attendant>,
     watch: &mut Watch<'_>,
 ) -> Vec<Result<Option<Committed>>> {
     let mut answers: Vec<Option<Result<Option<Committed>>>> = ids.iter().map(|_| None).collect();
     let mut attempts = 0;
     loop {
-        let left: Vec<usize> = (0..ids.len()).filter(|index| answers[*index].is_none()).collect();
+        let mut left: Vec<usize> = (0..ids.len()).filter(|index| answers[*index].is_none()).collect();
         if left.is_empty() {
             break;
         }
         attempts += 1;
-        let pass = Pass { engine, ids, wanted, last: attempts >= ATTEMPTS_MAX };
+        let mut packs = BTreeMap::new();
+        if attendant.is_some() {
+            // In what order is nobody's business but the medium's.
+            packs = by_place(engine, ids, wanted.source, &mut left);
+        }
+        let last = attempts >= ATTEMPTS_MAX;
+        let pass = Pass { engine, ids, wanted, attendant, packs: &packs, last };
         pass.over(&left, &mut answers, watch);
     }
     answers.into_iter().flatten().collect()
 }
 
+/// The places of the copies that will be read, in whose order `left` is brought, with how many lie in each.
+fn by_place(
+    engine: &Engine,
+    ids: &[ObjectId],
+    source: Option<TierIndex>,
+    left: &mut [usize],
+) -> BTreeMap<Place, usize> {
+    let mut packs: BTreeMap<Place, usize> = BTreeMap::new();
+    let asked: Vec<ObjectId> = left.iter().map(|index| ids[*index]).collect();
+    let Ok(objects) = engine.catalog.view().objects(&asked) else { return packs };
+    let mut placed: Vec<(Option<(Place, u64)>, usize)> = Vec::with_capacity(left.len());
+    for (object, index) in objects.iter().zip(left.iter()) {
+        let piece = object.as_ref().and_then(|object| source_piece(object, source));
+        if let Some(piece) = piece {
+            *packs.entry(piece.place).or_default() += 1;
+        }
+        placed.push((piece.map(|piece| (piece.place, piece.offset)), *index));
+    }
+    placed.sort_unstable();
+    for (index, (_, next)) in left.iter_mut().zip(placed) {
+        *index = next;
+    }
+    packs
+}
+
+/// Where the bytes begin that a transfer reads.
+pub(super) fn source_piece(object: &Object, source: Option<TierIndex>) -> Option<&Piece> {
+    let copy = match source {
+        Some(source) => object.copy_on(source),
+        None => object.copies.first(),
+    };
+    copy?.pieces.first()
+}
+
 /// One pass over the objects that have no answer yet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Pass<'a> {
     engine: &'a Engine,
     ids: &'a [ObjectId],
     wanted: Transfer,
+    attendant: Option<&'a dyn Attendant>,
+    /// How many objects are read from each place, where that is known.
+    packs: &'a BTreeMap<Place, usize>,
     /// Whether those that lost a race get that for their answer; else they stay without.
     last: bool,
 }
 
 impl Pass<'_> {
     fn over(self, left: &[usize], answers: &mut [Option<Result<Option<Committed>>>], watch: &mut Watch<'_>) {
-        let Self { engine, ids, wanted, last } = self;
+        let Self { ids, last, .. } = self;
         let (mut ready, mut bytes) = (Vec::new(), 0);
+        let mut packs = Window::default();
         for (position, index) in left.iter().enumerate() {
-            match prepare(engine, ids[*index], wanted, watch) {
+            match self.prepare(ids[*index], &mut packs, watch) {
                 Ok(Some(copy)) => {
                     bytes += copy.written.size;
                     ready.push((*index, copy));
@@ -92,7 +146,7 @@ impl Pass<'_> {
             let is_end = position + 1 == left.len();
             if is_end || ready.len() >= TOGETHER_MAX || bytes >= TOGETHER_BYTES_MAX {
                 bytes = 0;
-                for (index, answer) in finish(engine, std::mem::take(&mut ready), wanted, watch) {
+                for (index, answer) in self.finish(std::mem::take(&mut ready), watch) {
                     if last || !answer.as_ref().is_err_and(is_race) {
                         answers[index] = Some(answer.map(Some));
                     }
@@ -100,34 +154,118 @@ impl Pass<'_> {
             }
         }
     }
-}
 
-/// Writes the copy of one object. `None`: a verified copy is there, and nothing is to be dropped.
-fn prepare(engine: &Engine, id: ObjectId, wanted: Transfer, watch: &mut Watch<'_>) -> Result<Option<Ready>> {
-    watch.phase(Phase::Copy);
-    watch.check()?;
-    let target = engine.tier(wanted.target)?;
-    if wanted.source == Some(wanted.target) {
-        return Err(Error::invalid("target", "it is the source tier itself"));
+    /// Writes the copy of one object. `None`: a verified copy is there, and nothing is to be dropped.
+    fn prepare(self, id: ObjectId, packs: &mut Window, watch: &mut Watch<'_>) -> Result<Option<Ready>> {
+        let Self { engine, wanted, .. } = self;
+        if let Some(attendant) = self.attendant {
+            attendant.begins(id)?;
+        }
+        watch.phase(Phase::Copy);
+        watch.check()?;
+        let target = engine.tier(wanted.target)?;
+        if wanted.source == Some(wanted.target) {
+            return Err(Error::invalid("target", "it is the source tier itself"));
+        }
+        let object = engine.look_up(id, wanted.scope)?;
+        let content = object.content.clone().ok_or(Error::NoData { id })?;
+        if let Some(source) = wanted.source
+            && object.copy_on(source).is_none()
+        {
+            // A move that was done already: what was wanted is true.
+            let done = wanted.release_source && object.copy_on(wanted.target).is_some_and(Copy::is_verified);
+            return if done { Ok(None) } else { Err(Error::CopyNotFound { id, tier: source }) };
+        }
+        if let Some(there) = object.copy_on(wanted.target) {
+            return self.keep_what_is_there(&object, there, watch).map(|()| None);
+        }
+        let place = source_piece(&object, wanted.source).map(|piece| piece.place);
+        let together = place.filter(|place| self.packs.get(place).is_some_and(|count| *count > 1));
+        let near = together.and_then(|place| super::window::open_packed(engine, &object, place.tier, packs));
+        let (object, reader, source) = match (near, together) {
+            (Some(reader), Some(place)) => (object, reader, place.tier),
+            _ => engine.open_copy(id, wanted.scope, wanted.source, ReadFrom::Anywhere)?,
+        };
+        if object.content.as_ref() != Some(&content) || object.copy_on(wanted.target).is_some() {
+            return Err(Error::Conflict { what: format!("object {id}") });
+        }
+        watch.expect_size(content.size);
+        write(engine, object, &reader, source, target, watch).map(Some)
     }
-    let object = engine.look_up(id, wanted.scope)?;
-    let content = object.content.clone().ok_or(Error::NoData { id })?;
-    if let Some(source) = wanted.source
-        && object.copy_on(source).is_none()
-    {
-        // A move that was done already: what was wanted is true.
-        let done = wanted.release_source && object.copy_on(wanted.target).is_some_and(Copy::is_verified);
-        return if done { Ok(None) } else { Err(Error::CopyNotFound { id, tier: source }) };
+
+    /// The target holds a copy already: it is verified if it never was, and the source dropped if that is wanted.
+    fn keep_what_is_there(self, object: &Object, there: &Copy, watch: &mut Watch<'_>) -> Result<()> {
+        let Self { engine, wanted, attendant, .. } = self;
+        if !there.is_verified() {
+            super::release::verify_copy(engine, object.id, wanted.scope, wanted.target, None, watch)?;
+        }
+        match wanted.source {
+            Some(source) if wanted.release_source => {
+                super::release(engine, object.id, wanted.scope, source, false, attendant, watch).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
-    if let Some(there) = object.copy_on(wanted.target) {
-        return keep_what_is_there(engine, &object, there, wanted, watch).map(|()| None);
+
+    /// Syncs, verifies and commits copies that are written. A stop gives up those that are not verified yet.
+    fn finish(self, ready: Vec<(usize, Ready)>, watch: &mut Watch<'_>) -> Vec<(usize, Result<Committed>)> {
+        let Self { engine, wanted, .. } = self;
+        watch.phase(Phase::Verify);
+        let mut answers = Vec::with_capacity(ready.len());
+        let mut good = Vec::with_capacity(ready.len());
+        let mut window = Window::default();
+        for (index, copy) in ready {
+            let sync = || engine.note_sync(wanted.target, copy.writer.sync(&copy.end));
+            if let Err(error) = watch.check().and_then(|()| sync()) {
+                answers.push((index, Err(error)));
+            } else {
+                good.push((index, copy));
+            }
+        }
+        let mut proposals = Vec::with_capacity(good.len());
+        let mut keepers = Vec::with_capacity(good.len());
+        for (index, copy) in good {
+            let verified = engine.unless_closed(verify(engine, &copy, &mut window, watch));
+            match verified.and_then(|()| self.propose(&copy)) {
+                Ok(proposal) => {
+                    proposals.push(proposal);
+                    keepers.push((index, copy));
+                }
+                Err(error) => answers.push((index, Err(error))),
+            }
+        }
+        if mutant(Mutant::ReleaseBeforeCommit) && wanted.release_source {
+            for (_, copy) in &keepers {
+                remove_source_early(engine, &copy.object, copy.source);
+            }
+        }
+        let committed = match engine.commit(proposals, Durability::Durable) {
+            Ok(committed) => committed,
+            Err(error) => keepers.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let mut dropped = 0;
+        for ((index, copy), answer) in keepers.into_iter().zip(committed) {
+            if matches!(&answer, Ok(_) | Err(Error::Closed { .. })) {
+                dropped += copy.object.copy_on(copy.source).map_or(0, |source| source.pieces.len());
+                copy.writer.keep();
+            }
+            answers.push((index, answer));
+        }
+        watch.done(answers.iter().filter(|(_, answer)| answer.is_ok()).count() as u64);
+        if wanted.release_source && dropped > 0 {
+            // Failing to remove garbage is no failure of the move: it is tried again later.
+            let _ = engine.reclaim();
+        }
+        answers
     }
-    let (object, reader, source) = engine.open_copy(id, wanted.scope, wanted.source, ReadFrom::Anywhere)?;
-    if object.content.as_ref() != Some(&content) || object.copy_on(wanted.target).is_some() {
-        return Err(Error::Conflict { what: format!("object {id}") });
+
+    fn propose(self, copy: &Ready) -> Result<Proposal> {
+        let mut proposal = proposal(copy, self.wanted);
+        if let Some(attendant) = self.attendant {
+            attendant.joins(copy.object.id, &mut proposal)?;
+        }
+        Ok(proposal)
     }
-    watch.expect_size(content.size);
-    write(engine, object, &reader, source, target, watch).map(Some)
 }
 
 /// Writes an object's bytes, as they are read from its copy on `source`, to `target`.
@@ -157,80 +295,6 @@ pub(super) fn write(
         return Err(Error::Corrupt { id, tier: source, offset: 0, detail });
     }
     Ok(Ready { object, source, writer, end, written })
-}
-
-/// The target holds a copy already: it is verified if it never was, and the source dropped if that is wanted.
-fn keep_what_is_there(
-    engine: &Engine,
-    object: &Object,
-    there: &Copy,
-    wanted: Transfer,
-    watch: &mut Watch<'_>,
-) -> Result<()> {
-    if !there.is_verified() {
-        super::release::verify_copy(engine, object.id, wanted.scope, wanted.target, watch)?;
-    }
-    match wanted.source {
-        Some(source) if wanted.release_source => {
-            super::release(engine, object.id, wanted.scope, source, false, watch).map(drop)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Syncs, verifies and commits copies that are written. A stop gives up those that are not verified yet.
-fn finish(
-    engine: &Engine,
-    ready: Vec<(usize, Ready)>,
-    wanted: Transfer,
-    watch: &mut Watch<'_>,
-) -> Vec<(usize, Result<Committed>)> {
-    watch.phase(Phase::Verify);
-    let mut answers = Vec::with_capacity(ready.len());
-    let mut good = Vec::with_capacity(ready.len());
-    let mut window = Window::default();
-    for (index, copy) in ready {
-        let sync = || engine.note_sync(wanted.target, copy.writer.sync(&copy.end));
-        if let Err(error) = watch.check().and_then(|()| sync()) {
-            answers.push((index, Err(error)));
-        } else {
-            good.push((index, copy));
-        }
-    }
-    let mut proposals = Vec::with_capacity(good.len());
-    let mut keepers = Vec::with_capacity(good.len());
-    for (index, copy) in good {
-        match engine.unless_closed(verify(engine, &copy, &mut window, watch)) {
-            Ok(()) => {
-                proposals.push(proposal(&copy, wanted));
-                keepers.push((index, copy));
-            }
-            Err(error) => answers.push((index, Err(error))),
-        }
-    }
-    if mutant(Mutant::ReleaseBeforeCommit) && wanted.release_source {
-        for (_, copy) in &keepers {
-            remove_source_early(engine, &copy.object, copy.source);
-        }
-    }
-    let committed = match engine.commit(proposals, Durability::Durable) {
-        Ok(committed) => committed,
-        Err(error) => keepers.iter().map(|_| Err(error.clone())).collect(),
-    };
-    let mut dropped = 0;
-    for ((index, copy), answer) in keepers.into_iter().zip(committed) {
-        if matches!(&answer, Ok(_) | Err(Error::Closed { .. })) {
-            dropped += copy.object.copy_on(copy.source).map_or(0, |source| source.pieces.len());
-            copy.writer.keep();
-        }
-        answers.push((index, answer));
-    }
-    watch.done(answers.iter().filter(|(_, answer)| answer.is_ok()).count() as u64);
-    if wanted.release_source && dropped > 0 {
-        // Failing to remove garbage is no failure of the move: it is tried again later.
-        let _ = engine.reclaim();
-    }
-    answers
 }
 
 fn proposal(copy: &Ready, wanted: Transfer) -> Proposal {

@@ -49,6 +49,16 @@ uuid_type!(
     DatasetId,
     "dataset id"
 );
+uuid_type!(
+    /// Names an action for ever.
+    ActionId,
+    "action id"
+);
+uuid_type!(
+    /// Names actions that were submitted together.
+    GroupId,
+    "group id"
+);
 
 /// Makes version 7 UUIDs that rise strictly within a process, so that new objects append to the index.
 ///

@@ -27,6 +27,8 @@ pub struct Maintained {
     pub packs_removed: u64,
     /// Segments of the journal that were dropped: see [`Store::set_retention`].
     pub segments_dropped: u64,
+    /// Finished actions that were forgotten: see [`Store::set_actions_kept`].
+    pub actions_forgotten: u64,
 }
 
 /// Packs that went.
@@ -50,8 +52,9 @@ impl Store {
         let files_removed = engine.reclaim_watched(&mut watch)?;
         let packs_removed = self.remove_empty_packs(engine, &mut watch)?.packs;
         self.make_reserve(engine)?;
+        let actions_forgotten = self.forget_actions()?;
         let segments_dropped = self.drop_segments()?;
-        Ok(Maintained { purged, files_removed, packs_removed, segments_dropped })
+        Ok(Maintained { purged, files_removed, packs_removed, segments_dropped, actions_forgotten })
     }
 
     /// Writes a snapshot of the index to `snapshots/` in the store: with the journal from there on it restores

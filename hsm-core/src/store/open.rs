@@ -380,6 +380,7 @@ impl Opening<'_> {
             garbage: AtomicU64::new(0),
             tiers_known: AtomicU64::new(u64::MAX),
             commits: RwLock::new(()),
+            claims_left: Mutex::default(),
         };
         let inner = Inner {
             engine: Some(Arc::new(engine)),

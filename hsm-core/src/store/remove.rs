@@ -35,12 +35,7 @@ impl Store {
     fn remove_for(&self, id: ObjectId, grace_ns: i64) -> Result<Position> {
         let engine = self.engine();
         engine.check_writable()?;
-        let until_ns = engine.clock.now_ns().saturating_add(grace_ns);
-        let mut changes = vec![Change::Removed { object: id, until_ns }];
-        if grace_ns == 0 {
-            changes.push(Change::Purged { object: id });
-        }
-        let done = engine.commit_one(vec![Expect::Live(id)], changes, Durability::Durable)?;
+        let done = engine.commit_proposal(engine.removal(id, grace_ns), Durability::Durable)?;
         if grace_ns == 0 {
             let _ = engine.reclaim(); // What cannot be removed now is removed later.
         }

@@ -85,7 +85,7 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         let mut watch = self.watch(Phase::Verify, 1, 0);
-        let done = migration::release(engine, id, Scope::Live, tier, force, &mut watch)?;
+        let done = migration::release(engine, id, Scope::Live, tier, force, None, &mut watch)?;
         watch.done(1);
         Ok(done.map(|done| done.position))
     }
@@ -105,7 +105,7 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         let mut watch = self.watch(Phase::Verify, 1, 0);
-        let done = migration::verify(engine, id, Scope::Live, tier, &mut watch)?;
+        let done = migration::verify(engine, id, Scope::Live, tier, None, &mut watch)?;
         watch.done(1);
         Ok(done.position)
     }
@@ -119,7 +119,7 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         let mut watch = self.watch(Phase::Copy, ids.len() as u64, 0);
-        let answers = migration::transfer(engine, ids, wanted, &mut watch);
+        let answers = migration::transfer(engine, ids, wanted, None, &mut watch);
         Ok(answers.into_iter().map(|answer| answer.map(|done| done.map(|done| done.position))).collect())
     }
 }
@@ -159,7 +159,7 @@ impl Engine {
             let page = self.catalog.page(query, after.as_ref(), PAGE_LEN)?;
             let ids: Vec<ObjectId> = page.items.map(|(_, object)| object.id).collect();
             let wanted = Transfer { source: Some(source), target, release_source: true, scope: Scope::Kept };
-            for answer in migration::transfer(self, &ids, wanted, watch) {
+            for answer in migration::transfer(self, &ids, wanted, None, watch) {
                 match answer {
                     Ok(_) => moved += 1,
                     // Someone else purged or moved it.

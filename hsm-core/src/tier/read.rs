@@ -76,6 +76,18 @@ impl CopyReader {
         Ok(Some(reader))
     }
 
+    /// The same of an object in a pack that is open already.
+    pub(crate) fn open_packed(
+        tiers: &Tiers,
+        wanted: &Wanted<'_>,
+        piece: &Piece,
+        place: &dyn PlaceReader,
+    ) -> Result<Self> {
+        let data = read_packed(tiers, wanted, piece, place)?;
+        let pieces = vec![(*piece, PieceReader::Packed(data))];
+        Ok(Self { id: wanted.id, tier: piece.place.tier, size: wanted.content.size, pieces })
+    }
+
     /// Checks one packed object in a place that is open already.
     pub(crate) fn check_packed(
         tiers: &Tiers,

@@ -73,6 +73,9 @@ static struct outs {
     hsm_scrubbed scrubbed;
     hsm_compacted compacted;
     hsm_subscriber_info subscriber;
+    hsm_action_info action;
+    hsm_group_info group;
+    hsm_ran ran;
     const uint8_t *bytes, *value;
     const char *text;
     const hsm_attributes *attributes;
@@ -85,7 +88,7 @@ static struct outs {
 /* Places for handles. What a case makes is freed after it. */
 #define HANDLES(X)                                                                                    \
     X(store) X(store_options) X(attributes) X(tier_settings) X(dataset) X(object) X(query) X(cursor)  \
-    X(put_options) X(writer) X(parts) X(part) X(reader) X(batch) X(feed) X(subscription) X(sink)
+    X(put_options) X(writer) X(parts) X(part) X(reader) X(batch) X(feed) X(subscription) X(sink) X(action_options)
 #define PLACE(name) hsm_##name *name;
 static struct {
     HANDLES(PLACE)

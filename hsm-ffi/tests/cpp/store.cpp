@@ -263,6 +263,33 @@ void the_way_back(const std::string &directory)
 
 } // namespace
 
+void actions(const hsm::store &store)
+{
+    const std::vector<hsm::id> objects = {store.put("first").id, store.put("second").id};
+    hsm::action_options options;
+    options.priority(3).owner("me").reason("why not").attempts_max(2);
+    const auto one = store.submit(HSM_ACTION_COPY, objects[0], hsm::any_tier, 2, false, options);
+    CHECK(store.action(one).state == HSM_ACTION_QUEUED && store.action(one).priority == 3);
+    CHECK(!store.wait_action(one, 0));
+    CHECK(store.action_text(one, HSM_ACTION_TEXT_OWNER) == "me" && !store.action_text(one, HSM_ACTION_TEXT_ERROR));
+    const auto group = store.submit_group(HSM_ACTION_COPY, objects, hsm::any_tier, 2);
+    CHECK(store.cancel_group(group) == 2 && store.retry_group(group) == 2);
+    store.cancel_action(one);
+    CHECK(store.wait_action(one)->state == HSM_ACTION_CANCELLED);
+    store.retry_action(one);
+    CHECK(!store.wait_group(group, 0) && store.run().done == 3);
+    CHECK(store.wait_group(group)->done == 2 && store.group(group).done == 2);
+    const auto next = store.next_action(0, HSM_ACTION_DONE, group);
+    CHECK(next && next->object == objects[0] && store.next_action(0)->id == one);
+    hsm::action_options again;
+    again.id(one).group(group).deadline_ns(1);
+    CHECK(store.submit(HSM_ACTION_COPY, objects[0], hsm::any_tier, 2, false, again) == one);
+    const auto other = store.submit_group(HSM_ACTION_VERIFY, objects, hsm::any_tier, 2, false, hsm::action_options());
+    CHECK(store.run().done == 2 && store.group(other).done == 2);
+    store.set_actions_kept(0, UINT64_MAX);
+    CHECK(store.maintain().actions_forgotten == 5 && !store.next_action(0));
+}
+
 int main(int, char **arguments)
 {
     const hsm::store store(std::string(arguments[1]) + "/store", hsm::store_options().create(HSM_CREATE_NEW));
@@ -272,6 +299,7 @@ int main(int, char **arguments)
     tiers_and_moves(store);
     the_feed(store);
     following(store);
+    actions(store);
     sinking(store, std::string(arguments[1]) + "/sunk.yaml");
     parts_and_ids(store);
     the_way_back(arguments[1]);

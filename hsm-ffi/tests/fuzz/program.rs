@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 40] = [
+const WEIGHTS: [(&str, u32); 42] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -51,6 +51,8 @@ const WEIGHTS: [(&str, u32); 40] = [
     ("hsm_subscription_next", 30),
     ("hsm_subscriber_create", 20),
     ("hsm_subscription_open", 20),
+    ("hsm_action_submit", 30),
+    ("hsm_action_next", 30),
 ];
 const WEIGHT: u32 = 10;
 const WEIGHT_FREE: u32 = 4;
@@ -374,7 +376,7 @@ fn meaning(function: &str, name: &str) -> &'static str {
         ("hsm_store_restore", "root") | ("hsm_store_options_add_root", "path") => "KEPT_PATH",
         (_, "directory") => "DIRECTORY_PATH",
         ("hsm_id_parse", "text") => "ID_TEXT",
-        ("hsm_tier_settings_set_name", "name") | (_, "value") => "WORD",
+        ("hsm_tier_settings_set_name", "name") | (_, "value" | "owner" | "reason") => "WORD",
         ("hsm_put_options_add_digest", "name") => "DIGEST_NAME",
         (_, "digest") => "DIGEST",
         (_, "data") => "DATA",

@@ -28,6 +28,8 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("READERS", "reader"),
     ("MOVING BETWEEN TIERS", "transfer"),
     ("REMOVING", "remove"),
+    ("OPTIONS OF AN ACTION", "action_options"),
+    ("ACTIONS", "action"),
     ("CHECKING", "check"),
     ("REBUILDING", "rebuild"),
     ("COMPACTING", "compact"),

@@ -49,7 +49,8 @@ impl Argument {
 
     /// Whether it is the length of something, an enum or a tier.
     pub(crate) fn is_checked_number(&self) -> bool {
-        self.kind == "int32_t"
+        // Any number is a priority.
+        self.kind == "int32_t" && self.name != "priority"
             || self.kind == "size_t" && (self.name.ends_with("_size") || self.name.ends_with("_length"))
     }
 

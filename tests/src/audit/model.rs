@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use hsm_core::Event;
 use hsm_core::journal::{Change, Subject, Updates};
 use hsm_core::object::{
-    Attributes, Copy, Dataset, DatasetId, Name, Object, ObjectId, Place, TierConfig, TierState,
+    Action, ActionId, ActionState, Attempt, Attributes, Copy, Dataset, DatasetId, Name, Object, ObjectId,
+    Place, TierConfig, TierState,
 };
 
 use super::view::{
-    describe_dataset, describe_object, describe_tier, object_key, outline_dataset, outline_object,
+    describe_action, describe_dataset, describe_object, describe_tier, object_key, outline_action,
+    outline_dataset, outline_object,
 };
 
 /// Length of a record's header in a pack, in bytes.
@@ -26,6 +28,7 @@ pub struct Model {
     /// With the number of the change that created each: the order of datasets among the names of an object.
     datasets: BTreeMap<DatasetId, (u64, Dataset)>,
     tiers: BTreeMap<u8, TierConfig>,
+    actions: BTreeMap<ActionId, Action>,
     /// The end of the last record of each pack that a change ever named.
     pub pack_ends: BTreeMap<Place, u64>,
 }
@@ -96,6 +99,35 @@ impl Model {
             Change::TierSet(config) => {
                 self.tiers.insert(config.index, config.clone());
             }
+            Change::ActionSubmitted { action, spec } => {
+                let submitted = Action {
+                    id: *action,
+                    spec: (**spec).clone(),
+                    state: ActionState::Queued,
+                    number,
+                    changed: number,
+                    submitted_ns: time_ns,
+                    finished_ns: 0,
+                    not_before_ns: 0,
+                    instance: 0,
+                    attempts: 0,
+                    story: Vec::new(),
+                };
+                self.actions.insert(*action, submitted);
+            }
+            Change::ActionChanged { action, state, attempts, instance, not_before_ns, error } => {
+                if let Some(found) = self.actions.get_mut(action) {
+                    (found.state, found.attempts, found.instance) = (*state, *attempts, *instance);
+                    (found.not_before_ns, found.changed) = (*not_before_ns, number);
+                    found.finished_ns = if state.is_finished() { time_ns } else { 0 };
+                    if !error.is_empty() {
+                        found.story.push(Attempt { time_ns, error: error.clone() });
+                    }
+                }
+            }
+            Change::ActionForgotten { action } => {
+                self.actions.remove(action);
+            }
             _ => {}
         }
     }
@@ -109,6 +141,7 @@ impl Model {
         entities.extend(self.datasets.values().map(|(_, dataset)| describe_dataset(dataset)));
         let in_use = self.tiers.values().filter(|config| config.state != TierState::Retired);
         entities.extend(in_use.map(describe_tier));
+        entities.extend(self.actions.values().map(describe_action));
         entities
     }
 
@@ -121,6 +154,7 @@ impl Model {
         outlines.extend(self.datasets.values().map(|(_, dataset)| outline_dataset(dataset)));
         let in_use = self.tiers.values().filter(|config| config.state != TierState::Retired);
         outlines.extend(in_use.map(describe_tier));
+        outlines.extend(self.actions.values().map(outline_action));
         outlines
     }
 

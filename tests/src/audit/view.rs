@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 
-use hsm_core::object::{Copy, Dataset, Name, Object, ObjectId, TierConfig};
-use hsm_core::{GetOptions, Query, Store};
+use hsm_core::object::{Action, Copy, Dataset, Name, Object, ObjectId, TierConfig};
+use hsm_core::{ActionQuery, GetOptions, Query, Store};
 
 use super::Verdict;
 
@@ -43,6 +43,11 @@ pub fn view(store: &Store) -> Verdict<View> {
     }
     check_datasets(store, &keys, &mut view)?;
     check_tiers(store, &mut view)?;
+    let actions = store.actions(&ActionQuery::default(), 0, usize::MAX);
+    for action in actions.map_err(|error| format!("actions: {error}"))? {
+        view.entities.extend([describe_action(&action)]);
+        view.outlines.extend([outline_action(&action)]);
+    }
     for subscriber in store.subscribers().map_err(|error| format!("subscribers: {error}"))? {
         view.entities.insert(format!("subscriber {}", subscriber.name), format!("{:?}", subscriber.acked));
     }
@@ -70,6 +75,14 @@ pub(super) fn outline_dataset(dataset: &Dataset) -> (String, String) {
 
 pub(super) fn describe_dataset(dataset: &Dataset) -> (String, String) {
     (format!("dataset {}", dataset.name), format!("{dataset:?}"))
+}
+
+pub(super) fn describe_action(action: &Action) -> (String, String) {
+    (format!("action {}", action.id), format!("{action:?}"))
+}
+
+pub(super) fn outline_action(action: &Action) -> (String, String) {
+    describe_action(&Action { number: 0, changed: 0, ..action.clone() })
 }
 
 /// Without the incarnation: a creation that was interrupted draws a new one.

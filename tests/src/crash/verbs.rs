@@ -1,5 +1,6 @@
 //! What is done to a store: every verb of the public API that changes something.
 
+pub(super) mod act;
 mod administer;
 mod change;
 mod follow;
@@ -75,5 +76,6 @@ pub fn verbs() -> Vec<Verb> {
     all.extend(administer::verbs());
     all.extend(tend::verbs());
     all.extend(follow::verbs());
+    all.extend(act::verbs());
     all
 }

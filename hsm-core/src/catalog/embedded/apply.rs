@@ -11,9 +11,8 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::index::{damaged, failed, one, run};
-use super::known_packs;
-use super::lookup;
 use super::row::{self, Body, dated, update};
+use super::{action, known_packs, lookup};
 use crate::backend::pack;
 use crate::clock::TimeNs;
 use crate::error::Result;
@@ -179,7 +178,7 @@ impl<'a> Applier<'a> {
                 let sql = "INSERT OR REPLACE INTO epoch(epoch, cause, first) VALUES (?1, ?2, ?3)";
                 self.run(sql, params![ended.epoch as i64 + 1, *cause as u8, number as i64]).map(drop)
             }
-            Change::Unknown { .. } => Ok(()),
+            other => action::apply(self.connection, number, time_ns, other),
         }
     }
 

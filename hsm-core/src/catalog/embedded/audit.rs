@@ -108,6 +108,7 @@ impl Audit<'_> {
         self.objects_and_tiers()?;
         self.packs()?;
         self.names()?;
+        super::action::check_rows(self.connection)?;
         Ok(self.found)
     }
 

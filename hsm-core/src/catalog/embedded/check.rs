@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::apply::{self, Applier};
 use super::index::one;
-use super::lookup;
+use super::{action, lookup};
 use crate::catalog::{Expect, Expired};
 use crate::error::{Error, Result};
 use crate::object::{Object, ObjectId, TierConfig, TierState};
@@ -105,6 +105,10 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
                 Err(Error::Exists { what: format!("{} copies on tier {tier}", usage.objects) })
             }
             _ => Ok(()),
+        },
+        Expect::Action(id, number) => match action::changed(connection, *id)? {
+            changed if changed.unwrap_or(0) == *number => Ok(()),
+            _ => Err(Error::Conflict { what: format!("action {id}") }),
         },
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::schema::{APPLICATION_ID, SCHEMA, USER_VERSION};
+use super::schema::{ACTION_SCHEMA, APPLICATION_ID, SCHEMA, USER_VERSION};
 use super::{known_packs, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
@@ -74,6 +74,12 @@ impl Index {
         if version != USER_VERSION {
             return Err(damaged("open", &format!("its version is {version}, not {USER_VERSION}")));
         }
+        let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'action'";
+        if one(&writer, "read its schema", sql, [], |_| Ok(()))?.is_none() {
+            writer
+                .execute_batch(&format!("BEGIN IMMEDIATE; {ACTION_SCHEMA} COMMIT;"))
+                .map_err(failed("create its tables"))?;
+        }
         Ok(Self {
             place: place.clone(),
             exclusive,
@@ -133,7 +139,8 @@ impl Index {
         let verdict: String =
             writer.query_row("PRAGMA snapshot.quick_check(1)", [], |row| row.get(0)).map_err(&failed)?;
         known_packs::make_room(&writer, "snapshot")?;
-        let sql = "SELECT name FROM main.sqlite_schema WHERE type = 'table'";
+        // A snapshot may be older than some tables.
+        let sql = "SELECT name FROM snapshot.sqlite_schema WHERE type = 'table'";
         let tables: Vec<String> = all(&writer, "load a snapshot", sql, [], |row| row.get(0))?;
         let copies: Vec<String> = tables
             .iter()

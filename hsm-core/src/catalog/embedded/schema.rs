@@ -94,3 +94,27 @@ CREATE TABLE recent(
 CREATE TABLE member(instance INTEGER PRIMARY KEY, resolved INTEGER NOT NULL) STRICT;
 CREATE TABLE epoch(epoch INTEGER PRIMARY KEY, cause INTEGER NOT NULL, first INTEGER NOT NULL) STRICT;
 ";
+
+/// Actions: made in an index that does not have them yet.
+pub(super) const ACTION_SCHEMA: &str = "
+CREATE TABLE action(
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    state INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    together BLOB,
+    kind INTEGER NOT NULL,
+    object BLOB NOT NULL,
+    due INTEGER NOT NULL,
+    instance INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    finished INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX action_queued ON action(priority, owner, number, due) WHERE state = 2;
+CREATE INDEX action_running ON action(instance) WHERE state = 3;
+CREATE INDEX action_work ON action(kind, object) WHERE state = 2;
+CREATE INDEX action_group ON action(together, number) WHERE together IS NOT NULL;
+CREATE INDEX action_finished ON action(finished) WHERE state >= 4;
+";

@@ -9,13 +9,13 @@ use super::super::backup::{every_step_of_a_restore, every_step_of_a_snapshot, te
 use super::super::healing::{damage, every_step};
 use super::super::rebuild;
 use super::super::run::{Count, Failure, Runner};
-use super::super::verbs::verbs;
+use super::super::verbs::{act, verbs};
 use super::super::world::{Base, Shape, bytes};
 use super::{Caught, check_with, silent_damage};
 use crate::audit::Verdict;
 
 /// Which verb shows which mistake, on a store of which shape.
-const SHOWN_BY: [(Mutant, Shape, &str); 8] = [
+const SHOWN_BY: [(Mutant, Shape, &str); 9] = [
     (Mutant::SegmentNameLeftOut, Shape::Tight, "puts one after the other"),
     (Mutant::RelaxedTakenForDurable, Shape::Roomy, "relaxed put"),
     (Mutant::DropNotCounted, Shape::Roomy, "purge large"),
@@ -24,6 +24,7 @@ const SHOWN_BY: [(Mutant, Shape, &str); 8] = [
     (Mutant::SweepOfUnsettled, Shape::Roomy, "put large"),
     (Mutant::RootClearedEarly, Shape::Roomy, "retire tier"),
     (Mutant::UndeleteLosesName, Shape::Roomy, "undelete"),
+    (Mutant::DoneBeforeEffect, Shape::Roomy, act::RUN),
 ];
 
 /// Which check of its own shows which mistake.

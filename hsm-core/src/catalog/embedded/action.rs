@@ -1,0 +1,323 @@
+//! The rows of actions: applied like any change, and chosen to be run.
+//!
+//! Whose turn it is: the highest priority first; among the owners that have it each its share; of each owner the
+//! oldest. What is run together is of one kind (verb, source, target). Whatever asks for the same comes along.
+
+use std::collections::BTreeSet;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use super::index::{all, one, run};
+use super::row;
+use crate::catalog::{ActionQuery, ActionWindow};
+use crate::clock::TimeNs;
+use crate::error::Result;
+use crate::journal::{self, Change};
+use crate::object::{Action, ActionId, ActionState, Attempt, GroupId, ObjectId, STORY_MAX};
+use crate::wire::{Reader, Writer};
+
+/// Owners that share a window at most.
+const OWNERS_MAX: usize = 64;
+/// Rows that are looked at for each action of an owner's share: some may be of another kind.
+const LOOKED_AT: usize = 4;
+/// Actions that want the same and are run with a window at most.
+const EQUAL_MAX: usize = 50_000;
+/// Others of its kind that are looked at for it.
+const OTHERS_MAX: usize = 4096;
+const COLUMNS: &str = "id, number, state, due, instance, changed, finished, body";
+const ACTION: &str = "look up actions";
+
+pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, change: &Change) -> Result<()> {
+    let run = |sql, params: &[&dyn rusqlite::ToSql]| run(connection, "apply a change", sql, params).map(drop);
+    match change {
+        Change::ActionSubmitted { action, spec } => {
+            let action = Action {
+                id: *action,
+                spec: (**spec).clone(),
+                state: ActionState::Queued,
+                number,
+                changed: number,
+                submitted_ns: time_ns,
+                finished_ns: 0,
+                not_before_ns: 0,
+                instance: 0,
+                attempts: 0,
+                story: Vec::new(),
+            };
+            let group = action.spec.group.map(|group| group.0);
+            run(
+                "INSERT OR REPLACE INTO action(number, id, state, priority, owner, together, kind, object, due, instance,
+                 changed, finished, body) VALUES (?1, ?2, 2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?1, 0, ?8)",
+                params![
+                    number as i64,
+                    action.id.0,
+                    action.spec.priority,
+                    action.spec.owner,
+                    group,
+                    action.spec.kind(),
+                    action.spec.object.0,
+                    write_body(&action)
+                ],
+            )
+        }
+        Change::ActionChanged { action, state, attempts, instance, not_before_ns, error } => {
+            // One that is not there was forgotten later in the journal than this.
+            let Some(mut found) = find(connection, *action)? else { return Ok(()) };
+            found.attempts = *attempts;
+            if !error.is_empty() {
+                found.story.push(Attempt { time_ns, error: error.clone() });
+                let beyond = found.story.len().saturating_sub(STORY_MAX);
+                found.story.drain(..beyond);
+            }
+            let finished_ns = if state.is_finished() { time_ns } else { 0 };
+            run(
+                "UPDATE action SET state = ?2, due = ?3, instance = ?4, changed = ?5, finished = ?6, body = ?7 WHERE id = ?1",
+                params![
+                    action.0,
+                    *state as u8,
+                    not_before_ns,
+                    *instance as i64,
+                    number as i64,
+                    finished_ns,
+                    write_body(&found)
+                ],
+            )
+        }
+        Change::ActionForgotten { action } => run("DELETE FROM action WHERE id = ?1", params![action.0]),
+        _ => Ok(()),
+    }
+}
+
+fn write_body(action: &Action) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut out = Writer(&mut bytes);
+    journal::write_spec(&mut out, &action.spec);
+    out.i64(action.submitted_ns);
+    out.u32(action.attempts);
+    out.u16(action.story.len() as u16);
+    for attempt in &action.story {
+        out.i64(attempt.time_ns);
+        out.b16(attempt.error.as_bytes());
+    }
+    bytes
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Action> {
+    let broken = || row::broken(7);
+    let mut body = Reader(row.get_ref(7)?.as_blob()?);
+    let spec = journal::read_spec(&mut body).ok_or_else(broken)?;
+    let submitted_ns = body.i64().ok_or_else(broken)?;
+    let attempts = body.u32().ok_or_else(broken)?;
+    let mut story = Vec::new();
+    for _ in 0..body.u16().ok_or_else(broken)? {
+        let time_ns = body.i64().ok_or_else(broken)?;
+        let error = body.b16().and_then(|text| String::from_utf8(text.to_vec()).ok()).ok_or_else(broken)?;
+        story.push(Attempt { time_ns, error });
+    }
+    Ok(Action {
+        id: ActionId(row.get(0)?),
+        spec,
+        number: row.get::<_, i64>(1)? as u64,
+        state: ActionState::from_number(row.get(2)?).ok_or_else(broken)?,
+        not_before_ns: row.get(3)?,
+        instance: row.get::<_, i64>(4)? as u64,
+        changed: row.get::<_, i64>(5)? as u64,
+        finished_ns: row.get(6)?,
+        submitted_ns,
+        attempts,
+        story,
+    })
+}
+
+pub(super) fn find(connection: &Connection, id: ActionId) -> Result<Option<Action>> {
+    const SQL: &str =
+        "SELECT id, number, state, due, instance, changed, finished, body FROM action WHERE id = ?1";
+    one(connection, ACTION, SQL, params![id.0], read)
+}
+
+/// The number of an action's last change.
+pub(super) fn changed(connection: &Connection, id: ActionId) -> Result<Option<u64>> {
+    let sql = "SELECT changed FROM action WHERE id = ?1";
+    Ok(one(connection, ACTION, sql, params![id.0], |row| row.get::<_, i64>(0))?.map(|number| number as u64))
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    wanted: &ActionQuery,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Action>> {
+    let mut sql = format!("SELECT {COLUMNS} FROM action WHERE number > ?1");
+    let mut values = vec![Value::from(after as i64), Value::from(i64::try_from(limit).unwrap_or(i64::MAX))];
+    let mut also = |term: &str, value: Value| {
+        values.push(value);
+        sql += " AND ";
+        sql += term;
+        sql += " = ?";
+        sql += &values.len().to_string();
+    };
+    if let Some(state) = wanted.state {
+        also("state", i64::from(state as u8).into());
+    }
+    if let Some(owner) = &wanted.owner {
+        also("owner", owner.clone().into());
+    }
+    if let Some(group) = wanted.group {
+        also("together", group.0.to_vec().into());
+    }
+    if let Some(instance) = wanted.instance {
+        also("state = 3 AND instance", (instance as i64).into());
+    }
+    if wanted.unfinished {
+        sql += " AND state < 4";
+    }
+    sql += " ORDER BY number LIMIT ?2";
+    all(connection, ACTION, &sql, params_from_iter(values), read)
+}
+
+pub(super) fn group_states(connection: &Connection, group: GroupId) -> Result<Vec<(ActionState, u64)>> {
+    let sql = "SELECT state, count(*) FROM action WHERE together = ?1 GROUP BY state ORDER BY state";
+    all(connection, ACTION, sql, params![group.0], |row| {
+        let state = ActionState::from_number(row.get(0)?).ok_or_else(|| row::broken(0))?;
+        Ok((state, row.get::<_, i64>(1)? as u64))
+    })
+}
+
+pub(super) fn next_due(connection: &Connection) -> Result<Option<TimeNs>> {
+    let sql = "SELECT min(due) FROM action WHERE state = 2";
+    Ok(one(connection, ACTION, sql, [], |row| row.get(0))?.flatten())
+}
+
+pub(super) fn claimers(connection: &Connection) -> Result<Vec<u64>> {
+    let sql = "SELECT DISTINCT instance FROM action WHERE state = 3";
+    all(connection, ACTION, sql, [], |row| Ok(row.get::<_, i64>(0)? as u64))
+}
+
+pub(super) fn finished(
+    connection: &Connection,
+    kept: u64,
+    until_ns: TimeNs,
+    limit: usize,
+) -> Result<Vec<(ActionId, u64)>> {
+    let sql = "SELECT count(*) FROM action WHERE state >= 4";
+    let count: i64 = one(connection, ACTION, sql, [], |row| row.get(0))?.unwrap_or(0);
+    let beyond = (count as u64).saturating_sub(kept) as usize;
+    let sql = "SELECT id, changed, finished FROM action WHERE state >= 4 ORDER BY finished LIMIT ?1";
+    let found: Vec<(ActionId, u64, TimeNs)> = all(connection, ACTION, sql, params![limit as i64], |row| {
+        Ok((ActionId(row.get(0)?), row.get::<_, i64>(1)? as u64, row.get(2)?))
+    })?;
+    let goes = |(at, (id, changed, finished_ns)): (usize, (ActionId, u64, TimeNs))| {
+        (at < beyond || finished_ns < until_ns).then_some((id, changed))
+    };
+    Ok(found.into_iter().enumerate().filter_map(goes).collect())
+}
+
+/// What is to be run next.
+pub(super) fn window(
+    connection: &Connection,
+    now_ns: TimeNs,
+    behind: &str,
+    max: usize,
+) -> Result<ActionWindow> {
+    let mut window = ActionWindow::default();
+    let sql = "SELECT priority FROM action WHERE state = 2 AND due <= ?1 ORDER BY priority DESC LIMIT 1";
+    let Some(priority) = one(connection, ACTION, sql, params![now_ns], |row| row.get::<_, i32>(0))? else {
+        return Ok(window);
+    };
+    let owners = owners(connection, now_ns, priority, behind)?;
+    let share = max.div_ceil(owners.len().max(1));
+    let oldest = |owner: &str, limit: usize| -> Result<Vec<Action>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM action WHERE state = 2 AND priority = ?1 AND owner = ?2 AND due <= ?3
+             ORDER BY number LIMIT ?4"
+        );
+        all(connection, ACTION, &sql, params![priority, owner, now_ns, limit as i64], read)
+    };
+    let Some(first) = owners.first() else { return Ok(window) };
+    let Some(kind) = oldest(first, 1)?.first().map(|action| action.spec.kind()) else { return Ok(window) };
+    let (mut works, mut left) = (BTreeSet::new(), Vec::new());
+    // Each its share; then what is left of the oldest, until the window is full.
+    for owner in &owners {
+        let ours = oldest(owner, share.saturating_mul(LOOKED_AT))?;
+        let mut ours = ours.into_iter().filter(|action| action.spec.kind() == kind);
+        let before = works.len();
+        for action in ours.by_ref() {
+            if works.insert(action.spec.object) {
+                window.chosen.push(action);
+            }
+            if works.len() - before >= share {
+                break;
+            }
+        }
+        left.extend(ours);
+    }
+    left.sort_unstable_by_key(|action| action.number);
+    for action in left {
+        if works.len() >= max {
+            break;
+        }
+        if works.insert(action.spec.object) {
+            window.chosen.push(action);
+        }
+    }
+    add_equal(connection, kind, &works, &mut window.chosen)?;
+    if works.len() < max {
+        let sql = format!("SELECT {COLUMNS} FROM action WHERE state = 2 AND kind = ?1 LIMIT ?2");
+        let found = all(connection, ACTION, &sql, params![kind, OTHERS_MAX as i64], read)?;
+        window.others = found.into_iter().filter(|action| !works.contains(&action.spec.object)).collect();
+    }
+    Ok(window)
+}
+
+/// Owners with something to run at this priority, those behind `behind` first.
+fn owners(connection: &Connection, now_ns: TimeNs, priority: i32, behind: &str) -> Result<Vec<String>> {
+    let next = |sql: &str, after: &str| {
+        one(connection, ACTION, sql, params![priority, after, now_ns], |row| row.get::<_, String>(0))
+    };
+    let sql = "SELECT owner FROM action WHERE state = 2 AND priority = ?1 AND owner > ?2 AND due <= ?3
+         ORDER BY owner LIMIT 1";
+    let mut owners = Vec::new();
+    let mut after = behind.to_owned();
+    while owners.len() < OWNERS_MAX
+        && let Some(owner) = next(sql, &after)?
+    {
+        after.clone_from(&owner);
+        owners.push(owner);
+    }
+    // From the beginning: the first one may be without a name.
+    let from = "SELECT owner FROM action WHERE state = 2 AND priority = ?1 AND owner >= ?2 AND due <= ?3
+         ORDER BY owner LIMIT 1";
+    let mut found = next(from, "")?;
+    while let Some(owner) = found.filter(|owner| owners.len() < OWNERS_MAX && owner.as_str() <= behind) {
+        found = next(sql, &owner)?;
+        owners.push(owner);
+    }
+    Ok(owners)
+}
+
+/// Adds all that want the same as those chosen.
+fn add_equal(
+    connection: &Connection,
+    kind: i64,
+    works: &BTreeSet<ObjectId>,
+    chosen: &mut Vec<Action>,
+) -> Result<()> {
+    let known: BTreeSet<ActionId> = chosen.iter().map(|action| action.id).collect();
+    let sql = format!("SELECT {COLUMNS} FROM action WHERE state = 2 AND kind = ?1 AND object = ?2 LIMIT ?3");
+    for object in works {
+        let room = EQUAL_MAX.saturating_sub(chosen.len());
+        let equal = all(connection, ACTION, &sql, params![kind, object.0, room as i64], read)?;
+        chosen.extend(equal.into_iter().filter(|action| !known.contains(&action.id)));
+    }
+    Ok(())
+}
+
+/// Rows that cannot be read are damage of the index.
+pub(super) fn check_rows(connection: &Connection) -> Result<()> {
+    let mut after = 0;
+    while let Some(last) = list(connection, &ActionQuery::default(), after, 1000)?.last() {
+        after = last.number;
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The records of actions. `docs/format.md`, section 7.
+
+use super::read_text;
+use crate::journal::change::Change;
+use crate::object::{ActionId, ActionSpec, ActionState, GroupId, ObjectId, Verb};
+use crate::wire::{Reader, Writer};
+
+const HAS_GROUP: u8 = 1;
+const HAS_SOURCE: u8 = 2;
+const FORCED: u8 = 4;
+
+pub(super) fn write(out: &mut Writer<'_>, change: &Change) -> u16 {
+    match change {
+        Change::ActionSubmitted { action, spec } => {
+            out.bytes(&action.0);
+            write_spec(out, spec);
+            32
+        }
+        Change::ActionChanged { action, state, attempts, instance, not_before_ns, error } => {
+            out.bytes(&action.0);
+            out.u8(*state as u8);
+            out.u32(*attempts);
+            out.u64(*instance);
+            out.i64(*not_before_ns);
+            out.b16(error.as_bytes());
+            33
+        }
+        Change::ActionForgotten { action } => {
+            out.bytes(&action.0);
+            34
+        }
+        _ => 0,
+    }
+}
+
+pub(super) fn read(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
+    if !(32..=34).contains(&record_type) {
+        return None;
+    }
+    let action = ActionId(body.array()?);
+    Some(match record_type {
+        32 => Change::ActionSubmitted { action, spec: Box::new(read_spec(body)?) },
+        33 => Change::ActionChanged {
+            action,
+            state: ActionState::from_number(body.u8()?)?,
+            attempts: body.u32()?,
+            instance: body.u64()?,
+            not_before_ns: body.i64()?,
+            error: read_text(body.b16()?)?,
+        },
+        _ => Change::ActionForgotten { action },
+    })
+}
+
+/// Appends what an action is to do.
+pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec) {
+    let flags = if spec.group.is_some() { HAS_GROUP } else { 0 }
+        | if spec.source.is_some() { HAS_SOURCE } else { 0 }
+        | if spec.force { FORCED } else { 0 };
+    out.u8(spec.verb as u8);
+    out.u8(flags);
+    out.bytes(&spec.object.0);
+    out.u8(spec.source.unwrap_or(0));
+    out.u8(spec.target);
+    out.u32(spec.priority as u32);
+    out.i64(spec.deadline_ns);
+    out.u32(spec.attempts_max);
+    out.bytes(&spec.group.map_or([0; 16], |group| group.0));
+    out.b16(spec.owner.as_bytes());
+    out.b16(spec.reason.as_bytes());
+}
+
+/// Takes what an action is to do.
+pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
+    let verb = Verb::from_number(body.u8()?)?;
+    let flags = body.u8()?;
+    let object = ObjectId(body.array()?);
+    let source = Some(body.u8()?).filter(|_| flags & HAS_SOURCE != 0);
+    let target = body.u8()?;
+    let priority = body.u32()? as i32;
+    let deadline_ns = body.i64()?;
+    let attempts_max = body.u32()?;
+    let group = Some(GroupId(body.array()?)).filter(|_| flags & HAS_GROUP != 0);
+    let owner = read_text(body.b16()?)?;
+    let reason = read_text(body.b16()?)?;
+    let force = flags & FORCED != 0;
+    Some(ActionSpec {
+        verb,
+        object,
+        source,
+        target,
+        force,
+        priority,
+        owner,
+        reason,
+        deadline_ns,
+        group,
+        attempts_max,
+    })
+}

@@ -1,0 +1,215 @@
+//! Actions: what was asked for, how far it came, and what became of it.
+//!
+//! - an [`ActionSpec`] says what is wanted, by whom and how urgently;
+//! - an [`Action`] is a spec that the store accepted under an [`ActionId`], with its state and its story.
+
+use super::{ActionId, GroupId, ObjectId, TierIndex};
+use crate::clock::TimeNs;
+use crate::error::{Error, Result};
+
+/// What an action does. The number is the format's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Verb {
+    /// Makes sure that `target` holds a verified copy.
+    Copy = 1,
+    /// Copies to `target`, then drops the copy on `source`.
+    Move = 2,
+    /// Brings a copy to `target` from the hottest tier that has one.
+    Recall = 3,
+    /// Drops the copy on `target`.
+    Release = 4,
+    /// Reads the copy on `target` back from the medium.
+    Verify = 5,
+    /// Removes the object.
+    Remove = 6,
+}
+
+impl Verb {
+    /// Every verb.
+    pub const ALL: [Self; 6] =
+        [Self::Copy, Self::Move, Self::Recall, Self::Release, Self::Verify, Self::Remove];
+
+    /// The verb of a number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| *verb as u8 == number)
+    }
+}
+
+/// Where an action stands. The number is the format's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum ActionState {
+    /// To be run as soon as somebody does, but not before its time.
+    Queued = 2,
+    /// An executor has it.
+    Running = 3,
+    /// What was wanted is true.
+    Done = 4,
+    /// Given up: its story says why.
+    Failed = 5,
+    /// Called off.
+    Cancelled = 6,
+}
+
+impl ActionState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+
+    /// The state of a number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| *state as u8 == number)
+    }
+
+    /// Whether nothing more happens to it by itself.
+    pub fn is_finished(self) -> bool {
+        self >= Self::Done
+    }
+}
+
+/// Attempts of an action that says nothing else.
+pub const ATTEMPTS_DEFAULT: u32 = 5;
+/// Longest owner and reason, in bytes of UTF-8.
+pub const ACTION_TEXT_BYTES_MAX: usize = 255;
+/// Attempts that failed which a story tells of: the last ones.
+pub const STORY_MAX: usize = 16;
+/// Longest text of one of them, in bytes.
+pub const STORY_TEXT_BYTES_MAX: usize = 1000;
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionSpec {
+    /// What is to be done.
+    pub verb: Verb,
+    /// To which object.
+    pub object: ObjectId,
+    /// The tier to read from; `None`: any. Of a move: the one to be left.
+    pub source: Option<TierIndex>,
+    /// The tier that is to hold a copy, whose copy is dropped, or read back. Of a removal: 0.
+    pub target: TierIndex,
+    /// Whether a release may drop the last good copy.
+    pub force: bool,
+    /// Higher ones are run first.
+    pub priority: i32,
+    /// On whose behalf: owners of equal priority are served in turn.
+    pub owner: String,
+    /// Why, in the words of who asked.
+    pub reason: String,
+    /// When it is no longer of use: it then fails without being run. 0: never.
+    pub deadline_ns: TimeNs,
+    /// The group that it belongs to.
+    pub group: Option<GroupId>,
+    /// How often it is tried at most.
+    pub attempts_max: u32,
+}
+
+impl ActionSpec {
+    fn new(verb: Verb, object: ObjectId, source: Option<TierIndex>, target: TierIndex) -> Self {
+        Self {
+            verb,
+            object,
+            source,
+            target,
+            force: false,
+            priority: 0,
+            owner: String::new(),
+            reason: String::new(),
+            deadline_ns: 0,
+            group: None,
+            attempts_max: ATTEMPTS_DEFAULT,
+        }
+    }
+
+    /// A verified copy on `target`, read from `source` if one is named.
+    pub fn copy(object: ObjectId, source: Option<TierIndex>, target: TierIndex) -> Self {
+        Self::new(Verb::Copy, object, source, target)
+    }
+
+    /// A verified copy on `target` in place of that on `source`.
+    pub fn move_object(object: ObjectId, source: TierIndex, target: TierIndex) -> Self {
+        Self::new(Verb::Move, object, Some(source), target)
+    }
+
+    /// A copy brought back to `target`.
+    pub fn recall(object: ObjectId, target: TierIndex) -> Self {
+        Self::new(Verb::Recall, object, None, target)
+    }
+
+    /// No copy on `tier`.
+    pub fn release(object: ObjectId, tier: TierIndex, force: bool) -> Self {
+        Self { force, ..Self::new(Verb::Release, object, None, tier) }
+    }
+
+    /// The copy on `tier` read back from the medium.
+    pub fn verify(object: ObjectId, tier: TierIndex) -> Self {
+        Self::new(Verb::Verify, object, None, tier)
+    }
+
+    /// No such object.
+    pub fn remove(object: ObjectId) -> Self {
+        Self::new(Verb::Remove, object, None, 0)
+    }
+
+    /// Refuses what cannot be wanted.
+    pub(crate) fn check(&self) -> Result<()> {
+        let moves = matches!(self.verb, Verb::Copy | Verb::Move);
+        if self.owner.len() > ACTION_TEXT_BYTES_MAX || self.reason.len() > ACTION_TEXT_BYTES_MAX {
+            let detail = format!("owner and reason have at most {ACTION_TEXT_BYTES_MAX} bytes");
+            return Err(Error::invalid("action", detail));
+        }
+        let wrong = match self {
+            Self { verb: Verb::Move, source: None, .. } => "a move needs a source",
+            Self { source: Some(_), .. } if !moves => "only copies and moves have a source",
+            Self { source: Some(source), target, .. } if source == target => "its target is its source",
+            Self { verb, force: true, .. } if *verb != Verb::Release => "only a release can be forced",
+            Self { attempts_max: 0, .. } => "it needs at least one attempt",
+            Self { deadline_ns, .. } if *deadline_ns < 0 => "its deadline lies before 1970",
+            _ => return Ok(()),
+        };
+        Err(Error::invalid("action", wrong))
+    }
+
+    /// What has to be equal, beside the object, for two actions to be the same work.
+    pub(crate) fn kind(&self) -> i64 {
+        let source = self.source.map_or(0, |source| i64::from(source) + 1);
+        (self.verb as i64) << 32 | source << 16 | i64::from(self.target) << 8 | i64::from(self.force)
+    }
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// When.
+    pub time_ns: TimeNs,
+    /// Why.
+    pub error: String,
+}
+
+/// An action as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// Its id.
+    pub id: ActionId,
+    /// What is wanted.
+    pub spec: ActionSpec,
+    /// Where it stands.
+    pub state: ActionState,
+    /// The number of the change that submitted it: actions are listed in this order.
+    pub number: u64,
+    /// The number of its last change. Of one that is done: that of the group that did it.
+    pub changed: u64,
+    /// When it was submitted.
+    pub submitted_ns: TimeNs,
+    /// When it was done, failed or cancelled; 0: it was not.
+    pub finished_ns: TimeNs,
+    /// When it can be run, at the soonest.
+    pub not_before_ns: TimeNs,
+    /// The handle that runs it; 0: none.
+    pub instance: u64,
+    /// How many attempts failed since it was submitted, or asked for anew.
+    pub attempts: u32,
+    /// The attempts that failed, the last [`STORY_MAX`] of them.
+    pub story: Vec<Attempt>,
+}

@@ -1,0 +1,617 @@
+//! Actions: requests that outlive who made them.
+//!
+//! An action is submitted, which returns at once, and is run later by whoever calls hsm_store_run(), in whatever thread
+//! or process. It is durable when it was submitted, survives every crash, and is done in the same commit as its effect:
+//! once, however often its runners are killed. Actions that want the same of the same object are run once for all of them.
+//!
+//! Higher priorities come first, among equal ones the owners in turn. What went wrong and may pass (I/O, no room, a tier
+//! out of reach) is tried again after a pause of 1 s, doubled each time up to 5 minutes; anything else ends it.
+//!
+//! Every step is an event of the feed. Finished actions are kept for 7 days, at most 100 000 of them, and then forgotten by
+//! hsm_store_maintain().
+
+use std::ffi::c_char;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use hsm_core::object::{Action, ActionId, ActionSpec, ActionState, GroupId, ObjectId, Verb};
+use hsm_core::{ActionQuery, GroupStatus, Ran, Retention, RunOptions, Store};
+
+use crate::action_options::hsm_action_options;
+use crate::error::hsm_error;
+use crate::guard::{done, guard};
+use crate::id::{self, hsm_id};
+use crate::status::{HSM_STATUS_END, HSM_STATUS_TIMEOUT, hsm_status};
+use crate::store::hsm_store;
+use crate::transfer::objects;
+use crate::{input, output};
+
+/// As hsm_object_copy().
+pub const HSM_ACTION_COPY: i32 = 1;
+/// As hsm_object_move().
+pub const HSM_ACTION_MOVE: i32 = 2;
+/// As hsm_object_recall().
+pub const HSM_ACTION_RECALL: i32 = 3;
+/// As hsm_object_release(): the target is the tier.
+pub const HSM_ACTION_RELEASE: i32 = 4;
+/// As hsm_object_verify(): the target is the tier.
+pub const HSM_ACTION_VERIFY: i32 = 5;
+/// As hsm_object_remove(): the target is not looked at.
+pub const HSM_ACTION_REMOVE: i32 = 6;
+
+/// To be run.
+pub const HSM_ACTION_QUEUED: i32 = 2;
+/// Being run.
+pub const HSM_ACTION_RUNNING: i32 = 3;
+/// What was wanted is so.
+pub const HSM_ACTION_DONE: i32 = 4;
+/// Given up: hsm_action_text() says why.
+pub const HSM_ACTION_FAILED: i32 = 5;
+/// Called off.
+pub const HSM_ACTION_CANCELLED: i32 = 6;
+
+/// Its owner.
+pub const HSM_ACTION_TEXT_OWNER: i32 = 1;
+/// Its reason.
+pub const HSM_ACTION_TEXT_REASON: i32 = 2;
+/// What went wrong last.
+pub const HSM_ACTION_TEXT_ERROR: i32 = 3;
+
+/// An action in numbers.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct hsm_action_info {
+    /// Its id.
+    pub id: hsm_id,
+    /// The object.
+    pub object: hsm_id,
+    /// The group; zeros: none.
+    pub group: hsm_id,
+    /// The number of the change that submitted it: actions are listed in this order.
+    pub number: u64,
+    /// The number of its last change.
+    pub changed: u64,
+    /// When it was submitted.
+    pub submitted_ns: i64,
+    /// When it was done, failed or cancelled; 0: it was not.
+    pub finished_ns: i64,
+    /// When it can be run, at the soonest.
+    pub not_before_ns: i64,
+    /// When it is no longer of use; 0: never.
+    pub deadline_ns: i64,
+    /// Which opening of the store runs it; 0: none.
+    pub instance: u64,
+    /// HSM_ACTION_COPY and so on; one that this header does not know is of a later version.
+    pub verb: i32,
+    /// HSM_ACTION_QUEUED and so on; one that this header does not know is of a later version.
+    pub state: i32,
+    /// The tier to read from; -1: any.
+    pub source: i32,
+    /// The tier that it is about.
+    pub target: i32,
+    /// Higher ones are run first.
+    pub priority: i32,
+    /// 1 for a release that may drop the last good copy, else 0.
+    pub force: i32,
+    /// How many attempts failed since it was submitted or retried.
+    pub attempts: u32,
+    /// How many there are at most.
+    pub attempts_max: u32,
+}
+
+/// How far a group has come: how many actions of it are in each state.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct hsm_group_info {
+    /// To be run.
+    pub queued: u64,
+    /// Being run.
+    pub running: u64,
+    /// Done.
+    pub done: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Called off.
+    pub cancelled: u64,
+}
+
+/// What hsm_store_run() did.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct hsm_ran {
+    /// Actions that are done.
+    pub done: u64,
+    /// Actions that it gave up.
+    pub failed: u64,
+    /// Attempts that failed and will be made again.
+    pub put_off: u64,
+}
+
+impl From<&Action> for hsm_action_info {
+    fn from(action: &Action) -> Self {
+        let ActionSpec { verb, source, target, force, priority, deadline_ns, attempts_max, .. } = action.spec;
+        Self {
+            id: hsm_id { bytes: action.id.0 },
+            object: action.spec.object.into(),
+            group: hsm_id { bytes: action.spec.group.map_or([0; 16], |group| group.0) },
+            number: action.number,
+            changed: action.changed,
+            submitted_ns: action.submitted_ns,
+            finished_ns: action.finished_ns,
+            not_before_ns: action.not_before_ns,
+            deadline_ns,
+            instance: action.instance,
+            verb: verb as i32, // The format's numbers, as those of the states are.
+            state: action.state as i32,
+            source: source.map_or(-1, i32::from),
+            target: target.into(),
+            priority,
+            force: force.into(),
+            attempts: action.attempts,
+            attempts_max,
+        }
+    }
+}
+
+impl From<GroupStatus> for hsm_group_info {
+    fn from(status: GroupStatus) -> Self {
+        let GroupStatus { queued, running, done, failed, cancelled, .. } = status;
+        Self { queued, running, done, failed, cancelled }
+    }
+}
+
+/// What is wanted of an object, of the arguments that both submits take.
+///
+/// # Safety
+///
+/// `options` NULL or valid for reads.
+unsafe fn spec(
+    (verb, source, target, force): (i32, i32, i32, i32),
+    options: *const hsm_action_options,
+) -> Result<(ActionSpec, hsm_action_options), hsm_error> {
+    // SAFETY: as the caller promises.
+    let options = unsafe { options.as_ref() }.cloned().unwrap_or_default();
+    let verb = u8::try_from(verb).ok().and_then(Verb::from_number);
+    let verb = verb.ok_or_else(|| hsm_error::invalid("invalid verb: it is none of its values"))?;
+    let mut spec = ActionSpec::remove(ObjectId([0; 16]));
+    spec.verb = verb;
+    spec.source = input::any_tier(source, "source")?;
+    if verb != Verb::Remove {
+        spec.target = input::tier(target, "target")?;
+    }
+    spec.force = input::flag(force, "force")?;
+    spec.priority = options.priority;
+    spec.owner.clone_from(&options.owner);
+    spec.reason.clone_from(&options.reason);
+    spec.deadline_ns = options.deadline_ns;
+    spec.group = options.group;
+    if options.attempts_max > 0 {
+        spec.attempts_max = options.attempts_max;
+    }
+    Ok((spec, options))
+}
+
+/// Submits an action. It is durable when this returns, and run by hsm_store_run().
+///
+/// Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
+///
+/// @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY or _REMOVE
+/// @param object   whether there is one is found out when the action is run
+/// @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies have one too
+/// @param target   the tier that is to hold a copy; of a release or a verify the tier whose copy is meant
+/// @param force    1: a release drops the last good copy too; else 0
+/// @param options  NULL: all default
+/// @param id_out   gets the id of the action; may be NULL
+/// @return HSM_STATUS_NOT_FOUND when there is no such tier
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_submit(
+    store: *const hsm_store,
+    verb: i32,
+    object: *const hsm_id,
+    source: i32,
+    target: i32,
+    force: i32,
+    options: *const hsm_action_options,
+    id_out: *mut hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let (mut spec, options) = spec((verb, source, target, force), options)?;
+            spec.object = id::object(object, "object")?;
+            let id = match options.id {
+                Some(id) => store.submit_as(id, &spec).map(|_| id)?,
+                None => store.submit(&spec)?,
+            };
+            output::put_if(id_out, hsm_id { bytes: id.0 });
+        }
+        done()
+    })
+}
+
+/// Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
+///
+/// @param verb       as for hsm_action_submit()
+/// @param ids        the objects; one that is named twice has two actions
+/// @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
+/// @param source     as for hsm_action_submit()
+/// @param target     as for hsm_action_submit()
+/// @param force      as for hsm_action_submit()
+/// @param options    NULL: all default. An id or a group in them is not looked at
+/// @param group_out  gets the id of the group
+/// @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_INVALID when there are too many
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_group_submit(
+    store: *const hsm_store,
+    verb: i32,
+    ids: *const hsm_id,
+    count: usize,
+    source: i32,
+    target: i32,
+    force: i32,
+    options: *const hsm_action_options,
+    group_out: *mut hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let (spec, _) = spec((verb, source, target, force), options)?;
+            let objects = objects(ids, count)?;
+            output::check_place(group_out, "group_out")?;
+            let specs = objects.into_iter().map(|object| ActionSpec { object, ..spec.clone() });
+            let (group, _) = store.submit_group(specs.collect())?;
+            group_out.write(hsm_id { bytes: group.0 });
+        }
+        done()
+    })
+}
+
+/// What is known of an action.
+///
+/// @param info_size  sizeof(hsm_action_info)
+/// @return HSM_STATUS_NOT_FOUND, also for one that was finished long ago and forgotten
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_stat(
+    store: *const hsm_store,
+    id: *const hsm_id,
+    info_out: *mut hsm_action_info,
+    info_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let id = ActionId(id::object(id, "id")?.0);
+            output::check_record(info_out, info_size, "info_out")?;
+            output::record(info_out, info_size, &(&store.action(id)?).into(), "info_out")?;
+        }
+        done()
+    })
+}
+
+/// One of the texts of an action.
+///
+/// @param what         HSM_ACTION_TEXT_OWNER, _REASON or _ERROR
+/// @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
+/// @param buffer_size  in bytes; 1001 are always enough
+/// @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+/// @return HSM_STATUS_END where there is none, HSM_STATUS_NOT_FOUND
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_text(
+    store: *const hsm_store,
+    id: *const hsm_id,
+    what: i32,
+    buffer: *mut c_char,
+    buffer_size: usize,
+    length_out: *mut usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let id = ActionId(id::object(id, "id")?.0);
+            let all = [HSM_ACTION_TEXT_OWNER, HSM_ACTION_TEXT_REASON, HSM_ACTION_TEXT_ERROR];
+            let what = input::choice(what, &all.map(|what| (what, what)), "what")?;
+            output::check_buffer(buffer, buffer_size, "buffer")?;
+            let action = store.action(id)?;
+            let text = match what {
+                HSM_ACTION_TEXT_OWNER => action.spec.owner,
+                HSM_ACTION_TEXT_REASON => action.spec.reason,
+                _ => action.story.last().map(|attempt| attempt.error.clone()).unwrap_or_default(),
+            };
+            if text.is_empty() {
+                return Ok(HSM_STATUS_END);
+            }
+            output::text(buffer, buffer_size, length_out, text.as_bytes(), "buffer")
+        }
+    })
+}
+
+/// The next action in the order in which they were submitted.
+///
+/// @param number     the number of the action behind which to look; 0: the first
+/// @param state      only actions in this state: HSM_ACTION_QUEUED and so on; 0: in any
+/// @param group      only actions of this group; NULL, or zeros: of any, or none
+/// @param info_size  sizeof(hsm_action_info)
+/// @return HSM_STATUS_END past the last
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_next(
+    store: *const hsm_store,
+    number: u64,
+    state: i32,
+    group: *const hsm_id,
+    info_out: *mut hsm_action_info,
+    info_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let mut known = vec![(0, None)];
+            known.extend(ActionState::ALL.map(|state| (state as i32, Some(state))));
+            let state = input::choice(state, &known, "state")?;
+            output::check_record(info_out, info_size, "info_out")?;
+            let wanted =
+                ActionQuery { state, group: id::given(group).map(GroupId), ..ActionQuery::default() };
+            let Some(action) = store.actions(&wanted, number.min(i64::MAX as u64), 1)?.pop() else {
+                return Ok(HSM_STATUS_END);
+            };
+            output::record(info_out, info_size, &(&action).into(), "info_out")?;
+        }
+        done()
+    })
+}
+
+/// Waits until an action is done, failed or cancelled. A commit that ends it wakes this within milliseconds.
+///
+/// @param timeout_ms  how long; -1: for as long as it takes
+/// @param info_out    gets how it stands at the end; may be NULL
+/// @param info_size   sizeof(hsm_action_info)
+/// @return HSM_STATUS_TIMEOUT when the time is over: info_out is not written then; HSM_STATUS_NOT_FOUND;
+///         HSM_STATUS_CLOSED when the store is closed meanwhile
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_wait(
+    store: *const hsm_store,
+    id: *const hsm_id,
+    timeout_ms: i32,
+    info_out: *mut hsm_action_info,
+    info_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let id = ActionId(id::object(id, "id")?.0);
+            let timeout = timeout(timeout_ms)?;
+            output::check_record_if(info_out, info_size, "info_out")?;
+            let action = store.wait_action(id, timeout)?;
+            if !action.state.is_finished() {
+                return Ok(HSM_STATUS_TIMEOUT);
+            }
+            output::record_if(info_out, info_size, &(&action).into(), "info_out")?;
+        }
+        done()
+    })
+}
+
+/// Calls an action off, durably. One that is being run leaves nothing half behind; others that want the same are still
+/// run. One that is finished stays as it is, and the answer is HSM_STATUS_OK.
+///
+/// @return HSM_STATUS_NOT_FOUND
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_cancel(
+    store: *const hsm_store,
+    id: *const hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { change_one(store, id, error_out, Store::cancel) }
+}
+
+/// Queues an action that failed or was cancelled anew, with all its attempts. Any other stays as it is, and the answer is
+/// HSM_STATUS_OK.
+///
+/// @return HSM_STATUS_NOT_FOUND
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_retry(
+    store: *const hsm_store,
+    id: *const hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { change_one(store, id, error_out, Store::retry) }
+}
+
+/// # Safety
+///
+/// Each NULL or as the header says.
+unsafe fn change_one(
+    store: *const hsm_store,
+    id: *const hsm_id,
+    error_out: *mut *mut hsm_error,
+    change: fn(&Store, ActionId) -> hsm_core::Result<bool>,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: as the caller promises.
+        unsafe { change(scope.store(store)?.store(), ActionId(id::object(id, "id")?.0))? };
+        done()
+    })
+}
+
+/// How far a group has come. All zeros: nothing is known of it.
+///
+/// @param info_size  sizeof(hsm_group_info)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_group_stat(
+    store: *const hsm_store,
+    group: *const hsm_id,
+    info_out: *mut hsm_group_info,
+    info_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let group = GroupId(id::object(group, "group")?.0);
+            output::check_record(info_out, info_size, "info_out")?;
+            output::record(info_out, info_size, &store.group_status(group)?.into(), "info_out")?;
+        }
+        done()
+    })
+}
+
+/// Waits until all actions of a group are done, failed or cancelled.
+///
+/// @param timeout_ms  how long; -1: for as long as it takes
+/// @param info_out    gets how it stands at the end; may be NULL
+/// @param info_size   sizeof(hsm_group_info)
+/// @return HSM_STATUS_TIMEOUT when the time is over: info_out is not written then; HSM_STATUS_CLOSED when the store is
+///         closed meanwhile
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_group_wait(
+    store: *const hsm_store,
+    group: *const hsm_id,
+    timeout_ms: i32,
+    info_out: *mut hsm_group_info,
+    info_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let group = GroupId(id::object(group, "group")?.0);
+            let timeout = timeout(timeout_ms)?;
+            output::check_record_if(info_out, info_size, "info_out")?;
+            let status = store.wait_group(group, timeout)?;
+            if !status.is_finished() {
+                return Ok(HSM_STATUS_TIMEOUT);
+            }
+            output::record_if(info_out, info_size, &status.into(), "info_out")?;
+        }
+        done()
+    })
+}
+
+/// Calls all actions of a group off that are not finished, in one commit.
+///
+/// @param count_out  gets how many; may be NULL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_group_cancel(
+    store: *const hsm_store,
+    group: *const hsm_id,
+    count_out: *mut u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { change_group(store, group, count_out, error_out, Store::cancel_all) }
+}
+
+/// Queues all actions of a group that failed or were cancelled anew.
+///
+/// @param count_out  gets how many; may be NULL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_group_retry(
+    store: *const hsm_store,
+    group: *const hsm_id,
+    count_out: *mut u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe { change_group(store, group, count_out, error_out, Store::retry_all) }
+}
+
+/// # Safety
+///
+/// Each NULL or as the header says.
+unsafe fn change_group(
+    store: *const hsm_store,
+    group: *const hsm_id,
+    count_out: *mut u64,
+    error_out: *mut *mut hsm_error,
+    change: fn(&Store, &ActionQuery) -> hsm_core::Result<u64>,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let group = Some(GroupId(id::object(group, "group")?.0));
+            let count = change(store, &ActionQuery { group, ..ActionQuery::default() })?;
+            output::put_if(count_out, count);
+        }
+        done()
+    })
+}
+
+/// Runs actions in the calling thread. Any number of threads and processes may do so at once: each takes what no other
+/// has, and what one that died had taken.
+///
+/// It ends when the store is closed, and when the callback of a handle of hsm_store_with_progress() says stop, which is
+/// asked about ten times a second also while there is nothing to run. What it was at is then queued again.
+///
+/// @param timeout_ms  0: returns when nothing is to be run now; actions that wait for their next attempt are left.
+///                    Else it waits for more, and returns when none came for so long; -1: goes on until it is stopped
+/// @param ran_out     what was done; may be NULL
+/// @param ran_size    sizeof(hsm_ran)
+/// @return HSM_STATUS_OK however the actions went; HSM_STATUS_CANCELLED when the callback said stop, HSM_STATUS_CLOSED
+///         when the store was closed
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_run(
+    store: *const hsm_store,
+    timeout_ms: i32,
+    ran_out: *mut hsm_ran,
+    ran_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let options = RunOptions { idle_max: timeout(timeout_ms)? };
+            output::check_record_if(ran_out, ran_size, "ran_out")?;
+            let Ran { done, failed, put_off } = store.run(&options, &AtomicBool::new(false))?;
+            output::record_if(ran_out, ran_size, &hsm_ran { done, failed, put_off }, "ran_out")?;
+        }
+        done()
+    })
+}
+
+/// Says for how long finished actions are kept, and how many of them, for every handle of the store.
+/// hsm_store_maintain() forgets what exceeds either.
+///
+/// @param count_max   so many of the last finished ones; UINT64_MAX: however many
+/// @param age_max_ns  those that were finished at most so many nanoseconds ago; UINT64_MAX: of any age
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_store_set_actions_kept(
+    store: *const hsm_store,
+    count_max: u64,
+    age_max_ns: u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        let bound = |number: u64| Some(number).filter(|number| *number < u64::MAX);
+        let kept =
+            Retention { events_max: bound(count_max), age_max: bound(age_max_ns).map(Duration::from_nanos) };
+        // SAFETY: NULL or as the header says.
+        unsafe { scope.store(store)?.store().set_actions_kept(&kept)? };
+        done()
+    })
+}
+
+/// A wait: none for ever.
+fn timeout(timeout_ms: i32) -> Result<Option<Duration>, hsm_error> {
+    match u64::try_from(timeout_ms) {
+        Ok(ms) => Ok(Some(Duration::from_millis(ms))),
+        Err(_) if timeout_ms == -1 => Ok(None),
+        Err(_) => Err(hsm_error::invalid(format!("invalid timeout_ms: {timeout_ms}; -1 waits for ever"))),
+    }
+}

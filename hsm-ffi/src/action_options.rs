@@ -1,0 +1,214 @@
+//! How an action is to be run, and for whom.
+//!
+//! Options are made, changed, passed to hsm_action_submit() or hsm_group_submit() as often as wanted, and freed. What is
+//! not set is the default. Setting the same again replaces what was set.
+
+use std::ffi::c_char;
+
+use hsm_core::object::{ActionId, GroupId};
+
+use crate::error::hsm_error;
+use crate::guard::{done, guard};
+use crate::id::{self, hsm_id};
+use crate::status::hsm_status;
+use crate::{input, output};
+
+/// How an action is to be run.
+#[derive(Debug, Clone, Default)]
+pub struct hsm_action_options {
+    pub(crate) id: Option<ActionId>,
+    pub(crate) group: Option<GroupId>,
+    pub(crate) priority: i32,
+    pub(crate) owner: String,
+    pub(crate) reason: String,
+    pub(crate) deadline_ns: i64,
+    /// 0: the default.
+    pub(crate) attempts_max: u32,
+}
+
+/// Makes options that are all default.
+///
+/// @param options_out  free it with hsm_action_options_free()
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_new(
+    options_out: *mut *mut hsm_action_options,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: NULL, or a place for a handle.
+        unsafe {
+            output::no_handle(options_out, "options_out")?;
+            output::handle(options_out, hsm_action_options::default());
+        }
+        done()
+    })
+}
+
+/// Frees options. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_free(options: *mut hsm_action_options) {
+    // SAFETY: NULL, or a handle that was not freed.
+    unsafe { output::free(options) };
+}
+
+/// Changes options in the guarded way that all setters share.
+///
+/// # Safety
+///
+/// NULL, or a handle that nobody else uses now.
+unsafe fn set(
+    options: *mut hsm_action_options,
+    error_out: *mut *mut hsm_error,
+    change: impl FnOnce(&mut hsm_action_options) -> Result<(), hsm_error>,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: as the caller promises.
+        change(unsafe { input::needed_mut(options, "options")? })?;
+        done()
+    })
+}
+
+/// The id of the action: who does not know whether it had submitted may submit again under the same id. Only for
+/// hsm_action_submit(). By default one is drawn.
+///
+/// @param id  a UUID, of hsm_store_new_id() say; NULL, or zeros: draw one
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_id(
+    options: *mut hsm_action_options,
+    id: *const hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.id = id::given(id).map(ActionId);
+            Ok(())
+        })
+    }
+}
+
+/// The group that the action belongs to, so that many submitted one by one are waited for, cancelled and retried as one.
+/// Not for hsm_group_submit(), which draws one.
+///
+/// @param group  a UUID, of hsm_store_new_id() say; NULL, or zeros: none
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_group(
+    options: *mut hsm_action_options,
+    group: *const hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.group = id::given(group).map(GroupId);
+            Ok(())
+        })
+    }
+}
+
+/// How urgent it is: higher ones are run first. The default is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_priority(
+    options: *mut hsm_action_options,
+    priority: i32,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.priority = priority;
+            Ok(())
+        })
+    }
+}
+
+/// On whose behalf: owners of equal priority are served in turn. The default is the empty name.
+///
+/// @param owner         at most 255 bytes of UTF-8
+/// @param owner_length  in bytes; SIZE_MAX: up to the NUL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_owner(
+    options: *mut hsm_action_options,
+    owner: *const c_char,
+    owner_length: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.owner = text(owner, owner_length, "owner")?;
+            Ok(())
+        })
+    }
+}
+
+/// Why, for whoever looks at it later.
+///
+/// @param reason         at most 255 bytes of UTF-8
+/// @param reason_length  in bytes; SIZE_MAX: up to the NUL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_reason(
+    options: *mut hsm_action_options,
+    reason: *const c_char,
+    reason_length: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.reason = text(reason, reason_length, "reason")?;
+            Ok(())
+        })
+    }
+}
+
+/// When it is no longer of use: from then on it fails without being run.
+///
+/// @param deadline_ns  nanoseconds since 1970 UTC; 0, the default: never
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_deadline_ns(
+    options: *mut hsm_action_options,
+    deadline_ns: i64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            if deadline_ns < 0 {
+                return Err(hsm_error::invalid(format!("invalid deadline_ns: {deadline_ns} is before 1970")));
+            }
+            options.deadline_ns = deadline_ns;
+            Ok(())
+        })
+    }
+}
+
+/// How often it is tried at most when something is wrong that may pass, such as a tier out of reach.
+///
+/// @param attempts_max  0: the default, 5
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_attempts_max(
+    options: *mut hsm_action_options,
+    attempts_max: u32,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.attempts_max = attempts_max;
+            Ok(())
+        })
+    }
+}
+
+/// # Safety
+///
+/// As for [`input::text`].
+unsafe fn text(text: *const c_char, length: usize, what: &str) -> Result<String, hsm_error> {
+    // SAFETY: as the caller promises.
+    let text = unsafe { input::text(text, length, what)? };
+    if text.len() > hsm_core::object::ACTION_TEXT_BYTES_MAX {
+        return Err(hsm_error::invalid(format!("invalid {what}: {} bytes; it has at most 255", text.len())));
+    }
+    Ok(text.to_owned())
+}
