@@ -42,11 +42,13 @@ pub enum EventKind {
     EpochBegan = 15,
     /// [`Change::CopyRelocated`].
     CopyRelocated = 16,
+    /// [`Change::Accessed`].
+    Accessed = 48,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Unknown,
         Self::Put,
         Self::CopyAdded,
@@ -64,6 +66,7 @@ impl EventKind {
         Self::SettingSet,
         Self::EpochBegan,
         Self::CopyRelocated,
+        Self::Accessed,
     ];
 
     /// The kind of a change.
@@ -74,6 +77,7 @@ impl EventKind {
             Change::CopyDropped { .. } => Self::CopyDropped,
             Change::CopyRelocated { .. } => Self::CopyRelocated,
             Change::CopyVerified { .. } => Self::CopyVerified,
+            Change::Accessed { .. } => Self::Accessed,
             Change::AttributesSet { .. } => Self::AttributesSet,
             Change::Removed { .. } => Self::Removed,
             Change::Undeleted { .. } => Self::Undeleted,
@@ -104,6 +108,17 @@ impl EventKinds {
     #[must_use]
     pub fn with(self, kind: EventKind) -> Self {
         Self(self.0 | 1 << kind as u8)
+    }
+
+    /// Every kind, those of later versions too.
+    pub fn all() -> Self {
+        Self(u64::MAX)
+    }
+
+    /// One kind less.
+    #[must_use]
+    pub fn without(self, kind: EventKind) -> Self {
+        Self(self.0 & !(1 << kind as u8))
     }
 
     fn has(self, kind: EventKind) -> bool {
