@@ -1786,7 +1786,7 @@ typedef struct hsm_object_info {
    */
   int64_t modified_ns;
   /**
-   * When its content was last known to be read; 0: unknown.
+   * When its content was last known to be read; 0: never, as far as is known. See hsm_store_set_access_staleness().
    */
   int64_t accessed_ns;
   /**
@@ -2041,6 +2041,18 @@ hsm_status hsm_query_set_created_range_ns(hsm_query *query,
  * @return HSM_STATUS_INVALID when from_ns is later than before_ns
  */
 hsm_status hsm_query_set_modified_range_ns(hsm_query *query,
+                                           int64_t from_ns,
+                                           int64_t before_ns,
+                                           hsm_error **error_out);
+
+/**
+ * Only objects whose content was last used at `from_ns` or later, and before `before_ns`; INT64_MIN and INT64_MAX: at any
+ * time. The last use is the last access or the last change of the content, whichever is later: an object that was never read
+ * counts from its last change. Accesses are known as late as hsm_store_set_access_staleness() says.
+ *
+ * @return HSM_STATUS_INVALID when from_ns is later than before_ns
+ */
+hsm_status hsm_query_set_accessed_range_ns(hsm_query *query,
                                            int64_t from_ns,
                                            int64_t before_ns,
                                            hsm_error **error_out);
@@ -2999,6 +3011,45 @@ hsm_status hsm_reader_read_at(hsm_reader *reader,
  * Frees a reader. NULL is fine.
  */
 void hsm_reader_free(hsm_reader *reader);
+
+
+/*
+ * TIMES OF ACCESS
+ *
+ * Times of access: when objects were last read.
+ *
+ * Reading costs no write a call. A handle notes in memory what is read and writes it down for thousands of objects at once:
+ * when half of the staleness that is set for the store has passed at the next read, in hsm_store_maintain(), and when the
+ * store is closed. An object is noted no more often than every half of it since it was last read or changed. So what
+ * hsm_object_stat() shows as accessed_ns is behind by the staleness at most while a handle is used; one that is left alone keeps what
+ * it noted. A crash loses what was only noted, and nothing else.
+ *
+ * Gets, bulk gets and readers (when they are opened) count; copies, moves, scrubs and verifications do not, and nothing
+ * that is read through a handle that may not write. An access is no change of the object: its number of the last change
+ * stays, and hsm_query_set_changed_after() does not find it. hsm_query_set_accessed_range_ns() finds what was not used for
+ * long, and HSM_EVENT_ACCESSED tells of each access that was written down.
+ */
+
+/**
+ * Says how far the times of last access may be behind, for every handle of the store; one hour unless it is set. Other
+ * handles learn of it within a minute.
+ *
+ * @param staleness_ns  in nanoseconds; 0: every read is written down at once; UINT64_MAX: accesses are not recorded
+ * @param position_out  gets the position of the change; may be NULL
+ */
+hsm_status hsm_store_set_access_staleness(const hsm_store *store,
+                                          uint64_t staleness_ns,
+                                          hsm_position *position_out,
+                                          hsm_error **error_out);
+
+/**
+ * How far the times of last access may be behind, as hsm_store_set_access_staleness() was told.
+ *
+ * @param staleness_ns_out  UINT64_MAX: accesses are not recorded
+ */
+hsm_status hsm_store_access_staleness(const hsm_store *store,
+                                      uint64_t *staleness_ns_out,
+                                      hsm_error **error_out);
 
 
 /*
@@ -4554,6 +4605,13 @@ void hsm_batch_free(hsm_batch *batch);
 #define HSM_EVENT_COPY_RELOCATED 16
 
 /**
+ * An object was read: object, accessed_ns. It is told late, for many objects at once and not for every read: see
+ * hsm_store_set_access_staleness(). The object did not change; a subscriber to changes leaves it out with
+ * hsm_subscription_leave_out_kind().
+ */
+#define HSM_EVENT_ACCESSED 48
+
+/**
  * An action was submitted: action, verb, object, tier (its target).
  */
 #define HSM_EVENT_ACTION_SUBMITTED 32
@@ -4721,6 +4779,10 @@ typedef struct hsm_event_info {
    * HSM_ACTION_QUEUED and so on.
    */
   int32_t state;
+  /**
+   * When the object was last read.
+   */
+  int64_t accessed_ns;
 } hsm_event_info;
 
 /**
@@ -5069,6 +5131,16 @@ hsm_status hsm_subscription_follow(const hsm_store *store,
 hsm_status hsm_subscription_add_kind(hsm_subscription *subscription,
                                      int32_t kind,
                                      hsm_error **error_out);
+
+/**
+ * Hands out no events of this kind from now on. Where no kind was added before, those of all others are handed out, also of
+ * kinds that this library does not know.
+ *
+ * @param kind  HSM_EVENT_*
+ */
+hsm_status hsm_subscription_leave_out_kind(hsm_subscription *subscription,
+                                           int32_t kind,
+                                           hsm_error **error_out);
 
 /**
  * Hands out, from now on, only what concerns a dataset: the dataset itself, its keys, and objects that have a key in it

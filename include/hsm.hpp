@@ -609,6 +609,12 @@ public:
         detail::call(hsm_query_set_modified_range_ns, get(), from, before);
         return *this;
     }
+    /// Last read, or changed where that was later.
+    query &accessed_range_ns(std::int64_t from, std::int64_t before)
+    {
+        detail::call(hsm_query_set_accessed_range_ns, get(), from, before);
+        return *this;
+    }
     query &attribute(std::string_view name)
     {
         const void *any = nullptr;
@@ -1003,6 +1009,12 @@ public:
     subscription &add_kind(std::int32_t kind)
     {
         detail::call(hsm_subscription_add_kind, get(), kind);
+        return *this;
+    }
+    /// Hands out no events of this kind; where none was added, those of all others.
+    subscription &leave_out_kind(std::int32_t kind)
+    {
+        detail::call(hsm_subscription_leave_out_kind, get(), kind);
         return *this;
     }
     subscription &dataset(const id &dataset)
@@ -2084,6 +2096,17 @@ public:
         std::pair<std::uint64_t, std::uint64_t> bounds;
         detail::call(hsm_store_retention, get(), &bounds.first, &bounds.second);
         return bounds;
+    }
+    /// How far the times of last access may be behind; UINT64_MAX: accesses are not recorded.
+    void set_access_staleness(std::uint64_t staleness_ns) const
+    {
+        detail::call(hsm_store_set_access_staleness, get(), staleness_ns, no_position());
+    }
+    std::uint64_t access_staleness() const
+    {
+        std::uint64_t staleness_ns = 0;
+        detail::call(hsm_store_access_staleness, get(), &staleness_ns);
+        return staleness_ns;
     }
 
     const hsm_store *get() const noexcept { return handle_.get(); }

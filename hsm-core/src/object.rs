@@ -117,7 +117,8 @@ pub struct Object {
     pub created_ns: TimeNs,
     /// When its content last changed.
     pub modified_ns: TimeNs,
-    /// When its content was last known to be read; 0: unknown. Coalesced, and may be lost in a crash.
+    /// When its content was last known to be read; 0: unknown, or never. Recorded late and for many objects at once: see
+    /// [`Store::set_access_staleness`](crate::Store::set_access_staleness).
     pub accessed_ns: TimeNs,
     /// The number of the last change to anything about it.
     pub changed: u64,
@@ -134,6 +135,11 @@ pub struct Object {
 }
 
 impl Object {
+    /// When its content was last read or changed, as far as is known: one that was never read counts from its last change.
+    pub fn last_used_ns(&self) -> TimeNs {
+        self.accessed_ns.max(self.modified_ns)
+    }
+
     /// Length of the content in bytes; 0 for an object without data.
     pub fn size(&self) -> u64 {
         self.content.as_ref().map_or(0, |content| content.size)

@@ -9,6 +9,7 @@
 //! - an error says what to do, and leaves the store as it was;
 //! - in a process forked from the one that opened the store it is refused, and dropping does nothing.
 
+mod access;
 mod actions;
 mod attributes;
 mod backup;
@@ -97,6 +98,8 @@ struct Inner {
     lock: Arc<LockFile>,
     /// Held while this handle makes a snapshot on a tier; whether the thread that has it does.
     keeping: ReentrantMutex<Cell<bool>>,
+    /// Reads that the journal does not know of yet.
+    accesses: access::Accesses,
     store_id: [u8; 16],
     instance: u64,
     found: crate::catalog::embedded::Found,
@@ -213,6 +216,7 @@ impl Inner {
     fn close(&self) -> Result<()> {
         let Some(engine) = &self.engine else { return Ok(()) };
         engine.check()?;
+        self.accesses.flush(engine);
         {
             let _none_under_way = engine.commits.write();
             if engine.closed.swap(true, Ordering::AcqRel) {

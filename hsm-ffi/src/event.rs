@@ -13,9 +13,9 @@
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
-use hsm_core::Event;
 use hsm_core::journal::{Change, Subject, Updates};
 use hsm_core::object::{Content, Copy, DatasetId, Name, TierConfig};
+use hsm_core::{Event, EventKind};
 
 use crate::attributes::hsm_attributes;
 use crate::error::hsm_error;
@@ -66,6 +66,10 @@ pub const HSM_EVENT_EPOCH_BEGAN: i32 = 15;
 /// The bytes of a copy lie elsewhere on its tier, since the pack that held them was rewritten: object, generation, tier,
 /// copies (1). Who does not ask where bytes lie can pass over it.
 pub const HSM_EVENT_COPY_RELOCATED: i32 = 16;
+/// An object was read: object, accessed_ns. It is told late, for many objects at once and not for every read: see
+/// hsm_store_set_access_staleness(). The object did not change; a subscriber to changes leaves it out with
+/// hsm_subscription_leave_out_kind().
+pub const HSM_EVENT_ACCESSED: i32 = 48;
 
 /// An action was submitted: action, verb, object, tier (its target).
 pub const HSM_EVENT_ACTION_SUBMITTED: i32 = 32;
@@ -156,6 +160,8 @@ pub struct hsm_event_info {
     pub verb: i32,
     /// HSM_ACTION_QUEUED and so on.
     pub state: i32,
+    /// When the object was last read.
+    pub accessed_ns: i64,
 }
 
 impl hsm_event {
@@ -231,69 +237,41 @@ impl hsm_event {
             has_key: self.key().is_some().into(),
             ..hsm_event_info::default()
         };
-        info.kind = match change {
+        // The kinds, reasons and causes have the format's numbers.
+        info.kind = EventKind::of(change) as i32;
+        info.record_type = info.kind;
+        match change {
             Change::Put { generation, new, .. } => {
                 (info.generation, info.is_new) = (*generation, (*new).into());
-                HSM_EVENT_PUT
             }
-            Change::CopyAdded { generation, .. } => {
+            Change::CopyAdded { generation, .. } | Change::CopyRelocated { generation, .. } => {
                 info.generation = *generation;
-                HSM_EVENT_COPY_ADDED
-            }
-            Change::CopyRelocated { generation, .. } => {
-                info.generation = *generation;
-                HSM_EVENT_COPY_RELOCATED
             }
             Change::CopyDropped { generation, tier, reason, .. } => {
                 (info.generation, info.tier) = (*generation, (*tier).into());
-                info.reason = *reason as i32; // The format's numbers, as those of the kinds are.
-                HSM_EVENT_COPY_DROPPED
+                info.reason = *reason as i32;
             }
             Change::CopyVerified { generation, tier, whole, .. } => {
                 (info.generation, info.tier) = (*generation, (*tier).into());
                 info.is_whole = (*whole).into();
-                HSM_EVENT_COPY_VERIFIED
             }
-            Change::AttributesSet { .. } => HSM_EVENT_ATTRIBUTES_SET,
-            Change::Removed { until_ns, .. } => {
-                info.until_ns = *until_ns;
-                HSM_EVENT_REMOVED
-            }
-            Change::Undeleted { .. } => HSM_EVENT_UNDELETED,
-            Change::Purged { .. } => HSM_EVENT_PURGED,
-            Change::DatasetCreated { .. } => HSM_EVENT_DATASET_CREATED,
-            Change::DatasetRemoved { .. } => HSM_EVENT_DATASET_REMOVED,
-            Change::Named { .. } => HSM_EVENT_KEY_ADDED,
-            Change::Unnamed { .. } => HSM_EVENT_KEY_REMOVED,
-            Change::TierSet(config) => {
-                info.tier = config.index.into();
-                HSM_EVENT_TIER_SET
-            }
-            Change::SettingSet { .. } => HSM_EVENT_SETTING_SET,
+            Change::Removed { until_ns, .. } => info.until_ns = *until_ns,
+            Change::TierSet(config) => info.tier = config.index.into(),
             Change::EpochBegan { cause, ended } => {
                 (info.cause, info.ended) = (*cause as i32, (*ended).into());
-                HSM_EVENT_EPOCH_BEGAN
             }
             Change::ActionSubmitted { action, spec } => {
                 (info.action.bytes, info.verb) = (action.0, spec.verb as i32);
                 (info.object, info.tier) = (spec.object.into(), spec.target.into());
-                HSM_EVENT_ACTION_SUBMITTED
             }
             Change::ActionChanged { action, state, .. } => {
                 (info.action.bytes, info.state) = (action.0, *state as i32);
-                HSM_EVENT_ACTION_CHANGED
             }
-            Change::ActionForgotten { action } => {
-                info.action.bytes = action.0;
-                HSM_EVENT_ACTION_FORGOTTEN
-            }
-            Change::Unknown { record_type } => {
-                info.record_type = (*record_type).into();
-                return info;
-            }
-            _ => HSM_EVENT_UNKNOWN,
-        };
-        info.record_type = info.kind; // The kinds have the format's numbers.
+            Change::ActionForgotten { action } => info.action.bytes = action.0,
+            Change::Accessed { accessed_ns, .. } => info.accessed_ns = *accessed_ns,
+            Change::Unknown { record_type } => info.record_type = (*record_type).into(),
+            _ => {}
+        }
         info
     }
 }

@@ -17,6 +17,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the header says once what every function needs")]
 #![allow(clippy::doc_markdown, reason = "the comments are read in the header, which is no Markdown")]
 
+mod access;
 mod action;
 mod action_options;
 mod attributes;
@@ -59,6 +60,7 @@ mod tier_settings;
 mod transfer;
 mod writer;
 
+pub use access::*;
 pub use action::*;
 pub use action_options::*;
 pub use attributes::*;

@@ -56,7 +56,7 @@ pub struct hsm_object_info {
     pub created_ns: i64,
     /// When its content last changed.
     pub modified_ns: i64,
-    /// When its content was last known to be read; 0: unknown.
+    /// When its content was last known to be read; 0: never, as far as is known. See hsm_store_set_access_staleness().
     pub accessed_ns: i64,
     /// 0 while it lives; after its removal: until when it can be brought back.
     pub removed_until_ns: i64,

@@ -214,6 +214,27 @@ pub unsafe extern "C" fn hsm_query_set_modified_range_ns(
     }
 }
 
+/// Only objects whose content was last used at `from_ns` or later, and before `before_ns`; INT64_MIN and INT64_MAX: at any
+/// time. The last use is the last access or the last change of the content, whichever is later: an object that was never read
+/// counts from its last change. Accesses are known as late as hsm_store_set_access_staleness() says.
+///
+/// @return HSM_STATUS_INVALID when from_ns is later than before_ns
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_query_set_accessed_range_ns(
+    query: *mut hsm_query,
+    from_ns: i64,
+    before_ns: i64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(query, error_out, |query| {
+            (query.accessed_from_ns, query.accessed_before_ns) = times(from_ns, before_ns)?;
+            Ok(())
+        })
+    }
+}
+
 /// Only objects with an attribute.
 ///
 /// @param name          UTF-8; NULL: whatever attributes they have

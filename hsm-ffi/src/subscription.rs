@@ -141,13 +141,34 @@ pub unsafe extern "C" fn hsm_subscription_add_kind(
     // SAFETY: as the header says.
     unsafe {
         set(subscription, error_out, |filter| {
-            let found = EventKind::ALL.into_iter().find(|known| *known as i32 == kind);
-            let found = found
-                .ok_or_else(|| hsm_error::invalid(format!("invalid kind: {kind} is none of its values")))?;
-            filter.kinds = Some(filter.kinds.unwrap_or(EventKinds::new()).with(found));
+            filter.kinds = Some(filter.kinds.unwrap_or_default().with(known(kind)?));
             Ok(())
         })
     }
+}
+
+/// Hands out no events of this kind from now on. Where no kind was added before, those of all others are handed out, also of
+/// kinds that this library does not know.
+///
+/// @param kind  HSM_EVENT_*
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_subscription_leave_out_kind(
+    subscription: *mut hsm_subscription,
+    kind: i32,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(subscription, error_out, |filter| {
+            filter.kinds = Some(filter.kinds.unwrap_or_else(EventKinds::all).without(known(kind)?));
+            Ok(())
+        })
+    }
+}
+
+fn known(kind: i32) -> Result<EventKind, hsm_error> {
+    let found = EventKind::ALL.into_iter().find(|known| *known as i32 == kind);
+    found.ok_or_else(|| hsm_error::invalid(format!("invalid kind: {kind} is none of its values")))
 }
 
 /// Hands out, from now on, only what concerns a dataset: the dataset itself, its keys, and objects that have a key in it

@@ -30,6 +30,11 @@ pub struct Query {
     pub modified_from_ns: Option<TimeNs>,
     /// Content changed before this time.
     pub modified_before_ns: Option<TimeNs>,
+    /// Content last read or changed at this time or later: see [`Object::last_used_ns`].
+    pub accessed_from_ns: Option<TimeNs>,
+    /// Content neither read nor changed since this time: what was not used for long. Accesses are known as late as the
+    /// [staleness](crate::Store::set_access_staleness) says.
+    pub accessed_before_ns: Option<TimeNs>,
     /// Only objects with this attribute, and this value if one is given.
     pub attribute: Option<(String, Option<Vec<u8>>)>,
     /// Only objects that changed behind the change of this number: the way to catch up behind a [`Gap`](crate::Gap). Where the

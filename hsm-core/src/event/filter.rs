@@ -48,11 +48,13 @@ pub enum EventKind {
     ActionChanged = 33,
     /// [`Change::ActionForgotten`].
     ActionForgotten = 34,
+    /// [`Change::Accessed`].
+    Accessed = 48,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Unknown,
         Self::Put,
         Self::CopyAdded,
@@ -73,6 +75,7 @@ impl EventKind {
         Self::ActionSubmitted,
         Self::ActionChanged,
         Self::ActionForgotten,
+        Self::Accessed,
     ];
 
     /// The kind of a change.
@@ -83,6 +86,7 @@ impl EventKind {
             Change::CopyDropped { .. } => Self::CopyDropped,
             Change::CopyRelocated { .. } => Self::CopyRelocated,
             Change::CopyVerified { .. } => Self::CopyVerified,
+            Change::Accessed { .. } => Self::Accessed,
             Change::AttributesSet { .. } => Self::AttributesSet,
             Change::Removed { .. } => Self::Removed,
             Change::Undeleted { .. } => Self::Undeleted,
@@ -116,6 +120,17 @@ impl EventKinds {
     #[must_use]
     pub fn with(self, kind: EventKind) -> Self {
         Self(self.0 | 1 << kind as u8)
+    }
+
+    /// Every kind, those of later versions too.
+    pub fn all() -> Self {
+        Self(u64::MAX)
+    }
+
+    /// One kind less.
+    #[must_use]
+    pub fn without(self, kind: EventKind) -> Self {
+        Self(self.0 & !(1 << kind as u8))
     }
 
     fn has(self, kind: EventKind) -> bool {

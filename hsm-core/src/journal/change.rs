@@ -71,6 +71,14 @@ pub enum Change {
         /// Whether every byte was right.
         whole: bool,
     },
+    /// An object was read. No change of the object: what listed it as changed does not move. Written late and for many
+    /// objects at once, and lost in a crash before that; see [`Store::set_access_staleness`](crate::Store::set_access_staleness).
+    Accessed {
+        /// The object.
+        object: ObjectId,
+        /// When it was last read.
+        accessed_ns: TimeNs,
+    },
     /// Attributes were set or removed.
     AttributesSet {
         /// Whose.
@@ -228,6 +236,7 @@ impl Change {
             | Self::CopyDropped { object, .. }
             | Self::CopyRelocated { object, .. }
             | Self::CopyVerified { object, .. }
+            | Self::Accessed { object, .. }
             | Self::AttributesSet { subject: Subject::Object(object), .. }
             | Self::Removed { object, .. }
             | Self::Undeleted { object, .. }

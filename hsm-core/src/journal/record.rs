@@ -27,7 +27,8 @@ pub(super) fn write_record(out: &mut Writer<'_>, change: &Change) {
     let start = out.0.len();
     out.u32(0);
     out.u16(0);
-    out.u16(MUST_UNDERSTAND);
+    // Who does not know of accesses knows all else.
+    out.u16(if matches!(change, Change::Accessed { .. }) { 0 } else { MUST_UNDERSTAND });
     let record_type = write_body(out, change);
     let body_len = (out.0.len() - start - 8) as u32;
     out.0[start..start + 4].copy_from_slice(&body_len.to_le_bytes());
@@ -42,7 +43,7 @@ pub(super) fn read_record(reader: &mut Reader<'_>) -> Option<Change> {
     let body = reader.bytes(len as usize)?;
     match read_body(&mut Reader(body), record_type) {
         Some(change) => Some(change),
-        None if !matches!(record_type, 1..=16 | 32..=34) && flags & MUST_UNDERSTAND == 0 => {
+        None if !matches!(record_type, 1..=16 | 32..=34 | 48) && flags & MUST_UNDERSTAND == 0 => {
             Some(Change::Unknown { record_type })
         }
         None => None,
@@ -174,6 +175,11 @@ fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
         Change::ActionSubmitted { .. } | Change::ActionChanged { .. } | Change::ActionForgotten { .. } => {
             action::write(out, change)
         }
+        Change::Accessed { object, accessed_ns } => {
+            out.bytes(&object.0);
+            out.i64(*accessed_ns);
+            48
+        }
         Change::Unknown { record_type } => *record_type,
     }
 }
@@ -250,6 +256,7 @@ fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
             generation: body.u64()?,
             copy: read_copy(body)?,
         },
+        48 => Change::Accessed { object: ObjectId(body.array()?), accessed_ns: body.i64()? },
         _ => return action::read(body, record_type),
     })
 }

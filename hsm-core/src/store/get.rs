@@ -41,7 +41,16 @@ impl Store {
     }
 
     /// Opens an object for reading. The reader keeps what it began with, whatever happens to the object.
+    ///
+    /// That counts as an access: see [`set_access_staleness`](Self::set_access_staleness).
     pub fn reader(&self, id: ObjectId, options: &GetOptions) -> Result<Reader> {
+        let reader = self.reader_unnoted(id, options)?;
+        self.note_access(id, reader.object.last_used_ns());
+        Ok(reader)
+    }
+
+    /// Opens an object for a reading that is none of the user's.
+    pub(super) fn reader_unnoted(&self, id: ObjectId, options: &GetOptions) -> Result<Reader> {
         let engine = self.engine();
         engine.check()?;
         let (object, copy, tier) = engine.open_copy(id, Scope::Live, options.tier, ReadFrom::Anywhere)?;

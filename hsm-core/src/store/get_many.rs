@@ -13,6 +13,7 @@ use super::get::{GetOptions, RUN_LEN};
 use crate::backend::pack::{self, ExpectedRecord};
 use crate::backend::{PlaceReader, ReadFrom};
 use crate::catalog::Query;
+use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::monitor::{Phase, Watch};
 use crate::object::{Object, ObjectId, Piece, Place};
@@ -58,6 +59,7 @@ struct Record {
     wanted: Wanted,
     expect: ExpectedRecord,
     size: u64,
+    used_ns: TimeNs,
 }
 
 impl Record {
@@ -171,8 +173,10 @@ impl<'a> Bulk<'a> {
     fn deliver(&mut self, objects: impl Iterator<Item = (Wanted, Option<Object>)>) -> Result<()> {
         let (mut records, mut others) = (Vec::new(), Vec::new());
         for (wanted, object) in objects {
-            if let Some((expect, size)) = object.as_ref().and_then(|object| self.record(object)) {
-                records.push(Record { wanted, expect, size });
+            if let Some(object) = &object
+                && let Some((expect, size)) = self.record(object)
+            {
+                records.push(Record { wanted, expect, size, used_ns: object.last_used_ns() });
                 continue;
             }
             let place = object.as_ref().and_then(|object| object.copies.first()?.pieces.first().copied());
@@ -252,6 +256,7 @@ impl<'a> Bulk<'a> {
                 Some(data) => {
                     count += data.len() as u64;
                     hand_over(self.take, &record.wanted, record.size, 0, Ok(data))?;
+                    self.store.note_access(record.wanted.id, record.used_ns);
                     self.watch.done(1);
                 }
                 // Damaged here or gone: looked up again, and read from another copy if there is one.

@@ -41,11 +41,12 @@ pub(super) struct RemovedPacks {
 
 impl Store {
     /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-    /// overwritten. Drops what of the journal exceeds the [retention](Self::set_retention). Makes the reserve again where it was given back and there is room. Call it now and then; nothing
+    /// overwritten. Writes down [accesses](Self::set_access_staleness) that were noted. Drops what of the journal exceeds the [retention](Self::set_retention). Makes the reserve again where it was given back and there is room. Call it now and then; nothing
     /// else depends on it but room. Stopped, it can be called again. It moves nothing: see [`compact`](Self::compact).
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
         engine.check_writable()?;
+        self.inner.accesses.flush(engine);
         let mut watch = self.watch(Phase::Purge, 0, 0);
         let purged = purge_expired(engine, &mut watch)?;
         watch.stage(Phase::Reclaim);

@@ -388,6 +388,7 @@ impl Opening<'_> {
             member: Mutex::new(Some(member)),
             lock: parts.lock,
             keeping: ReentrantMutex::default(),
+            accesses: super::access::Accesses::default(),
             store_id,
             found,
         };

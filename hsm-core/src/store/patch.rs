@@ -194,7 +194,7 @@ impl Store {
         };
         let mut writer = self.writer(&options)?;
         if object.content.is_some() {
-            let mut reader = self.reader(object.id, &GetOptions::default())?;
+            let mut reader = self.reader_unnoted(object.id, &GetOptions::default())?;
             if reader.object().generation != object.generation {
                 return Err(Error::Conflict { what: format!("object {}", object.id) });
             }

@@ -166,6 +166,10 @@ fn all_other_kinds_tell_what_they_have() {
             Change::Removed { object: OBJECT, until_ns: 77 },
             hsm_event_info { until_ns: 77, ..about_the_object(HSM_EVENT_REMOVED) },
         ),
+        (
+            Change::Accessed { object: OBJECT, accessed_ns: 88 },
+            hsm_event_info { accessed_ns: 88, ..about_the_object(HSM_EVENT_ACCESSED) },
+        ),
         (Change::Undeleted { object: OBJECT, name: None }, about_the_object(HSM_EVENT_UNDELETED)),
         (Change::Undeleted { object: OBJECT, name: Some(name()) }, keyed(HSM_EVENT_UNDELETED)),
         (Change::Purged { object: OBJECT }, about_the_object(HSM_EVENT_PURGED)),

@@ -205,6 +205,9 @@ static void queries(hsm_cursor *cursor, hsm_cursor *closed)
     BAD(INVALID, hsm_query_set_modified_range_ns, query, (NULL, 0, 1, &error));
     SAYS(INVALID, "range", hsm_query_set_modified_range_ns, from_ns, (query, 2, 1, &error));
     SAYS(INVALID, "range", hsm_query_set_modified_range_ns, before_ns, (query, INT64_MAX, 0, &error));
+    BAD(INVALID, hsm_query_set_accessed_range_ns, query, (NULL, 0, 1, &error));
+    SAYS(INVALID, "range", hsm_query_set_accessed_range_ns, from_ns, (query, 2, 1, &error));
+    SAYS(INVALID, "range", hsm_query_set_accessed_range_ns, before_ns, (query, INT64_MAX, 0, &error));
     BAD(INVALID, hsm_query_set_attribute, query, (NULL, "a", 1, "b", 1, &error));
     FINE(hsm_query_set_attribute, name, (query, NULL, 1, "b", 1, &error));
     UTF8(hsm_query_set_attribute, name, (query, NO_TEXT, SIZE_MAX, "b", 1, &error));

@@ -1,4 +1,4 @@
-/* Bad input: subscribers, subscriptions, sinks, the retention. */
+/* Bad input: subscribers, subscriptions, sinks, the retention, times of access. */
 #include "bad_input.h"
 
 #define INFO sizeof out.subscriber
@@ -58,6 +58,18 @@ static void retention(void)
     BAD(INVALID, hsm_store_retention, age_max_ns_out, (store, &out.number, NULL, &error));
 }
 
+static void access(void)
+{
+    const hsm_store *store = world.store;
+    BAD(INVALID, hsm_store_set_access_staleness, store, (NULL, 1, &out.position, &error));
+    CLOSED(hsm_store_set_access_staleness, store, (world.closed, 1, &out.position, &error));
+    FINE(hsm_store_set_access_staleness, staleness_ns, (store, UINT64_MAX - 1, &out.position, &error));
+    FINE(hsm_store_set_access_staleness, position_out, (store, UINT64_MAX, NULL, &error));
+    BAD(INVALID, hsm_store_access_staleness, store, (NULL, &out.number, &error));
+    CLOSED(hsm_store_access_staleness, store, (world.closed, &out.number, &error));
+    BAD(INVALID, hsm_store_access_staleness, staleness_ns_out, (store, NULL, &error));
+}
+
 static void opens(void)
 {
     const hsm_store *store = world.store;
@@ -81,6 +93,10 @@ static void filters(hsm_subscription *its, hsm_subscription *closed)
     FINE_CLOSED(hsm_subscription_add_kind, subscription, (closed, 1, &error));
     BAD(INVALID, hsm_subscription_add_kind, kind, (its, -1, &error));
     BAD(INVALID, hsm_subscription_add_kind, kind, (its, 17, &error));
+    BAD(INVALID, hsm_subscription_leave_out_kind, subscription, (NULL, 1, &error));
+    FINE_CLOSED(hsm_subscription_leave_out_kind, subscription, (closed, 1, &error));
+    BAD(INVALID, hsm_subscription_leave_out_kind, kind, (its, -1, &error));
+    BAD(INVALID, hsm_subscription_leave_out_kind, kind, (its, 17, &error));
     BAD(INVALID, hsm_subscription_set_dataset, subscription, (NULL, &world.dataset, &error));
     FINE_CLOSED(hsm_subscription_set_dataset, subscription, (closed, &world.dataset, &error));
     FINE(hsm_subscription_set_dataset, dataset, (its, NULL, &error));
@@ -178,6 +194,7 @@ int main(int argc, char **argv)
     hsm_sink_free(closed_sink);
     subscribers();
     retention();
+    access();
     opens();
     filters(its, closed);
     subscriptions(its, closed, nameless);

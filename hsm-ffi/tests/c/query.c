@@ -62,6 +62,14 @@ int main(int argc, char **argv)
     CHECK_STATUS(hsm_query_set_modified_range_ns(query, 2, 1, &error), HSM_STATUS_INVALID);
     CHECK_OK(hsm_query_set_modified_range_ns(query, INT64_MIN, INT64_MAX, &error));
 
+    /* None was read: each counts from its last change. */
+    CHECK_OK(hsm_query_set_accessed_range_ns(query, info.modified_ns, INT64_MAX, &error));
+    CHECK(found(store, query) == 2);
+    CHECK_OK(hsm_query_set_accessed_range_ns(query, INT64_MIN, info.modified_ns, &error));
+    CHECK(found(store, query) == 1);
+    CHECK_STATUS(hsm_query_set_accessed_range_ns(query, 2, 1, &error), HSM_STATUS_INVALID);
+    CHECK_OK(hsm_query_set_accessed_range_ns(query, INT64_MIN, INT64_MAX, &error));
+
     CHECK_OK(hsm_query_set_attribute(query, "owner", SIZE_MAX, NULL, 0, &error));
     CHECK(found(store, query) == 1);
     CHECK_OK(hsm_query_set_attribute(query, "owner", SIZE_MAX, "ada", 3, &error));

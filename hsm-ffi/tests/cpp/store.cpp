@@ -197,6 +197,14 @@ void following(const hsm::store &store)
         ++changed;
     }
     CHECK(changed == 1);
+    CHECK(count(std::move(store.follow(after).leave_out_kind(HSM_EVENT_PUT))) == 0);
+    CHECK(count(std::move(store.follow(after).leave_out_kind(HSM_EVENT_ACCESSED))) == 2);
+    CHECK(store.access_staleness() == 3600000000000U);
+    store.set_access_staleness(0);
+    CHECK(store.access_staleness() == 0);
+    CHECK(store.reader(put.id).object().info().accessed_ns == 0);
+    CHECK(store.object(put.id).info().accessed_ns > 0);
+    store.set_access_staleness(UINT64_MAX);
     CHECK(store.retention().first == UINT64_MAX);
     store.set_retention(1000000, UINT64_MAX);
     CHECK(store.retention().first == 1000000 && store.retention().second == UINT64_MAX);

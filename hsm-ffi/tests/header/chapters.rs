@@ -26,6 +26,7 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("GETTING OBJECTS", "get"),
     ("GETTING MANY OBJECTS", "get_many"),
     ("READERS", "reader"),
+    ("TIMES OF ACCESS", "access"),
     ("MOVING BETWEEN TIERS", "transfer"),
     ("REMOVING", "remove"),
     ("OPTIONS OF AN ACTION", "action_options"),

@@ -55,6 +55,12 @@ impl Model {
                     copy.verified_ns = if *whole { time_ns } else { 0 };
                 }
             }),
+            Change::Accessed { object, accessed_ns } => {
+                let found = self.objects.get_mut(object).filter(|found| found.removed_until_ns == 0);
+                if let Some(found) = found.filter(|found| found.last_used_ns() < *accessed_ns) {
+                    found.accessed_ns = *accessed_ns;
+                }
+            }
             Change::AttributesSet { subject: Subject::Object(object), attributes } => {
                 self.change(number, *object, |found| update(&mut found.attributes, attributes));
             }

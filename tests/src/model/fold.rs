@@ -69,6 +69,12 @@ impl Folded {
                 let copy = found.copies.iter_mut().find(|copy| copy.tier == *tier).expect("a copy there");
                 copy.verified_ns = if *whole { time_ns } else { 0 };
             }
+            Change::Accessed { object, accessed_ns } => {
+                let found = self.objects.get_mut(object).filter(|found| !found.is_removed());
+                if let Some(found) = found.filter(|found| found.last_used_ns() < *accessed_ns) {
+                    found.accessed_ns = *accessed_ns;
+                }
+            }
             Change::AttributesSet { subject: Subject::Object(id), attributes } => {
                 update(&mut self.touch(*id, number).attributes, attributes);
             }

@@ -124,6 +124,9 @@ impl Run {
             run.state.tiers.insert(usage.config.index, usage.config);
             run.state.number += 1;
         }
+        // When an access is written down is a matter of time and memory, not of the steps: see tests/accesses.rs.
+        run.store().set_access_staleness(None).expect("the setting is changed");
+        run.state.number += 1;
         run.state.durable = run.state.number;
         run.check();
         run

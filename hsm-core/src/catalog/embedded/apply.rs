@@ -4,6 +4,8 @@
 //! change is applied once, whoever comes to it first. Usage of tiers and packs is summed up over a group and
 //! written at its end.
 
+mod access;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -133,6 +135,7 @@ impl<'a> Applier<'a> {
                     Ok(())
                 })
             }
+            Change::Accessed { object, accessed_ns } => self.accessed(*object, *accessed_ns),
             Change::AttributesSet { subject: Subject::Object(object), attributes } => {
                 self.change_object(number, *object, |_, found| {
                     update(&mut found.attributes, attributes);
@@ -420,10 +423,7 @@ impl<'a> Applier<'a> {
     fn undelete(&mut self, number: u64, id: ObjectId, name: Option<&Name>) -> Result<()> {
         let sql = "UPDATE object SET removed = NULL, dataset = NULL, key = NULL, changed = ?2 WHERE id = ?1";
         self.run(sql, params![id.0, number as i64])?;
-        match name {
-            Some(name) => self.name(number, id, name),
-            None => Ok(()),
-        }
+        name.map_or(Ok(()), |name| self.name(number, id, name))
     }
 
     fn dataset_number(&self, id: DatasetId) -> Result<i64> {

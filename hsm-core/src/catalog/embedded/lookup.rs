@@ -376,6 +376,7 @@ fn matches(query: &Query, object: &Object) -> bool {
         && query.size_max.is_none_or(|max| object.size() <= max)
         && within(query.created_from_ns, object.created_ns, query.created_before_ns)
         && within(query.modified_from_ns, object.modified_ns, query.modified_before_ns)
+        && within(query.accessed_from_ns, object.last_used_ns(), query.accessed_before_ns)
         && query.tier.is_none_or(|tier| object.copy_on(tier).is_some())
         && query.not_on_tier.is_none_or(|tier| object.copy_on(tier).is_none())
         && query.attribute.as_ref().is_none_or(|(name, value)| {

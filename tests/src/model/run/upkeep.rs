@@ -190,7 +190,7 @@ impl Run {
             modified_before_ns: time(list.times[3]),
             attribute: list.attribute.map(|(name, new)| (attribute(name), new.map(value))),
             removed: list.removed,
-            changed_after: None,
+            ..Query::default()
         };
         let store = self.store();
         let (mut after, mut found) = (None, Ok(Vec::new()));
