@@ -135,7 +135,9 @@ fn what_was_noted_of_an_object_that_is_gone_or_new_is_dropped() {
     let store = &fixture.store;
     let ids = put(store, 4);
     clock.advance(minutes(31));
-    ids.iter().for_each(|id| drop(store.get(*id).unwrap()));
+    for id in &ids {
+        drop(store.get(*id).unwrap());
+    }
     clock.advance(minutes(1));
     store.remove(ids[0]).unwrap();
     store.put(b"new", &PutOptions::id(ids[1])).unwrap();
@@ -250,7 +252,7 @@ fn a_crash_loses_only_the_times_of_access() {
             let (_, mut fixture, id) = read_on_a_disk(written);
             let before = fixture.store.object(id).unwrap();
             assert_eq!(before.accessed_ns != 0, written);
-            fixture.lose_power(keep.clone(), index_too);
+            fixture.lose_power(keep, index_too);
             let after = fixture.store.object(id).unwrap();
             assert!(after.accessed_ns == 0 || after.accessed_ns == before.accessed_ns);
             assert_eq!((after.changed, after.modified_ns), (before.changed, before.modified_ns));
@@ -273,7 +275,7 @@ fn a_crash_at_any_step_of_a_flush_loses_only_times_of_access() {
             let closed = fixture.store.close();
             let is_done = !fixture.disk.is_stopped();
             assert!(!is_done || closed.is_ok());
-            fixture.lose_power(keep.clone(), index_too);
+            fixture.lose_power(keep, index_too);
             fixture.store.set_access_staleness(None).unwrap();
             let after = fixture.store.object(id).unwrap();
             assert!(after.accessed_ns == read_ns || (after.accessed_ns == 0 && !is_done), "step {step}");
