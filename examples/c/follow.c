@@ -27,10 +27,28 @@ static const char help[] =
     "  1  when it failed; the reason is on stderr\n"
     "  2  when the command line is wrong\n";
 
-/* By number. A later version of hsm may bring kinds that are not here: they are passed over by who does not need them. */
+/* A later version of hsm may bring kinds that are not here: who does not need them passes over them. */
 static const char *const kinds[] = {
-    "unknown",    "put",    "copy-added",      "copy-dropped",    "copy-verified", "attributes-set", "removed",     "undeleted",
-    "purged", "dataset-created", "dataset-removed", "key-added",     "key-removed",    "tier-set", "setting-set", "epoch-began",
+    [HSM_EVENT_PUT] = "put",
+    [HSM_EVENT_COPY_ADDED] = "copy-added",
+    [HSM_EVENT_COPY_DROPPED] = "copy-dropped",
+    [HSM_EVENT_COPY_VERIFIED] = "copy-verified",
+    [HSM_EVENT_ATTRIBUTES_SET] = "attributes-set",
+    [HSM_EVENT_REMOVED] = "removed",
+    [HSM_EVENT_UNDELETED] = "undeleted",
+    [HSM_EVENT_PURGED] = "purged",
+    [HSM_EVENT_DATASET_CREATED] = "dataset-created",
+    [HSM_EVENT_DATASET_REMOVED] = "dataset-removed",
+    [HSM_EVENT_KEY_ADDED] = "key-added",
+    [HSM_EVENT_KEY_REMOVED] = "key-removed",
+    [HSM_EVENT_TIER_SET] = "tier-set",
+    [HSM_EVENT_SETTING_SET] = "setting-set",
+    [HSM_EVENT_EPOCH_BEGAN] = "epoch-began",
+    [HSM_EVENT_COPY_RELOCATED] = "copy-relocated",
+    [HSM_EVENT_ACTION_SUBMITTED] = "action-submitted",
+    [HSM_EVENT_ACTION_CHANGED] = "action-changed",
+    [HSM_EVENT_ACTION_FORGOTTEN] = "action-forgotten",
+    [HSM_EVENT_ACCESSED] = "accessed",
 };
 
 /* Prints an event. What it lends, such as its key, is there until the next one. */
@@ -44,8 +62,8 @@ static int print_event(const hsm_event *event)
     size_t length = 0;
     if (hsm_event_stat(event, &info, sizeof info, &error) != HSM_STATUS_OK)
         return failed(error, "read an event");
-    int is_known = info.kind > 0 && (size_t)info.kind < sizeof kinds / sizeof *kinds;
-    printf("%" PRIu64 ":%" PRIu64 " %s", info.position.epoch, info.position.number, kinds[is_known ? info.kind : 0]);
+    int is_known = info.kind > 0 && (size_t)info.kind < sizeof kinds / sizeof *kinds && kinds[info.kind] != NULL;
+    printf("%" PRIu64 ":%" PRIu64 " %s", info.position.epoch, info.position.number, is_known ? kinds[info.kind] : "unknown");
     const hsm_id *about = memcmp(&info.object, &none, sizeof none) != 0 ? &info.object : &info.dataset;
     if (memcmp(about, &none, sizeof none) != 0) {
         if (hsm_id_format(about, id, sizeof id, &error) != HSM_STATUS_OK)
