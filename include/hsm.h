@@ -5252,7 +5252,7 @@ void hsm_subscription_free(hsm_subscription *subscription);
  *
  * A sink is a subscriber that writes what happens to objects into a file of YAML, in the format of the event feed of
  * IO-SEA's Hestia: programs written for such a file follow a store by it. A document tells of one object; its tag is !create,
- * !update or !remove, and it says what the object is when the document is written:
+ * !read, !update or !remove, and the first and third say what the object is when the document is written:
  *
  *     ---
  *     !update
@@ -5268,6 +5268,8 @@ void hsm_subscription_free(hsm_subscription *subscription);
  *     time: 1701419050925667
  *     id: "d198c172-35ff-d962-a3db-027cdcf9116c"
  *     ...
+ *
+ * Reads come as late and as seldom as accesses are recorded: see hsm_store_set_access_staleness().
  *
  * The file only grows, and what is in it is not changed any more. No event is in it twice, and none is missing, whenever the
  * program is killed or the power is lost: hsm_sink_open() ends what was begun. Where changes were dropped from the feed before the

@@ -84,6 +84,20 @@ fn each_change_of_an_object_is_a_document() {
 }
 
 #[test]
+fn a_read_is_a_document_once_it_was_recorded() {
+    let fixture = Fixture::new();
+    let (store, path) = (&fixture.store, fixture.outside("feed.yaml"));
+    store.set_access_staleness(Some(Duration::ZERO)).unwrap();
+    let mut sink = store.sink("mirror", &path, &SinkOptions::new()).unwrap();
+    let id = put(store).unwrap();
+    drop(store.get(id).unwrap());
+    store.sync().unwrap();
+    pump_all(&mut sink).unwrap();
+    let expected = ["create", "read"].map(|tag| (tag.to_owned(), id.to_string()));
+    assert_eq!(documents(&fs::read_to_string(&path).unwrap()), expected);
+}
+
+#[test]
 fn a_sink_goes_on_where_the_one_before_it_was_and_rotates() {
     let fixture = Fixture::new();
     let (store, path) = (&fixture.store, fixture.outside("feed.yaml"));

@@ -10,6 +10,7 @@ use crate::object::{Object, ObjectId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
     Create,
+    Read,
     Update,
     Remove,
 }
@@ -18,13 +19,14 @@ impl Tag {
     fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
+            Self::Read => "read",
             Self::Update => "update",
             Self::Remove => "remove",
         }
     }
 }
 
-/// Appends one document. What was removed has no `object`. Writing to memory cannot fail.
+/// Appends one document. What was only read, or removed, has no `object`. Writing to memory cannot fail.
 pub(crate) fn write(out: &mut Vec<u8>, tag: Tag, time_ns: TimeNs, id: ObjectId, object: Option<&Object>) {
     let _ = writeln!(out, "---\n!{}", tag.name());
     if let Some(object) = object {

@@ -107,8 +107,9 @@ impl Store {
     /// Opens a sink: the subscriber `name`, made if there is none, whose events go into the file at `path` as documents in
     /// the format of the event feed of IO-SEA's Hestia. [`Sink::pump`] writes.
     ///
-    /// The documents tell of objects: `!create`, `!update` and `!remove`, with what the object is when the document is
-    /// written. The file only grows, and each batch of it is synced. A file that was moved away is begun anew.
+    /// The documents tell of objects: `!create`, `!read`, `!update` and `!remove`, the first and third with what the object
+    /// is when the document is written. Reads come as late and as seldom as accesses are recorded
+    /// ([`set_access_staleness`](Self::set_access_staleness)). The file only grows, and each batch of it is synced. A file that was moved away is begun anew.
     ///
     /// # Errors
     ///
@@ -124,6 +125,7 @@ impl Store {
             EventKind::AttributesSet,
             EventKind::Removed,
             EventKind::Undeleted,
+            EventKind::Accessed,
         ];
         let kinds = kinds.into_iter().fold(EventKinds::new(), EventKinds::with);
         let filter = Filter { kinds: Some(kinds), ..Filter::default() };
@@ -254,6 +256,10 @@ impl Sink {
     }
 
     fn document(&self, batch: &mut Vec<u8>, event: &Event) -> Result<bool> {
+        if let Change::Accessed { object, accessed_ns } = event.change {
+            yaml::write(batch, Tag::Read, accessed_ns, object, None);
+            return Ok(true);
+        }
         let (id, tag) = match &event.change {
             Change::Put { object, new: true, .. } | Change::Undeleted { object, .. } => {
                 (*object, Tag::Create)
