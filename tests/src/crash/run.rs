@@ -168,14 +168,14 @@ impl Runner<'_> {
     pub(super) fn reference(&self, verb: &Verb) -> Verdict<Reference> {
         let mut world = self.begin(verb)?;
         let mut first = world.disk.operations() as usize;
-        let mut views = vec![look(&world)?];
+        let mut views = vec![world.clock.paused(|| look(&world))?];
         let mut between = Vec::new();
         for (number, act) in (1..).zip(&verb.acts) {
             let position = world.store.as_ref().and_then(|store| store.position().ok());
             (act.run)(&mut world).map_err(|error| format!("undisturbed: {error}"))?;
-            views.push(look(&world)?);
+            views.push(world.clock.paused(|| look(&world))?);
             between.push(match (act.whole, position) {
-                (false, Some(position)) => states_behind(&world, position.number)?,
+                (false, Some(position)) => world.clock.paused(|| states_behind(&world, position.number))?,
                 _ => Vec::new(),
             });
             if number == verb.done {

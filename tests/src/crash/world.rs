@@ -48,6 +48,14 @@ impl TestClock {
         self.tick_ns.store(0, Ordering::Relaxed);
     }
 
+    /// Lets it stand still meanwhile: whoever looks at a store reads it, and a read asks for the time.
+    pub(crate) fn paused<T>(&self, look: impl FnOnce() -> T) -> T {
+        let tick_ns = self.tick_ns.swap(0, Ordering::Relaxed);
+        let seen = look();
+        self.tick_ns.store(tick_ns, Ordering::Relaxed);
+        seen
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.now_ns.fetch_add(by.as_nanos() as i64, Ordering::Relaxed);
     }
