@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 42] = [
+const WEIGHTS: [(&str, u32); 44] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -51,7 +51,9 @@ const WEIGHTS: [(&str, u32); 42] = [
     ("hsm_subscription_next", 30),
     ("hsm_subscriber_create", 20),
     ("hsm_subscription_open", 20),
-    ("hsm_action_submit", 30),
+    ("hsm_action_submit", 40),
+    ("hsm_action_text", 20),
+    ("hsm_action_wait", 20),
     ("hsm_action_next", 30),
 ];
 const WEIGHT: u32 = 10;
@@ -165,7 +167,7 @@ impl Call {
                 return 2;
             }
             ("const hsm_id *", _) => {
-                let ids = if name == "dataset" { "datasets" } else { "objects" };
+                let ids = ids_of(&function.name, name);
                 self.pick(format!("hsm_id its_{name}; const hsm_id *{name} = pick_id(&{ids}, &its_{name});"));
             }
             ("const hsm_position *", _) => self.pick(format!(
@@ -297,7 +299,7 @@ impl Call {
         if function.answer != "hsm_status" {
             self.settle(&format!("    leave_place(&{name});\n"));
         } else if record == "hsm_id" {
-            let ids = if name == "dataset_out" { "datasets" } else { "objects" };
+            let ids = ids_of(&function.name, name.trim_end_matches("_out"));
             self.settle(&format!(
                 "    check_failed(&{name}, answer);\n    hsm_id its_{name};\n    \
                  if (answer == HSM_STATUS_OK && read_place(&{name}, &its_{name}, sizeof its_{name}))\n        \
@@ -360,6 +362,17 @@ impl Parameter {
     fn argument(&self) -> String {
         let is_place = self.name.ends_with("_out") || self.name == "buffer";
         if is_place { format!("{}.at", self.name) } else { self.name.clone() }
+    }
+}
+
+/// Whose ids a parameter takes, or puts out.
+fn ids_of(function: &str, name: &str) -> &'static str {
+    let is_of_actions = ["hsm_action_", "hsm_group_"].iter().any(|prefix| function.starts_with(prefix))
+        && function != "hsm_action_options_set_id";
+    match name {
+        "dataset" => "datasets",
+        "id" | "group" if is_of_actions => "actions",
+        _ => "objects",
     }
 }
 

@@ -15,7 +15,7 @@ struct ids {
     size_t count;
 };
 
-static struct ids objects, datasets;
+static struct ids objects, datasets, actions;
 
 static void see_id(struct ids *ids, const hsm_id *id)
 {
@@ -280,6 +280,10 @@ static int32_t pick_int32(const char *name)
         trace("%d", (int)number);
         return number;
     }
+    if (is_name(name, "verb") || is_name(name, "what"))
+        number = 1 + (int32_t)below(is_name(name, "verb") ? 6 : 3);
+    if (is_name(name, "state"))
+        number = chance(70) ? 0 : (int32_t)below(7);
     if (is_name(name, "kind"))
         number = (int32_t)below(17);
     if (is_name(name, "low") || is_name(name, "high"))
@@ -308,6 +312,8 @@ static uint64_t pick_uint64(const char *name)
         number = ONE_OF(blocks);
     else if (is_name(name, "reserve_bytes"))
         number = ONE_OF(reserves);
+    else if (is_name(name, "number"))
+        number = below(2);
     else if (is_name(name, "grace_ms"))
         number = ONE_OF(graces);
     if (chance(3))
