@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::file::Disk;
 use crate::journal::Change;
 use crate::monitor::Watch;
-use crate::object::{ActionId, Content, IdGenerator, Object, ObjectId, TierIndex, TierState};
+use crate::object::{ActionId, Content, IdGenerator, Object, ObjectId, Position, TierIndex, TierState};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted};
 
@@ -121,6 +121,12 @@ impl Engine {
     pub(crate) fn commit_proposal(&self, proposal: Proposal, durability: Durability) -> Result<Committed> {
         let mut answers = self.commit(vec![proposal], durability)?;
         answers.pop().unwrap_or_else(|| Err(Error::Closed { reason: "the commit gave no answer".to_owned() }))
+    }
+
+    /// Changes a setting of the store, durably.
+    pub(crate) fn set(&self, name: &str, value: Vec<u8>) -> Result<Position> {
+        let change = Change::SettingSet { name: name.to_owned(), value };
+        Ok(self.commit_one(Vec::new(), vec![change], Durability::Durable)?.position)
     }
 
     /// What removes an object that lives.

@@ -12,10 +12,9 @@
 
 use std::ffi::c_char;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use hsm_core::object::{Action, ActionId, ActionSpec, ActionState, GroupId, ObjectId, Verb};
-use hsm_core::{ActionQuery, GroupStatus, Ran, Retention, RunOptions, Store};
+use hsm_core::{ActionQuery, GroupStatus, Ran, RunOptions, Store};
 
 use crate::action_options::hsm_action_options;
 use crate::error::hsm_error;
@@ -286,7 +285,7 @@ pub unsafe extern "C" fn hsm_action_stat(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?.store();
-            let id = ActionId(id::object(id, "id")?.0);
+            let id = id::action(id, "id")?;
             output::check_record(info_out, info_size, "info_out")?;
             output::record(info_out, info_size, &(&store.action(id)?).into(), "info_out")?;
         }
@@ -315,7 +314,7 @@ pub unsafe extern "C" fn hsm_action_text(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?.store();
-            let id = ActionId(id::object(id, "id")?.0);
+            let id = id::action(id, "id")?;
             let all = [HSM_ACTION_TEXT_OWNER, HSM_ACTION_TEXT_REASON, HSM_ACTION_TEXT_ERROR];
             let what = input::choice(what, &all.map(|what| (what, what)), "what")?;
             output::check_buffer(buffer, buffer_size, "buffer")?;
@@ -389,8 +388,8 @@ pub unsafe extern "C" fn hsm_action_wait(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?.store();
-            let id = ActionId(id::object(id, "id")?.0);
-            let timeout = timeout(timeout_ms)?;
+            let id = id::action(id, "id")?;
+            let timeout = input::timeout(timeout_ms)?;
             output::check_record_if(info_out, info_size, "info_out")?;
             let action = store.wait_action(id, timeout)?;
             if !action.state.is_finished() {
@@ -441,7 +440,7 @@ unsafe fn change_one(
 ) -> hsm_status {
     guard(error_out, |scope| {
         // SAFETY: as the caller promises.
-        unsafe { change(scope.store(store)?.store(), ActionId(id::object(id, "id")?.0))? };
+        unsafe { change(scope.store(store)?.store(), id::action(id, "id")?)? };
         done()
     })
 }
@@ -461,7 +460,7 @@ pub unsafe extern "C" fn hsm_group_stat(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?.store();
-            let group = GroupId(id::object(group, "group")?.0);
+            let group = id::group(group, "group")?;
             output::check_record(info_out, info_size, "info_out")?;
             output::record(info_out, info_size, &store.group_status(group)?.into(), "info_out")?;
         }
@@ -489,8 +488,8 @@ pub unsafe extern "C" fn hsm_group_wait(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?.store();
-            let group = GroupId(id::object(group, "group")?.0);
-            let timeout = timeout(timeout_ms)?;
+            let group = id::group(group, "group")?;
+            let timeout = input::timeout(timeout_ms)?;
             output::check_record_if(info_out, info_size, "info_out")?;
             let status = store.wait_group(group, timeout)?;
             if !status.is_finished() {
@@ -544,7 +543,7 @@ unsafe fn change_group(
         // SAFETY: as the caller promises.
         unsafe {
             let store = scope.store(store)?.store();
-            let group = Some(GroupId(id::object(group, "group")?.0));
+            let group = Some(id::group(group, "group")?);
             let count = change(store, &ActionQuery { group, ..ActionQuery::default() })?;
             output::put_if(count_out, count);
         }
@@ -576,7 +575,7 @@ pub unsafe extern "C" fn hsm_store_run(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?.store();
-            let options = RunOptions { idle_max: timeout(timeout_ms)? };
+            let options = RunOptions { idle_max: input::timeout(timeout_ms)? };
             output::check_record_if(ran_out, ran_size, "ran_out")?;
             let Ran { done, failed, put_off } = store.run(&options, &AtomicBool::new(false))?;
             output::record_if(ran_out, ran_size, &hsm_ran { done, failed, put_off }, "ran_out")?;
@@ -598,20 +597,9 @@ pub unsafe extern "C" fn hsm_store_set_actions_kept(
     error_out: *mut *mut hsm_error,
 ) -> hsm_status {
     guard(error_out, |scope| {
-        let bound = |number: u64| Some(number).filter(|number| *number < u64::MAX);
-        let kept =
-            Retention { events_max: bound(count_max), age_max: bound(age_max_ns).map(Duration::from_nanos) };
+        let kept = input::retention(count_max, age_max_ns);
         // SAFETY: NULL or as the header says.
         unsafe { scope.store(store)?.store().set_actions_kept(&kept)? };
         done()
     })
-}
-
-/// A wait: none for ever.
-fn timeout(timeout_ms: i32) -> Result<Option<Duration>, hsm_error> {
-    match u64::try_from(timeout_ms) {
-        Ok(ms) => Ok(Some(Duration::from_millis(ms))),
-        Err(_) if timeout_ms == -1 => Ok(None),
-        Err(_) => Err(hsm_error::invalid(format!("invalid timeout_ms: {timeout_ms}; -1 waits for ever"))),
-    }
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::c_char;
 
-use hsm_core::object::{DatasetId, ObjectId, Position};
+use hsm_core::object::{ActionId, DatasetId, GroupId, ObjectId, Position};
 
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
@@ -75,6 +75,26 @@ pub(crate) unsafe fn object(id: *const hsm_id, what: &str) -> Result<ObjectId, h
 pub(crate) unsafe fn dataset(id: *const hsm_id, what: &str) -> Result<DatasetId, hsm_error> {
     // SAFETY: as the caller promises.
     unsafe { bytes(id, what) }.map(DatasetId)
+}
+
+/// An action that must be given.
+///
+/// # Safety
+///
+/// NULL, or valid for a read.
+pub(crate) unsafe fn action(id: *const hsm_id, what: &str) -> Result<ActionId, hsm_error> {
+    // SAFETY: as the caller promises.
+    unsafe { bytes(id, what) }.map(ActionId)
+}
+
+/// A group that must be given.
+///
+/// # Safety
+///
+/// NULL, or valid for a read.
+pub(crate) unsafe fn group(id: *const hsm_id, what: &str) -> Result<GroupId, hsm_error> {
+    // SAFETY: as the caller promises.
+    unsafe { bytes(id, what) }.map(GroupId)
 }
 
 /// An id that may be left out: NULL, or zeros.

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use hsm_core::Retention;
 use hsm_core::object::{self, TierIndex};
 
 use crate::error::hsm_error;
@@ -215,6 +216,12 @@ pub(crate) fn any_tier(number: i32, what: &str) -> Result<Option<TierIndex>, hsm
 /// A yes or a no.
 pub(crate) fn flag(number: i32, what: &str) -> Result<bool, hsm_error> {
     choice(number, &[(0, false), (1, true)], what)
+}
+
+/// How much is kept; `u64::MAX` is no bound.
+pub(crate) fn retention(count_max: u64, age_max_ns: u64) -> Retention {
+    let bound = |number: u64| Some(number).filter(|number| *number < u64::MAX);
+    Retention { events_max: bound(count_max), age_max: bound(age_max_ns).map(Duration::from_nanos) }
 }
 
 /// How long to wait; -1: as long as it takes.

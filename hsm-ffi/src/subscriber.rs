@@ -5,7 +5,6 @@
 //! behind that is told of a gap, and catches up with a listing (hsm_query_set_changed_after()).
 
 use std::ffi::c_char;
-use std::time::Duration;
 
 use hsm_core::object::Position;
 use hsm_core::{Retention, Subscriber};
@@ -144,9 +143,7 @@ pub unsafe extern "C" fn hsm_store_set_retention(
     error_out: *mut *mut hsm_error,
 ) -> hsm_status {
     guard(error_out, |scope| {
-        let bound = |number: u64| Some(number).filter(|number| *number < u64::MAX);
-        let retention =
-            Retention { events_max: bound(events_max), age_max: bound(age_max_ns).map(Duration::from_nanos) };
+        let retention = input::retention(events_max, age_max_ns);
         // SAFETY: each NULL or as the header says.
         unsafe {
             let position = scope.store(store)?.store().set_retention(&retention)?;

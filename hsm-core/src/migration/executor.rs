@@ -90,17 +90,9 @@ impl Executor<'_> {
     }
 
     fn fail_late(&mut self, late: &[Action]) -> Result<()> {
-        let proposals = late.iter().map(|action| Proposal {
-            expect: vec![Expect::Action(action.id, action.changed)],
-            changes: vec![Change::ActionChanged {
-                action: action.id,
-                state: ActionState::Failed,
-                attempts: action.attempts,
-                instance: 0,
-                not_before_ns: 0,
-                error: "its deadline passed before it was run".to_owned(),
-            }],
-            ..Proposal::default()
+        let proposals = late.iter().map(|action| {
+            let error = "its deadline passed before it was run".to_owned();
+            Claim::of(action, action.changed).proposal(ActionState::Failed, action.attempts, 0, error)
         });
         let answers = self.engine.commit(proposals.collect(), Durability::Durable)?;
         self.ran.failed += answers.iter().filter(|answer| answer.is_ok()).count() as u64;
@@ -157,10 +149,7 @@ impl Executor<'_> {
         }
         let done = self.engine.commit_proposal(proposal, Durability::Relaxed)?;
         let first = done.position.number + 1 - actions.len() as u64;
-        let claim = |(action, changed): (&Action, u64)| {
-            let attempts_max = action.spec.attempts_max;
-            (action.spec.object, Claim { id: action.id, changed, attempts: action.attempts, attempts_max })
-        };
+        let claim = |(action, changed): (&Action, u64)| (action.spec.object, Claim::of(action, changed));
         Ok(actions.iter().zip(first..).map(claim).collect())
     }
 

@@ -30,6 +30,11 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    /// An action as the change of a number left it.
+    pub(super) fn of(action: &Action, changed: u64) -> Self {
+        Self { id: action.id, changed, attempts: action.attempts, attempts_max: action.spec.attempts_max }
+    }
+
     fn change(&self, state: ActionState, attempts: u32, not_before_ns: i64, error: String) -> Change {
         Change::ActionChanged { action: self.id, state, attempts, instance: 0, not_before_ns, error }
     }

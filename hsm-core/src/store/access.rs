@@ -164,11 +164,10 @@ impl Store {
     pub fn set_access_staleness(&self, staleness: Option<Duration>) -> Result<Position> {
         let ns = staleness.map(|staleness| u64::try_from(staleness.as_nanos()).unwrap_or(u64::MAX - 1));
         let value = ns.unwrap_or(u64::MAX).to_le_bytes().to_vec();
-        let change = Change::SettingSet { name: SETTING.to_owned(), value };
-        let done = self.engine().commit_one(Vec::new(), vec![change], Durability::Durable)?;
+        let position = self.engine().set(SETTING, value)?;
         self.inner.accesses.set(staleness);
         self.inner.accesses.looked_ns.store(self.engine().clock.now_ns(), Ordering::Relaxed);
-        Ok(done.position)
+        Ok(position)
     }
 
     /// How far the times of last access may be behind; `None`: accesses are not recorded.

@@ -157,8 +157,7 @@ impl Store {
     /// Says for how long finished actions are kept, and how many of them: by default 7 days and 100 000.
     /// [`maintain`](Self::maintain) forgets what exceeds either.
     pub fn set_actions_kept(&self, kept: &Retention) -> Result<()> {
-        let change = Change::SettingSet { name: SETTING.to_owned(), value: kept.encode() };
-        self.engine().commit_one(Vec::new(), vec![change], Durability::Durable).map(drop)
+        self.engine().set(SETTING, kept.encode()).map(drop)
     }
 
     pub(super) fn forget_actions(&self) -> Result<u64> {
@@ -254,7 +253,7 @@ fn submission(actions: impl IntoIterator<Item = (ActionId, ActionSpec)>) -> Prop
     proposal
 }
 
-fn changed(action: &Action, state: ActionState, attempts: u32) -> Change {
+pub(super) fn changed(action: &Action, state: ActionState, attempts: u32) -> Change {
     Change::ActionChanged {
         action: action.id,
         state,

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 
 use super::Store;
-use crate::catalog::{Durability, Fed, FeedCursor};
+use crate::catalog::{Fed, FeedCursor};
 use crate::error::{Error, Result};
 use crate::event::{Event, Retention};
-use crate::journal::Change;
 use crate::object::Position;
 
 /// Events fetched at once by the iterator.
@@ -36,9 +35,7 @@ impl Store {
     /// whole segments of the journal, as far as two whole [snapshots](Self::snapshot) in the store lie behind that: an index
     /// is restored from them. So make one now and then. Until a retention is set, all is kept.
     pub fn set_retention(&self, retention: &Retention) -> Result<Position> {
-        let (name, value) = (Retention::SETTING.to_owned(), retention.encode());
-        let change = Change::SettingSet { name, value };
-        Ok(self.engine().commit_one(Vec::new(), vec![change], Durability::Durable)?.position)
+        self.engine().set(Retention::SETTING, retention.encode())
     }
 
     /// How much of the feed is kept.
@@ -128,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::file::OsDisk;
-    use crate::journal::{self, EpochCause, GroupReader, SegmentHeader, Segments};
+    use crate::journal::{self, Change, EpochCause, GroupReader, SegmentHeader, Segments};
     use crate::{Filter, Next, PutOptions, StoreOptions};
 
     /// Begins an epoch and dies before its record is written.

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::actions::changed;
 use super::{GroupStatus, Store, member};
 use crate::catalog::embedded::Notice;
 use crate::catalog::{ActionQuery, Durability, Expect, Proposal};
 use crate::engine::is_race;
 use crate::error::Result;
-use crate::journal::Change;
 use crate::migration::{Executor, Ran};
 use crate::monitor::{Phase, Watch};
 use crate::object::{Action, ActionId, ActionState, GroupId};
@@ -150,14 +150,7 @@ impl Store {
                 let mut proposal = Proposal::default();
                 for action in &found {
                     proposal.expect.push(Expect::Action(action.id, action.changed));
-                    proposal.changes.push(Change::ActionChanged {
-                        action: action.id,
-                        state: ActionState::Queued,
-                        attempts: action.attempts,
-                        instance: 0,
-                        not_before_ns: 0,
-                        error: String::new(),
-                    });
+                    proposal.changes.push(changed(action, ActionState::Queued, action.attempts));
                 }
                 match engine.commit_proposal(proposal, Durability::Relaxed) {
                     // Another executor was first, or one was called off.
