@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use hsm_core::object::ObjectId;
 use hsm_core::testing::disk::Keep;
+use hsm_core::testing::{Mutant, set_mutant};
 use hsm_core::{CheckOptions, CompactOptions, Durability, PutOptions, ScrubOptions, Store};
 
 use super::check::{self, Expected, open_and_look};
@@ -36,9 +37,9 @@ enum Works {
 }
 
 /// Stops one of two processes at steps of each verb that has `part` in its name: at every one in a thorough run, else at
-/// every fifth.
+/// every seventh.
 pub fn two_processes(effort: Effort, part: &str, report: &mut Report) {
-    let stride = if effort.seeds < 8 { 5 } else { 1 };
+    let stride = if effort.seeds < 8 { 7 } else { 1 };
     // Those that open a store are at one with a disk of their own.
     let tried = verbs().into_iter().filter(|verb| !verb.fresh && !verb.name.starts_with("open"));
     let tried = tried.filter(|verb| verb.name.contains(part));
@@ -48,7 +49,7 @@ pub fn two_processes(effort: Effort, part: &str, report: &mut Report) {
         for _ in 0..effort.threads {
             scope.spawn(|| {
                 while let Some((at, verb)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = each_step(verb, at % stride, stride);
+                    let outcome = each_step(verb, at % stride, stride, None);
                     done.lock().expect("no thread panics while it holds this").push((*at, outcome));
                 }
             });
@@ -62,8 +63,13 @@ pub fn two_processes(effort: Effort, part: &str, report: &mut Report) {
     }
 }
 
+/// The same at every step of one verb, with a mistake.
+pub(super) fn with_mistake(verb: &Verb, mutant: Mutant) -> Option<Failure> {
+    each_step(verb, 0, 1, Some(mutant)).1
+}
+
 /// Stops it at these steps, up to the first at which a check fails.
-fn each_step(verb: &Verb, first: usize, stride: usize) -> (Count, Option<Failure>) {
+fn each_step(verb: &Verb, first: usize, stride: usize, mutant: Option<Mutant>) -> (Count, Option<Failure>) {
     let name = format!("{}, another goes on", verb.name);
     let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
     let failed = |step: String, state: String, message| Failure { name: name.clone(), step, state, message };
@@ -84,7 +90,9 @@ fn each_step(verb: &Verb, first: usize, stride: usize) -> (Count, Option<Failure
     for step in (first..reference.labels.len()).step_by(stride) {
         count.steps += 1;
         for works in [Works::Behind, Works::Meanwhile] {
+            set_mutant(mutant);
             let outcome = one(&runner, verb, &reference, step as u64, works, &mut count);
+            set_mutant(None);
             if let Err(message) = outcome {
                 let label = &reference.labels[step];
                 let failure = failed(format!("before {step}: {label}"), format!("{works:?}"), message);
