@@ -325,7 +325,8 @@ impl Engine {
                 if going_on.is_err() {
                     break; // What is removed is noted first.
                 }
-                let is_ours = |index| self.tier(index).map_or(Ok(()), |tier| self.check_is_ours(&tier)).is_ok();
+                let is_ours =
+                    |index| self.tier(index).map_or(Ok(()), |tier| self.check_is_ours(&tier)).is_ok();
                 let ours = are_ours.entry(garbage.tier).or_insert_with_key(|index| is_ours(*index));
                 if *ours && self.remove_place(garbage).is_ok() {
                     removed.push(*garbage);

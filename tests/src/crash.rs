@@ -89,7 +89,8 @@ pub fn everything(effort: Effort) -> Report {
 impl Report {
     /// Whether no check failed but those that were to fail.
     pub fn is_good(&self) -> bool {
-        let every_kind = || table::KINDS.iter().all(|(_, rows)| table::tried(&self.counts, rows).missing.is_empty());
+        let every_kind =
+            || table::KINDS.iter().all(|(_, rows)| table::tried(&self.counts, rows).missing.is_empty());
         self.failures.is_empty()
             && self.caught.iter().all(|caught| caught.by.is_some())
             && (!self.complete || every_kind())

@@ -5,8 +5,8 @@ use std::fs;
 
 use hsm_core::object::{ObjectId, TierConfig, TierIndex};
 use hsm_core::{
-    CheckOptions, CompactOptions, Durability, Finding, Kind, PutOptions, RestoreOptions, SnapshotOptions, Store,
-    StoreOptions,
+    CheckOptions, CompactOptions, Durability, Finding, Kind, PutOptions, RestoreOptions, SnapshotOptions,
+    Store, StoreOptions,
 };
 use hsm_tests::fixture::{Fixture, LARGE, SMALL, bytes, copy_tree, files_below, kind, on_tier};
 
@@ -52,7 +52,10 @@ fn a_store_whose_roots_were_taken_over_by_a_restored_one_removes_nothing_and_tak
     let _ = first.maintain();
     assert!(first.read_only_reason().unwrap().contains("taken it over"));
     assert_eq!(kind(&first.put(b"x", &PutOptions::default())), Some(Kind::Refused));
-    assert_eq!(kind(&first.check_all(&CheckOptions { remove_strays: true }, |_| Ok(()))), Some(Kind::Refused));
+    assert_eq!(
+        kind(&first.check_all(&CheckOptions { remove_strays: true }, |_| Ok(()))),
+        Some(Kind::Refused)
+    );
     assert_eq!(first.get(ids[1]).unwrap(), bytes(LARGE, 10), "it is read yet");
     fixture.store.close().unwrap();
     for ((id, size), seed) in ids.iter().zip([SMALL, LARGE, LARGE]).zip(0..) {
@@ -155,8 +158,7 @@ fn a_compaction_takes_records_of_unknown_objects_only_after_they_were_told_of() 
     store.change_tier(&TierConfig { pack_size_bytes: 1 << 16, ..config }).unwrap();
     let known: Vec<_> = (0..4).map(|seed| store.put(&bytes(SMALL, seed), &on_tier(0)).unwrap().id).collect();
     store.snapshot_to(BACKUP, &SnapshotOptions::default()).unwrap();
-    let late: Vec<_> =
-        (10..14).map(|seed| store.put(&bytes(SMALL, seed), &on_tier(0)).unwrap().id).collect();
+    let late: Vec<_> = (10..14).map(|seed| store.put(&bytes(SMALL, seed), &on_tier(0)).unwrap().id).collect();
     fixture.store.close().unwrap();
     fs::remove_dir_all(fixture.path()).unwrap();
     Store::restore(fixture.path(), root(&fixture, BACKUP), &RestoreOptions::new()).unwrap();

@@ -20,7 +20,10 @@ impl Engine {
         let Some(seen) = tier.seen()? else { return Ok(()) };
         // Asked for afterwards: others write to both.
         let last = self.catalog.progress()?.applied;
-        if mutant(Mutant::TakeoverUnnoticed) || seen <= last || !is_unknown(seen, last, &self.catalog.epochs()?) {
+        if mutant(Mutant::TakeoverUnnoticed)
+            || seen <= last
+            || !is_unknown(seen, last, &self.catalog.epochs()?)
+        {
             return Ok(());
         }
         let detail = format!(

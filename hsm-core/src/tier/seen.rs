@@ -28,7 +28,8 @@ impl Tier {
 
     /// Whether the root cannot say what it has seen.
     pub(crate) fn is_out_of_reach(&self) -> bool {
-        self.config.state.is_readable() && self.posix.as_ref().is_some_and(|posix| posix.check_root().is_err())
+        self.config.state.is_readable()
+            && self.posix.as_ref().is_some_and(|posix| posix.check_root().is_err())
     }
 }
 

@@ -28,7 +28,10 @@ use Shown::{Crash, Gone, Outside, Reads, Test};
 pub const API: &[(&str, Shown)] = &[
     ("Store::open", Crash(&["create a store", "open", "open after a death", "open after a power loss"])),
     ("Store::in_memory", Gone),
-    ("Store::close", Crash(&["close", "close with garbage", "close after a put", "relaxed puts, then close"])),
+    (
+        "Store::close",
+        Crash(&["close", "close with garbage", "close after a put", "relaxed puts, then close"]),
+    ),
     ("Store::sync", Crash(&["relaxed puts, then sync"])),
     ("Store::put Store::writer Writer::add Writer::commit", Crash(&["put small", "put large", "put empty"])),
     ("Store::put_empty", Crash(&["put without data"])),
@@ -36,7 +39,10 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::put_path", Crash(&["put from a path"])),
     ("Store::put_file", Crash(&["put from a file"])),
     ("Store::put_descriptor", Crash(&["put from a descriptor"])),
-    ("Store::put_at", Crash(&["put at: patch within", "put at: extend", "put at: on pieces", "relaxed put at"])),
+    (
+        "Store::put_at",
+        Crash(&["put at: patch within", "put at: extend", "put at: on pieces", "relaxed put at"]),
+    ),
     ("Store::parts Parts::part Part::add Part::finish Parts::commit", Crash(&["parts", "parts over large"])),
     ("Store::join_parts", Crash(&["parts, joined by their token"])),
     (
@@ -67,7 +73,10 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::drain_tier", Crash(&["drain tier", "drain a tier in memory"])),
     ("Store::lose_tier", Crash(&["lose tier", "lose a tier that is away"])),
     ("Store::lose_tier_each", Crash(&["lose tier, each object told"])),
-    ("Store::retire_tier", Crash(&["retire tier", "retire tier that was drained", "retire tier with a snapshot"])),
+    (
+        "Store::retire_tier",
+        Crash(&["retire tier", "retire tier that was drained", "retire tier with a snapshot"]),
+    ),
     ("Store::maintain", Crash(&["maintain: reclaim", "maintain: purge expired", "maintain: forget actions"])),
     ("Store::compact", Crash(&["compact", "compact, then put", "relaxed puts over, then compact"])),
     ("Store::scrub", Crash(&["scrub", "scrub and heal"])),
@@ -112,7 +121,10 @@ pub const API: &[(&str, Shown)] = &[
          Store::group_status Store::wait_action Store::wait_group",
         Reads,
     ),
-    ("Batch::len Batch::is_empty Writer::len Writer::is_empty Parts::token Parts::block_size Sink::path", Reads),
+    (
+        "Batch::len Batch::is_empty Writer::len Writer::is_empty Parts::token Parts::block_size Sink::path",
+        Reads,
+    ),
     (
         "Subscription::next Subscription::next_read_ahead Subscription::filter Subscription::set_filter \
          Subscription::position Subscription::acked Subscription::descriptor Feed::position Feed::is_read_ahead",
@@ -142,10 +154,16 @@ pub const KINDS: &[(&str, &[&str])] = &[
     ("batch", &["batch, atomic", "batch, independent", "batch, atomic and relaxed"]),
     ("several parts in one commit", &["parts", "parts over large", "parts, joined by their token"]),
     ("compaction", &["compact", "compact, then put", "relaxed puts over, then compact"]),
-    ("snapshot", &["snapshot, index in a file", "snapshot to a tier", "snapshot to a tier, then lose the store"]),
+    (
+        "snapshot",
+        &["snapshot, index in a file", "snapshot to a tier", "snapshot to a tier, then lose the store"],
+    ),
     ("restore", &["restore", "reconcile"]),
     ("rebuild", &["rebuild", "open without the index, index in a file"]),
-    ("tier change", &["change tier", "set tier state", "drain tier", "retire tier", "lose tier", "apply tiers"]),
+    (
+        "tier change",
+        &["change tier", "set tier state", "drain tier", "retire tier", "lose tier", "apply tiers"],
+    ),
     ("undelete", &["undelete"]),
     ("actions", &["submit", "cancel actions, then retry", "run actions"]),
     ("open after a crash", &["open after a death", "open after a power loss"]),
@@ -189,7 +207,8 @@ pub(super) fn show(counts: &[Count], f: &mut fmt::Formatter<'_>) -> fmt::Result 
     writeln!(f, "\n{:<32}{:>7}{:>9}  verbs", "kind", "steps", "states")?;
     for (kind, rows) in KINDS {
         let Tried { missing, steps, states } = tried(counts, rows);
-        let said = if missing.is_empty() { rows.join("; ") } else { format!("NOT TRIED: {}", missing.join("; ")) };
+        let said =
+            if missing.is_empty() { rows.join("; ") } else { format!("NOT TRIED: {}", missing.join("; ")) };
         writeln!(f, "{kind:<32}{steps:>7}{states:>9}  {said}")?;
     }
     Ok(())

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use hsm_core::object::ObjectId;
 use hsm_core::testing::disk::Keep;
-use hsm_core::testing::{Mutant, set_mutant};
 use hsm_core::{CheckOptions, CompactOptions, Durability, PutOptions, ScrubOptions, Store};
 
 use super::check::{self, Expected, open_and_look};
@@ -49,7 +48,7 @@ pub fn two_processes(effort: Effort, part: &str, report: &mut Report) {
         for _ in 0..effort.threads {
             scope.spawn(|| {
                 while let Some((at, verb)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = each_step(verb, at % stride, stride, None);
+                    let outcome = each_step(verb, at % stride, stride);
                     done.lock().expect("no thread panics while it holds this").push((*at, outcome));
                 }
             });
@@ -63,19 +62,16 @@ pub fn two_processes(effort: Effort, part: &str, report: &mut Report) {
     }
 }
 
-/// The same at every step of one verb, with a mistake.
-pub(super) fn with_mistake(verb: &Verb, mutant: Mutant) -> Option<Failure> {
-    each_step(verb, 0, 1, Some(mutant)).1
-}
-
 /// Stops it at these steps, up to the first at which a check fails.
-fn each_step(verb: &Verb, first: usize, stride: usize, mutant: Option<Mutant>) -> (Count, Option<Failure>) {
+fn each_step(verb: &Verb, first: usize, stride: usize) -> (Count, Option<Failure>) {
     let name = format!("{}, another goes on", verb.name);
     let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
     let failed = |step: String, state: String, message| Failure { name: name.clone(), step, state, message };
     let base = IndexFiles::shared().map_err(|error| error.to_string());
     let base = base.and_then(|index| {
-        Base::with_index_file(Shape::Roomy, index).map_err(|error| error.to_string()).map(Base::standing_still)
+        Base::with_index_file(Shape::Roomy, index)
+            .map_err(|error| error.to_string())
+            .map(Base::standing_still)
     });
     let prepared = base.and_then(|base| {
         let runner = Runner { base: &base, seeds: 0, mutant: None, stop_at_first: false };
@@ -90,9 +86,7 @@ fn each_step(verb: &Verb, first: usize, stride: usize, mutant: Option<Mutant>) -
     for step in (first..reference.labels.len()).step_by(stride) {
         count.steps += 1;
         for works in [Works::Behind, Works::Meanwhile] {
-            set_mutant(mutant);
             let outcome = one(&runner, verb, &reference, step as u64, works, &mut count);
-            set_mutant(None);
             if let Err(message) = outcome {
                 let label = &reference.labels[step];
                 let failure = failed(format!("before {step}: {label}"), format!("{works:?}"), message);
@@ -161,8 +155,15 @@ fn one(
     other.store = None;
     let (views, index) = ([found], index()?);
     let (whole, by_outline) = (true, false);
-    let expected =
-        Expected { views: &views, bytes: &views[0].bytes, least: 0, most: 0, whole, between: &[], by_outline };
+    let expected = Expected {
+        views: &views,
+        bytes: &views[0].bytes,
+        least: 0,
+        most: 0,
+        whole,
+        between: &[],
+        by_outline,
+    };
     check::check(&other, other.disk.crash().process_crash(), index, &expected)
 }
 

@@ -73,10 +73,7 @@ fn configurations() -> Vec<(&'static str, Protocol)> {
             "two failed syncs behind a relaxed put",
             of([&[(Relaxed, &[X]), (Packed, &[X])], &[(Packed, &[Y])]], [2, 1, 2]),
         ),
-        (
-            "a compaction beside a put",
-            of([&[(Filed, &[X]), (Moved, &[X])], &[(Packed, &[X])]], [2, 1, 1]),
-        ),
+        ("a compaction beside a put", of([&[(Filed, &[X]), (Moved, &[X])], &[(Packed, &[X])]], [2, 1, 1])),
         (
             "compactions of a relaxed put, and a removal",
             of([&[(Relaxed, &[X]), (Moved, &[X])], &[(Moved, &[X]), (Removal, &[X])]], [1, 1, 1]),

@@ -304,7 +304,9 @@ impl Protocol {
     pub(crate) fn content(&self, state: &State, place: usize) -> usize {
         let change = place / PLACES;
         match state.sources[change] {
-            Some(source) if self.kind(change as u8) == Some(Kind::Moved) => self.content(state, source.into()),
+            Some(source) if self.kind(change as u8) == Some(Kind::Moved) => {
+                self.content(state, source.into())
+            }
             _ => change,
         }
     }

@@ -57,7 +57,8 @@ pub(super) fn one(
     let found = audit::view(world.store())?;
     let (before, after) = (effects(&reference.views[verb.done]), effects(&reference.views[verb.acts.len()]));
     let mut given_up = Vec::new();
-    let all = world.store().actions(&ActionQuery::default(), 0, usize::MAX).map_err(|error| error.to_string())?;
+    let all =
+        world.store().actions(&ActionQuery::default(), 0, usize::MAX).map_err(|error| error.to_string())?;
     for action in &all {
         match action.state {
             ActionState::Done => {}

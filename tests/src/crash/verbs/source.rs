@@ -63,13 +63,19 @@ pub(super) fn verbs() -> Vec<Verb> {
             world.store().put_descriptor(file.as_fd(), 0, None, &blocks()).map(drop)
         }),
         simple("parts, joined by their token", |world| joined_parts(world)),
-        verb("copy to a tier in memory", WITH_MEMORY, [whole(|world| {
-            world.store().copy(world.cast().large, None, MEMORY).map(drop)
-        })]),
-        verb("put to a tier in memory", WITH_MEMORY, [
-            whole(|world| world.store().put(&bytes(124, 9000), &in_memory()).map(drop)),
-            whole(|world| world.store().put(&bytes(125, 300), &in_memory()).map(drop)),
-        ]),
+        verb(
+            "copy to a tier in memory",
+            WITH_MEMORY,
+            [whole(|world| world.store().copy(world.cast().large, None, MEMORY).map(drop))],
+        ),
+        verb(
+            "put to a tier in memory",
+            WITH_MEMORY,
+            [
+                whole(|world| world.store().put(&bytes(124, 9000), &in_memory()).map(drop)),
+                whole(|world| world.store().put(&bytes(125, 300), &in_memory()).map(drop)),
+            ],
+        ),
         verb(
             "move from a tier in memory",
             |world| {
