@@ -56,14 +56,22 @@ impl Fault {
     }
 }
 
-/// Every verb with every fault at every step.
+/// Every verb with every fault at every step; see [`faults_of_actions`] for the one that runs actions.
 pub fn faults(threads: usize, report: &mut Report) {
+    of_verbs(threads, &|verb| verb.name != act::RUN, &Fault::ALL, report);
+}
+
+/// The same of actions that run. Nothing of that is alike where it takes another time.
+pub fn faults_of_actions(threads: usize, report: &mut Report) {
+    let faults = [Fault::Failed, Fault::Full, Fault::Half, Fault::Unread, Fault::Gone];
+    of_verbs(threads, &|verb| verb.name == act::RUN, &faults, report);
+}
+
+fn of_verbs(threads: usize, is_meant: &dyn Fn(&Verb) -> bool, faults: &[Fault], report: &mut Report) {
     let jobs: Vec<(Verb, Fault)> = verbs()
         .into_iter()
-        .filter(|verb| !verb.fresh)
-        .flat_map(|verb| Fault::ALL.map(|fault| (verb.clone(), fault)))
-        // What is tried again by the executor has another time.
-        .filter(|(verb, fault)| verb.name != act::RUN || !matches!(fault, Fault::Slow | Fault::Short))
+        .filter(|verb| !verb.fresh && is_meant(verb))
+        .flat_map(|verb| faults.iter().map(move |fault| (verb.clone(), *fault)))
         .collect();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
