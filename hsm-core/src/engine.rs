@@ -2,6 +2,9 @@
 //!
 //! The verbs themselves are in `store` and `migration`.
 
+mod ours;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,6 +21,8 @@ use crate::monitor::Watch;
 use crate::object::{ActionId, Content, IdGenerator, Object, ObjectId, Position, TierIndex, TierState};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted};
+
+pub(crate) use ours::is_unknown;
 
 /// Garbage removed at once.
 const RECLAIM_AT_ONCE: usize = 256;
@@ -310,6 +315,7 @@ impl Engine {
         // At a root that is no longer the tier's, what is garbage would not be found, and taken for removed.
         self.refresh_tiers()?;
         let (mut removed_in_all, mut after) = (0, None);
+        let mut are_ours = BTreeMap::new();
         loop {
             let found = self.catalog.garbage(after, RECLAIM_AT_ONCE)?;
             let mut removed: Vec<Garbage> = Vec::with_capacity(found.len());
@@ -319,7 +325,10 @@ impl Engine {
                 if going_on.is_err() {
                     break; // What is removed is noted first.
                 }
-                if self.remove_place(garbage).is_ok() {
+                let is_ours =
+                    |index| self.tier(index).map_or(Ok(()), |tier| self.check_is_ours(&tier)).is_ok();
+                let ours = are_ours.entry(garbage.tier).or_insert_with_key(|index| is_ours(*index));
+                if *ours && self.remove_place(garbage).is_ok() {
                     removed.push(*garbage);
                 }
             }

@@ -73,6 +73,12 @@ pub enum Mutant {
     RelocationSkipped,
     /// An action is said to be done before its effect is committed.
     DoneBeforeEffect,
+    /// Strays are looked for without asking who is alive, or dead and not swept.
+    StraysOfMembers,
+    /// Bytes are removed from a root without looking whether another store took it over.
+    TakeoverUnnoticed,
+    /// A copy in memory stands for one on a disk.
+    MemoryForGood,
 }
 
 #[cfg(any(test, feature = "testing"))]

@@ -11,6 +11,7 @@
 
 pub(crate) mod kept;
 mod read;
+mod seen;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +81,9 @@ pub(crate) struct Tiers {
     /// The epoch that the last reconciliation began. A root that has not seen it was away then, and may hold what the
     /// catalog never knew.
     reconciled_epoch: AtomicU64,
+    /// Tiers whose roots were out of reach when the store was opened: what they have seen was not compared with the
+    /// journal, and has to be there for the next open that can.
+    unseen: RwLock<BTreeSet<TierIndex>>,
 }
 
 /// Counts places, and knows which are still being written.
@@ -171,18 +175,8 @@ impl Tiers {
             serials,
             told_segment: AtomicU64::new(0),
             reconciled_epoch: AtomicU64::new(0),
+            unseen: RwLock::default(),
         }
-    }
-
-    /// The last epoch that a reconciliation began is this one.
-    pub(crate) fn note_reconciled(&self, epoch: u64) {
-        self.reconciled_epoch.store(epoch, Ordering::Release);
-    }
-
-    /// Whether the root of a tier was away when the store was reconciled: it may hold what the catalog never knew.
-    pub(crate) fn was_away(&self, tier: &Tier) -> bool {
-        let reconciled = self.reconciled_epoch.load(Ordering::Acquire);
-        reconciled > 0 && matches!(tier.seen(), Ok(Some(seen)) if seen.epoch < reconciled)
     }
 
     /// A tier that was not retired.
@@ -364,24 +358,13 @@ impl Tier {
         }
     }
 
+    /// Whether what lies there is there yet when the process is gone.
+    pub(crate) fn outlives_the_process(&self) -> bool {
+        self.posix.is_some()
+    }
+
     pub(crate) fn note_written(&self) {
         self.written.store(true, Ordering::Release);
-    }
-
-    /// How far the journal had come when the root was last written to.
-    pub(crate) fn seen(&self) -> Result<Option<Position>> {
-        match &self.posix {
-            Some(posix) if posix.check_root().is_ok() => posix.seen(),
-            _ => Ok(None),
-        }
-    }
-
-    /// Notes on the root how far the journal has come. Under the writer lock.
-    pub(crate) fn mark_seen(&self, position: Position) -> Result<()> {
-        match &self.posix {
-            Some(posix) => posix.mark_seen(position),
-            None => Ok(()),
-        }
     }
 
     /// Removes what is left on the root, marker and all, if it is in reach. One that cannot be read is an error: whether
@@ -472,8 +455,8 @@ impl Places for Tiers {
         for tier in self.by_index.read().values().filter(|tier| tier.config.state.is_readable()) {
             // Once for the first commit of a handle, then with each segment: it is a hint that tells a
             // restored backup from its roots, and a root that cannot take it fails where data goes there.
-            if new_segment && self.was_away(tier) {
-                continue; // That stays to be seen until it is reconciled.
+            if new_segment && (self.was_away(tier) || self.was_unseen(tier)) {
+                continue; // That stays to be seen until it is compared, or reconciled.
             }
             if new_segment && tier.written.swap(false, Ordering::AcqRel) && tier.mark_seen(*durable).is_err()
             {

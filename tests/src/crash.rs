@@ -25,20 +25,23 @@ mod rebuild;
 mod reconcile;
 mod run;
 mod states;
+pub mod table;
 mod together;
+mod two_processes;
 mod verbs;
 mod world;
 
 pub use backup::backups;
 pub use check::Expected;
 pub use failed_sync::{failed_data_syncs, failed_syncs};
-pub use faults::faults;
+pub use faults::{faults, faults_of_actions};
 pub use healing::healing;
 pub use index_file::index_files;
 pub use lost_tier::lost_tiers;
 pub use mutants::{Caught, mutants};
 pub use run::{Count, Failure, Runner, all_verbs, verbs_named};
 pub use together::together;
+pub use two_processes::two_processes;
 pub use verbs::{Act, Run, Verb, verbs};
 pub use world::{Base, Cast, Shape, World};
 
@@ -62,14 +65,17 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// For each mistake made on purpose, the check that found it.
     pub caught: Vec<Caught>,
+    /// Whether everything was tried that there is.
+    pub complete: bool,
 }
 
-/// All verbs on stores of both shapes, several threads at once, the index in a file, failed syncs, a lost tier,
+/// All verbs on stores of both shapes, several threads at once, two processes of which one dies, the index in a file, failed syncs, a lost tier,
 /// healing, snapshots on a tier and what is restored from them, and mutants.
 pub fn everything(effort: Effort) -> Report {
-    let mut report = Report::default();
+    let mut report = Report { complete: true, ..Report::default() };
     all_verbs(effort, &mut report);
     together(effort, &mut report);
+    two_processes(effort, "", &mut report);
     index_files(&mut report);
     failed_syncs(&mut report);
     failed_data_syncs(&mut report);
@@ -83,7 +89,11 @@ pub fn everything(effort: Effort) -> Report {
 impl Report {
     /// Whether no check failed but those that were to fail.
     pub fn is_good(&self) -> bool {
-        self.failures.is_empty() && self.caught.iter().all(|caught| caught.by.is_some())
+        let every_kind =
+            || table::KINDS.iter().all(|(_, rows)| table::tried(&self.counts, rows).missing.is_empty());
+        self.failures.is_empty()
+            && self.caught.iter().all(|caught| caught.by.is_some())
+            && (!self.complete || every_kind())
     }
 }
 
@@ -108,6 +118,9 @@ impl fmt::Display for Report {
             distinct: sum(|count| count.distinct),
         };
         row(f, &total)?;
+        if self.complete {
+            table::show(&self.counts, f)?;
+        }
         writeln!(f, "\n{:<24}the check that found it", "mistake on purpose")?;
         for caught in &self.caught {
             let by = caught.by.as_ref().map_or_else(|| "NOT FOUND".to_owned(), ToString::to_string);

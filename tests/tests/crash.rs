@@ -2,7 +2,7 @@
 
 use hsm_tests::crash::{
     Effort, Report, all_verbs, backups, failed_data_syncs, failed_syncs, healing, index_files, lost_tiers,
-    mutants, together,
+    mutants, together, two_processes,
 };
 
 #[test]
@@ -11,6 +11,14 @@ fn a_crash_at_any_step_leaves_the_old_state_or_the_new() {
     all_verbs(effort, &mut report);
     together(effort, &mut report);
     index_files(&mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn one_of_two_processes_dies_at_any_step_and_the_other_goes_on() {
+    let mut report = Report::default();
+    two_processes(Effort { seeds: 1, threads: 2 }, "", &mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");
 }

@@ -1,11 +1,19 @@
 //! Any operation on the disk may fail, under any verb: the store is what it was or what it was to be, and goes on.
 
-use hsm_tests::crash::{Report, faults};
+use hsm_tests::crash::{Report, faults, faults_of_actions};
 
 #[test]
 fn a_fault_at_any_step_of_any_verb_loses_nothing_and_needs_no_repair() {
     let mut report = Report::default();
     faults(2, &mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn actions_that_run_on_a_failing_disk_end_and_lose_nothing() {
+    let mut report = Report::default();
+    faults_of_actions(2, &mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");
 }

@@ -321,3 +321,30 @@ fn copies_of_a_generation_that_a_relaxed_put_replaced_stay_until_that_is_durable
     assert_eq!(kind(&fixture.store.release(id, 0, false)), Some(Kind::Refused));
     assert_eq!(fixture.store.get(id).unwrap(), bytes(LARGE, 2));
 }
+
+#[test]
+fn a_copy_in_memory_stands_for_none_that_outlives_the_process() {
+    let fixture = three_disks();
+    let store = &fixture.store;
+    store.add_tier(&TierConfig::memory(8)).unwrap();
+    for size in [SMALL, LARGE] {
+        let id = store.put(&bytes(size, 1), &PutOptions::default()).unwrap().id;
+        assert_eq!(kind(&store.move_object(id, 0, 8)), Some(Kind::Refused));
+        store.copy(id, None, 8).unwrap();
+        assert_eq!(kind(&store.release(id, 0, false)), Some(Kind::Refused));
+        assert_eq!(kind(&store.move_object(id, 0, 8)), Some(Kind::Refused));
+        assert_eq!(tiers_of(store, id), [0, 8]);
+        // Between disks, and from memory to a disk, as ever.
+        store.move_object(id, 0, 1).unwrap();
+        store.release(id, 8, false).unwrap();
+        assert_eq!(tiers_of(store, id), [1]);
+        store.move_object(id, 1, 0).unwrap();
+        let scratch = store.put(&bytes(size, 1), &PutOptions { tier: Some(8), ..PutOptions::default() });
+        let scratch = scratch.unwrap().id;
+        store.move_object(scratch, 8, 1).unwrap();
+        assert_there(store, scratch, size);
+    }
+    let last = store.put(&bytes(LARGE, 1), &PutOptions::default()).unwrap().id;
+    let _ = store.drain_tier(0, 8);
+    assert!(tiers_of(store, last).contains(&0));
+}

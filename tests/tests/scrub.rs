@@ -274,3 +274,23 @@ fn a_store_that_is_read_only_is_read_and_nothing_is_noted() {
     assert_eq!(fixture.store.position().unwrap(), position);
     assert_eq!(kind(&fixture.store.scrub(&heal(), |_| Ok(()))), Some(Kind::Refused));
 }
+
+#[test]
+fn what_was_verified_in_the_future_is_read_again() {
+    let clock = ManualClock::new();
+    let fixture = Fixture::with(StoreOptions::new().clock(clock.clone()));
+    let store = &fixture.store;
+    for seed in 0..3 {
+        store.put(&bytes(LARGE, seed), &on_tier(0)).unwrap();
+    }
+    let hour = std::time::Duration::from_hours(1);
+    clock.advance(1000 * hour);
+    assert_eq!(scrub(store, &ScrubOptions::default()).1.whole, 3);
+    clock.set_back(900 * hour);
+    let lately = ScrubOptions { not_verified_since: Some(clock.now_ns()), ..ScrubOptions::default() };
+    let (_, done) = scrub(store, &lately);
+    assert_eq!((done.whole, done.passed_over), (3, 0));
+    clock.advance(hour);
+    let (_, done) = scrub(store, &lately);
+    assert_eq!((done.whole, done.passed_over), (0, 3));
+}

@@ -210,7 +210,8 @@ pub enum Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum EpochCause {
-    /// The index was rebuilt; no change was lost.
+    /// The index was rebuilt, or the store opened without some of its roots, so that what they have seen could not be
+    /// compared; no change was lost.
     Rebuilt = 1,
     /// Relaxed changes did not survive a power loss and were rolled back.
     RolledBack = 2,

@@ -76,6 +76,12 @@ fn commit_with(
     engine.commit_proposal(proposal, Durability::Durable)
 }
 
+/// Whether a copy on `other` can stand for one on `tier`: one that goes with the process is none for one that stays.
+pub(super) fn may_replace(engine: &Engine, tier: TierIndex, other: TierIndex) -> bool {
+    let stays = |index| engine.tier(index).is_ok_and(|tier| tier.outlives_the_process());
+    stays(other) || !stays(tier) || mutant(Mutant::MemoryForGood)
+}
+
 /// A verified copy in reach other than the one on `tier`, that is still there; verifies one where none is yet.
 fn safe_copy(
     engine: &Engine,
@@ -86,6 +92,7 @@ fn safe_copy(
 ) -> Result<Copy> {
     let in_reach = |copy: &&Copy| {
         copy.tier != tier
+            && may_replace(engine, tier, copy.tier)
             && engine
                 .tier(copy.tier)
                 .is_ok_and(|tier| tier.config.state.is_readable() && tier.backend.check_root().is_ok())

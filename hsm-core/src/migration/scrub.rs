@@ -31,7 +31,7 @@ const NOTED_AFTER_BYTES: u64 = 1 << 30;
 pub struct ScrubOptions {
     /// Only copies on this tier.
     pub tier: Option<TierIndex>,
-    /// Passes over copies that were verified at this time or later. To go on with a scrub that was stopped, give the
+    /// Passes over copies that were verified at this time or later, and not in the future. To go on with a scrub that was stopped, give the
     /// time when it began.
     pub not_verified_since: Option<TimeNs>,
     /// At most so many bytes a second; 0: as many as can be. The calling thread sleeps.
@@ -157,7 +157,9 @@ impl Scrub<'_> {
             if copy.created_ns >= self.since.0 && object.changed > self.since.1 {
                 return Ok(false);
             }
-            let lately = |since| copy.is_verified() && copy.verified_ns >= since;
+            // What was verified in the future was by a clock that went wrong: it says nothing.
+            let now_ns = self.engine.clock.now_ns();
+            let lately = |since| copy.is_verified() && (since..=now_ns).contains(&copy.verified_ns);
             if self.options.not_verified_since.is_some_and(lately) {
                 self.done.passed_over += 1;
                 return Ok(true);

@@ -176,6 +176,12 @@ impl Pass<'_> {
             let done = wanted.release_source && object.copy_on(wanted.target).is_some_and(Copy::is_verified);
             return if done { Ok(None) } else { Err(Error::CopyNotFound { id, tier: source }) };
         }
+        if let Some(source) = wanted.source
+            && wanted.release_source
+            && !super::release::may_replace(engine, source, wanted.target)
+        {
+            return Err(Error::LastCopy { id, tier: source });
+        }
         if let Some(there) = object.copy_on(wanted.target) {
             return self.keep_what_is_there(&object, there, watch).map(|()| None);
         }

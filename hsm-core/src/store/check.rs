@@ -228,6 +228,10 @@ impl Check<'_> {
         watch: &mut Watch<'_>,
     ) -> Result<()> {
         for tier in tiers {
+            if remove && let Err(error) = self.engine.check_is_ours(tier) {
+                self.out_of_reach(tier.index(), &error)?;
+                continue;
+            }
             let tiers = std::slice::from_ref(tier);
             let listed = strays(self.engine, tiers, members, watch, &mut |tier, stray| {
                 let Stray { tier: index, place, bytes } = stray;

@@ -127,6 +127,9 @@ impl Store {
                 removed.push(pack); // Its tier was retired.
                 continue;
             };
+            if engine.check_is_ours(&tier).is_err() {
+                continue;
+            }
             let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));
             if gone.is_ok() {
                 watch.done(1);

@@ -7,7 +7,7 @@ mod restore;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::{Mutex, ReentrantMutex, RwLock};
 
@@ -17,12 +17,12 @@ use super::{Inner, Store, StoreOptions, reserve};
 use crate::catalog::Places as _;
 use crate::catalog::embedded::{Embedded, Found, Ground};
 use crate::clock::{self, TimeNs};
-use crate::engine::Engine;
+use crate::engine::{Engine, is_unknown};
 use crate::error::{Error, IoContext, Result};
 use crate::file::{self, Disk, FileKind, MemoryDisk, OsDisk};
 use crate::journal::queue::LockFile;
 use crate::journal::{Change, EpochCause};
-use crate::object::{IdGenerator, Position, TierConfig};
+use crate::object::{IdGenerator, TierConfig};
 use crate::tier::{Tier, TierGround, Tiers};
 use crate::wire::{self, Reader, Writer};
 pub use rebuild::{RebuildFinding, RebuildOptions, Rebuilt};
@@ -310,6 +310,11 @@ impl Opening<'_> {
         engine.refresh_tiers()?;
         store.check_age()?;
         let is_writable = engine.read_only.read().is_none();
+        if is_writable && alone && engine.tiers.has_unseen() {
+            // Were this an older copy of the directory, it could go further than those roots have seen, and would pass for
+            // theirs when they are back. An epoch of its own tells them apart.
+            engine.catalog.begin_epoch(EpochCause::Rebuilt)?;
+        }
         if is_writable {
             store.carry_out(&ordered)?;
             let Others { dead, live } = others;
@@ -409,6 +414,8 @@ impl Store {
         let engine = self.engine();
         let all: Vec<_> =
             engine.tiers.all().into_iter().map(|tier| (tier.seen().ok().flatten(), tier)).collect();
+        let away = all.iter().filter(|(_, tier)| tier.is_out_of_reach()).map(|(_, tier)| tier.index());
+        engine.tiers.note_unseen(away.collect());
         // Asked for afterwards: others may be writing to both.
         let last = engine.catalog.progress()?.applied;
         let epochs = engine.catalog.epochs()?;
@@ -418,7 +425,7 @@ impl Store {
         if last_of(EpochCause::Restored) > last_of(EpochCause::Reconciled) {
             // What the roots have seen is a hint: that they have seen no more does not show here.
             let reason = "it was restored from a snapshot and may be older than its roots; run reconcile";
-            self.hold_until_reconciled(reason.to_owned());
+            engine.hold_until_reconciled(reason.to_owned());
         }
         for (seen, tier) in all {
             if let Some(seen) = seen.filter(|seen| is_unknown(*seen, last, &epochs)) {
@@ -430,30 +437,11 @@ impl Store {
                     last.number,
                     last.epoch
                 );
-                self.hold_until_reconciled(reason);
+                engine.hold_until_reconciled(reason);
             }
         }
         Ok(())
     }
-
-    fn hold_until_reconciled(&self, reason: String) {
-        let engine = self.engine();
-        engine.read_only.write().get_or_insert_with(|| {
-            engine.restored.store(true, Ordering::Release);
-            reason
-        });
-    }
-}
-
-/// Whether a change that a root has seen never was in this journal. That shows also when the restored journal
-/// began a new epoch since: where that epoch began, the one the root has seen had gone further. What was
-/// reconciled since is known and settled.
-fn is_unknown(seen: Position, last: Position, epochs: &[(u64, EpochCause, u64)]) -> bool {
-    let mut later = epochs.iter().filter(|(epoch, ..)| *epoch > seen.epoch);
-    if later.clone().any(|(_, cause, _)| *cause == EpochCause::Reconciled) {
-        return false;
-    }
-    seen > last || later.next().is_some_and(|(_, _, first)| *first <= seen.number)
 }
 
 /// When the store in a directory was created.

@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::monitor::Watch;
 use crate::object::TierIndex;
+use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::Tier;
 
 /// Places that the catalog is asked about together: some 40 MiB of them. Few in tests, so that it is asked more
@@ -55,7 +56,7 @@ pub(super) fn strays(
         let mut listed = Listed::new();
         for instance in tier.backend.instances()? {
             watch.check()?;
-            if before.contains(&instance) {
+            if before.contains(&instance) && !mutant(Mutant::StraysOfMembers) {
                 continue;
             }
             tier.backend.places(instance, 0, &mut |name, len| {
@@ -83,7 +84,7 @@ fn sift(
         return Ok(());
     }
     let now = members()?;
-    listed.retain(|(_, name), _| !now.contains(&name.instance));
+    listed.retain(|(_, name), _| !now.contains(&name.instance) || mutant(Mutant::StraysOfMembers));
     engine.catalog.strike_known(&mut listed)?;
     for ((tier_index, place), bytes) in listed {
         // Garbage that was removed since it was listed is no stray.

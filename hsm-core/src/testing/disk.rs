@@ -58,7 +58,8 @@ struct State {
     storage: Storage,
     log: Vec<Arc<str>>,
     stop: Option<Stop>,
-    stopped: bool,
+    /// Processes for which it has stopped.
+    stopped: Vec<ProcessIdentity>,
     failures: Vec<Failure>,
     delays: Vec<Delay>,
     /// Calls so far that took or gave only a part, where each does.
@@ -67,7 +68,8 @@ struct State {
 
 #[derive(Debug)]
 struct Stop {
-    /// Operations that still happen whole.
+    process: ProcessIdentity,
+    /// Operations of that process that still happen whole.
     after: u64,
     torn: bool,
 }
@@ -142,16 +144,16 @@ fn label(verb: &str, path: &Path) -> String {
 
 impl State {
     /// Fails once the disk has stopped: asked before anything that changes nothing.
-    fn check_running(&self) -> io::Result<()> {
-        if self.stopped { Err(simulated_crash()) } else { Ok(()) }
+    fn check_running(&self, process: ProcessIdentity) -> io::Result<()> {
+        if self.stopped.contains(&process) { Err(simulated_crash()) } else { Ok(()) }
     }
 
     /// Counts an operation that is about to happen, and decides whether it does.
-    fn admit(&mut self, label: &str) -> io::Result<Admitted> {
-        self.check_running()?;
-        match &mut self.stop {
-            Some(Stop { after: 0, torn }) => {
-                self.stopped = true;
+    fn admit(&mut self, process: ProcessIdentity, label: &str) -> io::Result<Admitted> {
+        self.check_running(process)?;
+        match self.stop.as_mut().filter(|stop| stop.process == process) {
+            Some(Stop { after: 0, torn, .. }) => {
+                self.stopped.push(process);
                 if !*torn || !label.starts_with("write ") {
                     return Err(simulated_crash());
                 }
@@ -192,8 +194,13 @@ impl State {
     }
 
     /// Admits and applies changes of names.
-    fn change_names(&mut self, label: &str, changes: Vec<NameChange>) -> io::Result<()> {
-        self.admit(label)?;
+    fn change_names(
+        &mut self,
+        process: ProcessIdentity,
+        label: &str,
+        changes: Vec<NameChange>,
+    ) -> io::Result<()> {
+        self.admit(process, label)?;
         self.storage.change_names(label, changes);
         Ok(())
     }
@@ -211,7 +218,7 @@ impl SimDisk {
             storage,
             log: Vec::new(),
             stop: None,
-            stopped: false,
+            stopped: Vec::new(),
             failures: Vec::new(),
             delays: Vec::new(),
             short: None,
@@ -221,7 +228,7 @@ impl SimDisk {
 
     fn running(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.state.lock();
-        state.check_running()?;
+        state.check_running(self.process)?;
         Ok(state)
     }
 
@@ -235,24 +242,25 @@ impl SimDisk {
 
     /// Lets `operations` more operations happen. The one after them does not, and from then on everything on
     /// this disk fails with "simulated crash". `stop_at(n)` thus stops before what would become entry `n` of
-    /// the log of [`labels`](Self::labels), counted from now.
+    /// the log of [`labels`](Self::labels), counted from now. It counts, and stops for, the process of this handle
+    /// alone: [another one](Self::another_process) goes on.
     pub fn stop_at(&self, operations: u64) {
-        self.state.lock().stop = Some(Stop { after: operations, torn: false });
+        self.state.lock().stop = Some(Stop { process: self.process, after: operations, torn: false });
     }
 
     /// Like [`stop_at`](Self::stop_at), but if the operation that stops is a write its first half happens.
     pub fn stop_within(&self, operations: u64) {
-        self.state.lock().stop = Some(Stop { after: operations, torn: true });
+        self.state.lock().stop = Some(Stop { process: self.process, after: operations, torn: true });
     }
 
-    /// Stops now.
+    /// Stops now, for this process.
     pub fn stop(&self) {
-        self.state.lock().stopped = true;
+        self.state.lock().stopped.push(self.process);
     }
 
-    /// Whether the disk has stopped.
+    /// Whether the disk has stopped for this process.
     pub fn is_stopped(&self) -> bool {
-        self.state.lock().stopped
+        self.state.lock().stopped.contains(&self.process)
     }
 
     /// How many operations were attempted since this disk was made or restarted.
@@ -360,7 +368,7 @@ impl Disk for SimDisk {
             Opening::Existing(inode) => inode,
             Opening::New { directory, name } => {
                 let label = label("create", path);
-                state.admit(&label)?;
+                state.admit(self.process, &label)?;
                 let inode = state.storage.new_file();
                 state.storage.change_names(&label, vec![NameChange::Link { directory, name, inode }]);
                 inode
@@ -368,7 +376,7 @@ impl Disk for SimDisk {
         };
         let owner = state.storage.cached.open_handle(inode);
         let medium = mode == Mode::ReadMedium;
-        Ok(Arc::new(SimFile::new(&self.state, path, inode, owner, is_writable(mode), medium)))
+        Ok(Arc::new(SimFile::new(self, path, inode, owner, is_writable(mode), medium)))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -376,7 +384,7 @@ impl Disk for SimDisk {
         let mut state = self.running()?;
         let (directory, name) = state.storage.cached.plan_create_dir(path)?;
         let label = label("mkdir", path);
-        state.admit(&label)?;
+        state.admit(self.process, &label)?;
         let inode = state.storage.new_directory();
         state.storage.change_names(&label, vec![NameChange::Link { directory, name, inode }]);
         Ok(())
@@ -387,21 +395,21 @@ impl Disk for SimDisk {
         let mut state = self.running()?;
         let changes = state.storage.cached.plan_rename(from, to)?;
         let to = to.strip_prefix("/").unwrap_or(to).display();
-        state.change_names(&format!("{} -> {to}", label("rename", from)), changes)
+        state.change_names(self.process, &format!("{} -> {to}", label("rename", from)), changes)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         delay(&self.state, || label("unlink", path));
         let mut state = self.running()?;
         let change = state.storage.cached.plan_remove_file(path)?;
-        state.change_names(&label("unlink", path), vec![change])
+        state.change_names(self.process, &label("unlink", path), vec![change])
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         delay(&self.state, || label("rmdir", path));
         let mut state = self.running()?;
         let change = state.storage.cached.plan_remove_dir(path)?;
-        state.change_names(&label("rmdir", path), vec![change])
+        state.change_names(self.process, &label("rmdir", path), vec![change])
     }
 
     /// A failed one may be repeated: its names stay pending until one succeeds.
@@ -409,7 +417,7 @@ impl Disk for SimDisk {
         delay(&self.state, || label("syncdir", path));
         let mut state = self.running()?;
         let directory = state.storage.cached.find_directory(path)?;
-        state.admit(&label("syncdir", path))?;
+        state.admit(self.process, &label("syncdir", path))?;
         state.storage.sync_names(directory);
         Ok(())
     }

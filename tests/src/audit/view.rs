@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 
-use hsm_core::object::{Action, Copy, Dataset, Name, Object, ObjectId, TierConfig};
+use hsm_core::object::{Action, BackendKind, Copy, Dataset, Name, Object, ObjectId, TierConfig};
 use hsm_core::{ActionQuery, GetOptions, Query, Store};
 
 use super::Verdict;
@@ -20,8 +20,10 @@ pub struct View {
     pub bytes: BTreeMap<(ObjectId, u64), u64>,
     /// Every object, removed ones included.
     pub objects: Vec<Object>,
-    /// Every tier that was not retired.
+    /// Every tier that was not retired and has a root.
     pub tiers: Vec<TierConfig>,
+    /// Tiers in memory.
+    pub(crate) in_memory: BTreeSet<u8>,
 }
 
 /// Reads everything, each copy of each object included, and checks that the parts agree with each other.
@@ -29,7 +31,10 @@ pub fn view(store: &Store) -> Verdict<View> {
     if let Some(reason) = store.read_only_reason() {
         return Err(format!("the store is read-only: {reason}"));
     }
-    let mut view = View::default();
+    let tiers = store.tiers().map_err(|error| format!("tiers: {error}"))?;
+    let in_memory = tiers.iter().map(|usage| &usage.config);
+    let in_memory = in_memory.filter(|tier| tier.backend == BackendKind::Memory).map(|tier| tier.index);
+    let mut view = View { in_memory: in_memory.collect(), ..View::default() };
     let mut keys: BTreeMap<Name, ObjectId> = BTreeMap::new();
     for removed in [false, true] {
         for item in store.objects(&Query { removed, ..Query::default() }) {
@@ -48,6 +53,8 @@ pub fn view(store: &Store) -> Verdict<View> {
         view.entities.extend([describe_action(&action)]);
         view.outlines.extend([outline_action(&action)]);
     }
+    view.entities.insert("setting retention".to_owned(), format!("{:?}", store.retention()));
+    view.entities.insert("setting staleness".to_owned(), format!("{:?}", store.access_staleness()));
     for subscriber in store.subscribers().map_err(|error| format!("subscribers: {error}"))? {
         view.entities.insert(format!("subscriber {}", subscriber.name), format!("{:?}", subscriber.acked));
     }
@@ -94,7 +101,8 @@ pub(super) fn describe_tier(config: &TierConfig) -> (String, String) {
 /// Reads every copy of a live object, and returns its names in order.
 fn read_object(store: &Store, object: &Object, view: &mut View) -> Verdict<Vec<Name>> {
     let id = object.id;
-    for copy in &object.copies {
+    // What lies in memory goes with the process.
+    for copy in object.copies.iter().filter(|copy| !view.in_memory.contains(&copy.tier)) {
         let hash = hash_copy(store, object, copy.tier)
             .map_err(|error| format!("object {id} on tier {}: {error}", copy.tier))?;
         if *view.bytes.entry((id, object.generation)).or_insert(hash) != hash {
@@ -162,7 +170,9 @@ fn check_tiers(store: &Store, view: &mut View) -> Verdict<()> {
         }
         view.entities.extend([describe_tier(&usage.config)]);
         view.outlines.extend([describe_tier(&usage.config)]);
-        view.tiers.push(usage.config);
+        if usage.config.backend != BackendKind::Memory {
+            view.tiers.push(usage.config);
+        }
     }
     Ok(())
 }

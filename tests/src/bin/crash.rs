@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use hsm_tests::crash::{Effort, Report, everything, verbs_named};
+use hsm_tests::crash::{Effort, Report, everything, two_processes, verbs_named};
 
 fn main() -> ExitCode {
     let seeds = std::env::args().nth(1).map_or(Ok(8), |seeds| seeds.parse());
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Some(part) => {
             let mut report = Report::default();
             verbs_named(effort, &part, &mut report);
+            two_processes(effort, &part, &mut report);
             report
         }
     };

@@ -64,6 +64,23 @@ impl Expected<'_> {
         Err(format!("neither the old state nor the new{said}"))
     }
 
+    /// The same by what is said of objects wherever they lie and whenever they changed: for a store in which something
+    /// else was done besides.
+    pub(super) fn check_outlines(&self, found: &View) -> Verdict<()> {
+        let possible = &self.views[self.least..=self.most];
+        if possible.iter().any(|view| view.outlines == found.outlines) {
+            return Ok(());
+        }
+        let between = self.between.iter().map(|moment| &moment.outlines);
+        let moments = possible.iter().map(|view| &view.outlines).chain(between);
+        if !self.whole && is_mixture_of(moments, &found.outlines) {
+            return Ok(());
+        }
+        let differs = |view: &View| differences(&view.outlines, &found.outlines).unwrap_or_default();
+        let said: Vec<String> = possible.iter().map(differs).collect();
+        Err(format!("neither the old state nor the new: {}", said.join("; ")))
+    }
+
     /// Whether each object is as it was at some moment of the last act.
     fn is_mixture(&self, found: &View) -> bool {
         let (before, after) = (&self.views[self.most - 1], &self.views[self.most]);

@@ -6,6 +6,7 @@
 //! in that handle or in another. It can be closed, and another finds the same, takes objects, and is maintained,
 //! without a repair by hand. Every copy is read by that, so none is lost on the way.
 
+mod actions;
 mod slow;
 
 use std::io::ErrorKind;
@@ -55,12 +56,22 @@ impl Fault {
     }
 }
 
-/// Every verb with every fault at every step.
+/// Every verb with every fault at every step; see [`faults_of_actions`] for the one that runs actions.
 pub fn faults(threads: usize, report: &mut Report) {
+    of_verbs(threads, &|verb| verb.name != act::RUN, &Fault::ALL, report);
+}
+
+/// The same of actions that run. Nothing of that is alike where it takes another time.
+pub fn faults_of_actions(threads: usize, report: &mut Report) {
+    let faults = [Fault::Failed, Fault::Full, Fault::Half, Fault::Unread, Fault::Gone];
+    of_verbs(threads, &|verb| verb.name == act::RUN, &faults, report);
+}
+
+fn of_verbs(threads: usize, is_meant: &dyn Fn(&Verb) -> bool, faults: &[Fault], report: &mut Report) {
     let jobs: Vec<(Verb, Fault)> = verbs()
         .into_iter()
-        .filter(|verb| !verb.fresh && verb.name != act::RUN)
-        .flat_map(|verb| Fault::ALL.map(|fault| (verb.clone(), fault)))
+        .filter(|verb| !verb.fresh && is_meant(verb))
+        .flat_map(|verb| faults.iter().map(move |fault| (verb.clone(), *fault)))
         .collect();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
@@ -111,6 +122,7 @@ fn try_steps(verb: &Verb, fault: Fault, count: &mut Count) -> Option<(u64, Strin
     };
     for step in 0.. {
         let done = match fault {
+            _ if verb.name == act::RUN => actions::one(&runner, verb, &reference, fault, step),
             Fault::Slow => slow::one(&runner, verb, &reference, step),
             Fault::Short => short(&runner, verb, &reference).map(|()| step == 0),
             _ => one(&runner, verb, &reference, fault, step),

@@ -34,33 +34,42 @@ const TRIED: [&str; 7] = [
 
 /// A directory with an index, removed with its last handle.
 #[derive(Debug, Clone)]
-pub(crate) struct IndexFiles(Arc<TempDir>);
+pub(crate) struct IndexFiles {
+    directory: Arc<TempDir>,
+    /// Whether several handles have it open; else one alone.
+    pub(crate) shared: bool,
+}
 
 impl IndexFiles {
     /// An empty directory.
     pub(crate) fn new() -> std::io::Result<Self> {
-        Ok(Self(Arc::new(TempDir::new()?)))
+        Ok(Self { directory: Arc::new(TempDir::new()?), shared: false })
+    }
+
+    /// The same, for several handles.
+    pub(crate) fn shared() -> std::io::Result<Self> {
+        Ok(Self { shared: true, ..Self::new()? })
     }
 
     /// Its path.
     pub(crate) fn directory(&self) -> &Path {
-        self.0.path()
+        self.directory.path()
     }
 
     /// The same files elsewhere, as they are now.
     pub(crate) fn copy(&self) -> std::io::Result<Self> {
-        let copy = Self::new()?;
+        let copy = Self { shared: self.shared, ..Self::new()? };
         for name in NAMES {
-            let from = self.0.path().join(name);
+            let from = self.directory().join(name);
             if from.exists() {
-                fs::copy(from, copy.0.path().join(name))?;
+                fs::copy(from, copy.directory().join(name))?;
             }
         }
         Ok(copy)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.directory().join(name)
     }
 
     fn remove(&self) -> std::io::Result<()> {

@@ -5,6 +5,7 @@ mod administer;
 mod change;
 mod follow;
 mod keep;
+mod source;
 mod tend;
 mod transfer;
 
@@ -77,5 +78,6 @@ pub fn verbs() -> Vec<Verb> {
     all.extend(tend::verbs());
     all.extend(follow::verbs());
     all.extend(act::verbs());
+    all.extend(source::verbs());
     all
 }

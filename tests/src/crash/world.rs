@@ -263,6 +263,15 @@ impl World {
         }
     }
 
+    /// The same store, not open yet, for another process of the same moment.
+    pub(crate) fn beside(&self) -> Self {
+        let now_ns = self.clock.now_ns.load(Ordering::Relaxed);
+        let clock = TestClock::new(now_ns, self.clock.seed + 1000);
+        clock.stand_still();
+        let disk = self.disk.another_process();
+        Self { clock, ..Self::after(self, disk, self.index.clone()) }
+    }
+
     /// Opens the store, or creates it.
     pub fn open(&mut self) -> Result<()> {
         self.store = None;
@@ -281,8 +290,7 @@ impl World {
             .grace(GRACE)
             .patience(Duration::from_secs(5));
         match &self.index {
-            // Alone, since the simulated disk cannot be asked what kind of disk the index lies on.
-            Some(files) => options.index_directory(files.directory()).exclusive(true),
+            Some(files) => options.index_directory(files.directory()).exclusive(!files.shared),
             None => options.index_in_memory(),
         }
     }

@@ -1,8 +1,9 @@
 //! A flipped bit anywhere on the medium is found, or provably does no harm; it never becomes an answer.
 //!
 //! - [`data`]: packs and object files, every bit of a small store and thousands of a larger one;
-//! - [`catalog`]: the journal, the index and its write-ahead log. Every bit takes hours there, since each is an open
-//!   of the store: the tests take a prime stride, the ignored one of them takes all.
+//! - [`catalog`]: every bit of the journal and of the small files; the index and its write-ahead log. Every bit of these
+//!   takes hours, since each is an open of the store: the tests take a prime stride, the ignored one of them takes all.
+//!   That every bit of a page breaks its seal is tested beside the seal, in `catalog/embedded/page_checksum`.
 
 mod catalog;
 mod data;

@@ -19,9 +19,16 @@ impl Protocol {
         let change = self.next(state, process)?;
         let kind = self.kind(change)?;
         let step = match state.processes[process].step {
+            Step::Idle if kind == Kind::Moved && self.source(state, change).is_none() => {
+                state.refuse(process, change); // There is nothing to move.
+                return Some(());
+            }
             Step::Idle => {
+                if kind == Kind::Moved {
+                    state.sources[usize::from(change)] = self.source(state, change);
+                }
                 self.places(change).for_each(|place| state.places[place] = Bits::Cached);
-                if kind == Kind::Filed { Step::Written } else { Step::Ready }
+                if matches!(kind, Kind::Filed | Kind::Moved) { Step::Written } else { Step::Ready }
             }
             Step::Written => {
                 self.places(change).for_each(|place| state.places[place].sync());
@@ -37,6 +44,17 @@ impl Protocol {
                 }
                 state.lock = Some(process as u8);
                 Step::Locked
+            }
+            Step::Locked
+                if kind == Kind::Moved
+                    && !self.has(Mutant::MoveUnchecked)
+                    && self.source(state, change) != state.sources[usize::from(change)] =>
+            {
+                // It was put, moved or removed meanwhile.
+                self.places(change).for_each(|place| state.places[place] = Bits::Removed);
+                state.lock = None;
+                state.refuse(process, change);
+                return Some(());
             }
             Step::Locked if kind != Kind::Relaxed && state.relaxed_wait() => {
                 self.sync_places(state);

@@ -10,6 +10,7 @@
 //! | `Idle` → `Written`, `Ready`: data is written | `tier/write`, `backend/object_file/writer`; for packs `Embedded::write_data` in `catalog/embedded/commit` |
 //! | `Written` → `Ready`: files are synced | `tier/write` (keep) |
 //! | `Ready` → `Locked`: writer lock; what the dead left is applied (`catch_up`) | `journal/queue`, `Embedded::catch_up` |
+//! | `Locked`, of a move: the object lies where it was read | `Expect::CopyAt` in `catalog/embedded/check`, `migration/compact` |
 //! | `Locked` → `PlacesSynced` | `Embedded::sync_places` in `catalog/embedded/upkeep` |
 //! | → `Appended` | `journal::append`, the write |
 //! | `Appended`: syncs of the journal and of packs, in any order | `journal::append`; `catalog/embedded/commit/data` |
@@ -35,7 +36,7 @@ mod state;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-use state::Kind::{Filed, Packed, Relaxed, Removal};
+use state::Kind::{Filed, Moved, Packed, Relaxed, Removal};
 use state::{Mutant, Protocol};
 
 const X: u8 = 0;
@@ -72,11 +73,16 @@ fn configurations() -> Vec<(&'static str, Protocol)> {
             "two failed syncs behind a relaxed put",
             of([&[(Relaxed, &[X]), (Packed, &[X])], &[(Packed, &[Y])]], [2, 1, 2]),
         ),
+        ("a compaction beside a put", of([&[(Filed, &[X]), (Moved, &[X])], &[(Packed, &[X])]], [2, 1, 1])),
+        (
+            "compactions of a relaxed put, and a removal",
+            of([&[(Relaxed, &[X]), (Moved, &[X])], &[(Moved, &[X]), (Removal, &[X])]], [1, 1, 1]),
+        ),
     ]
 }
 
 /// The mistakes, all to be found.
-const MUTANTS: [Mutant; 18] = [
+const MUTANTS: [Mutant; 19] = [
     Mutant::JournalNotSynced,
     Mutant::DataNotAwaited,
     Mutant::DataNotVerified,
@@ -95,6 +101,7 @@ const MUTANTS: [Mutant; 18] = [
     Mutant::ReclaimBeforeDurable,
     Mutant::NoNewEpoch,
     Mutant::ReplaySkips,
+    Mutant::MoveUnchecked,
 ];
 
 #[test]

@@ -5,7 +5,7 @@
 use stateright::{Model, Property};
 
 use super::commit::Fault;
-use super::state::{Bits, PROCESSES, Protocol, State, Step, Told};
+use super::state::{Bits, Kind, PROCESSES, Protocol, State, Step, Told};
 
 /// One transition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,7 @@ impl Model for Protocol {
             Property::always("a position never means another change", keeps_positions),
             Property::always("no place is removed that a generation refers to", keeps_places),
             Property::always("the index is a replay of the journal", is_replay),
+            Property::always("a move changes no content", keeps_content),
             Property::sometimes(COVERAGE[0], |protocol: &Self, state: &State| {
                 (0..PROCESSES).all(|process| protocol.next(state, process).is_none())
                     && !state.told.contains(&Told::Refused)
@@ -149,6 +150,21 @@ fn keeps_positions(_: &Protocol, state: &State) -> bool {
 fn keeps_places(protocol: &Protocol, state: &State) -> bool {
     let live = protocol.fold(&state.index.applied);
     !is_open(state) || live.values().all(|place| state.places[*place] != Bits::Removed)
+}
+
+/// Whoever read an object before a move reads the same behind it.
+fn keeps_content(protocol: &Protocol, state: &State) -> bool {
+    let applied = &state.index.applied;
+    let moves = (0..applied.len()).filter(|at| protocol.kind(applied[*at]) == Some(Kind::Moved));
+    !is_open(state)
+        || moves.into_iter().all(|at| {
+            let (_, objects) = protocol.change(applied[at]);
+            let read = |applied: &[u8]| {
+                let place = protocol.fold(applied).get(&objects[0]).copied();
+                place.map(|place| protocol.content(state, place))
+            };
+            read(&applied[..at]) == read(&applied[..=at])
+        })
 }
 
 /// What is not applied yet is applied by the next writer; what is, is the journal's.

@@ -22,6 +22,9 @@ pub(crate) enum Kind {
     Relaxed,
     /// No data: the objects are gone.
     Removal,
+    /// The bytes of one object, from where they lie to another place, synced before: a compaction. What it commits
+    /// is that place, where the object still lies in the one that was read.
+    Moved,
 }
 
 /// One change: of these objects, in one group.
@@ -66,6 +69,8 @@ pub(crate) enum Mutant {
     NoNewEpoch,
     /// Replays all but the first group.
     ReplaySkips,
+    /// Commits a move without looking whether the object lies yet where it was read.
+    MoveUnchecked,
 }
 
 /// What is checked: who does what, and how much may go wrong.
@@ -224,6 +229,8 @@ pub(crate) struct State {
     pub(crate) mark: bool,
     pub(crate) boot: u8,
     pub(crate) told: Vec<Told>,
+    /// The place that each move read.
+    pub(crate) sources: Vec<Option<u8>>,
     /// Epoch, number and change of each position that was given out.
     pub(crate) given: BTreeSet<(u8, u8, u8)>,
     pub(crate) crashes: u8,
@@ -275,14 +282,33 @@ impl Protocol {
         for change in changes.iter().filter(|change| **change != NEW_EPOCH) {
             let (kind, of) = self.change(*change);
             for (object, place) in of.iter().zip(usize::from(*change) * PLACES..) {
-                if kind == Kind::Removal {
-                    objects.remove(object);
-                } else {
-                    objects.insert(*object, place);
+                match kind {
+                    Kind::Removal => drop(objects.remove(object)),
+                    Kind::Moved if !objects.contains_key(object) => {}
+                    _ => drop(objects.insert(*object, place)),
                 }
             }
         }
         objects
+    }
+}
+
+impl Protocol {
+    /// Where the object of a move lies now.
+    pub(crate) fn source(&self, state: &State, change: u8) -> Option<u8> {
+        let object = self.change(change).1.first()?;
+        self.fold(&state.index.applied).get(object).map(|place| *place as u8)
+    }
+
+    /// The change whose bytes a place holds: a move's are those that it read.
+    pub(crate) fn content(&self, state: &State, place: usize) -> usize {
+        let change = place / PLACES;
+        match state.sources[change] {
+            Some(source) if self.kind(change as u8) == Some(Kind::Moved) => {
+                self.content(state, source.into())
+            }
+            _ => change,
+        }
     }
 }
 
@@ -299,6 +325,7 @@ impl State {
             mark: false,
             boot: 0,
             told: vec![Told::Nothing; PROCESSES * CHANGES],
+            sources: vec![None; PROCESSES * CHANGES],
             given: BTreeSet::new(),
             crashes: 0,
             losses: 0,

@@ -210,3 +210,31 @@ unsafe extern "C" fn characteristics(file: *mut ffi::sqlite3_file) -> c_int {
     // Parts of pages could not be checked.
     all & !ffi::SQLITE_IOCAP_SUBPAGE_READ
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(offset: u64, fill: impl Fn(usize) -> u8) -> Vec<u8> {
+        let mut page: Vec<u8> = (0..PAGE_LEN).map(fill).collect();
+        let seal = checksum(offset, &page[..BODY_LEN]).to_le_bytes();
+        page[BODY_LEN..].copy_from_slice(&seal);
+        page
+    }
+
+    #[test]
+    fn any_flipped_bit_of_a_page_breaks_its_seal_and_so_does_another_place() {
+        let fills: [fn(usize) -> u8; 3] = [|_| 0, |_| 0xff, |at| (at * 167 >> 3) as u8];
+        for (number, fill) in (0..).zip(fills) {
+            let offset = number * PAGE_LEN as u64;
+            let mut page = sealed(offset, fill);
+            assert!(is_sealed(&page, offset));
+            assert!(!is_sealed(&page, offset + PAGE_LEN as u64));
+            for bit in 0..PAGE_LEN * 8 {
+                page[bit / 8] ^= 1 << (bit % 8);
+                assert!(!is_sealed(&page, offset), "bit {bit}");
+                page[bit / 8] ^= 1 << (bit % 8);
+            }
+        }
+    }
+}

@@ -3,12 +3,11 @@
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 
-use super::{Admitted, FailureOn, State, delay, label};
+use super::{Admitted, FailureOn, SimDisk, State, delay, label};
 use crate::file::memory::check_writable;
 use crate::file::memory::locks::Owner;
 use crate::file::memory::tree::Inode;
@@ -16,7 +15,7 @@ use crate::file::{File, read_on, write_on};
 
 #[derive(Debug)]
 pub(super) struct SimFile {
-    state: Arc<Mutex<State>>,
+    disk: SimDisk,
     /// As it was when the file was opened: only labels use it.
     path: PathBuf,
     inode: Inode,
@@ -28,7 +27,7 @@ pub(super) struct SimFile {
 
 impl SimFile {
     pub(super) fn new(
-        state: &Arc<Mutex<State>>,
+        disk: &SimDisk,
         path: &Path,
         inode: Inode,
         owner: Owner,
@@ -36,23 +35,21 @@ impl SimFile {
         medium: bool,
     ) -> Self {
         let sync_failed = AtomicBool::new(false);
-        let (state, path) = (Arc::clone(state), path.to_owned());
-        Self { state, path, inode, owner, writable, medium, sync_failed }
+        let (disk, path) = (disk.clone(), path.to_owned());
+        Self { disk, path, inode, owner, writable, medium, sync_failed }
     }
 
     fn running(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = self.state.lock();
-        state.check_running()?;
-        Ok(state)
+        self.disk.running()
     }
 
     fn change_len(&self, verb: &str, len: u64) -> io::Result<()> {
         check_writable(self.writable)?;
-        delay(&self.state, || label(verb, &self.path));
+        delay(&self.disk.state, || label(verb, &self.path));
         let mut state = self.running()?;
         state.storage.cached.check_room(self.inode, Some(len))?;
         let label = label(verb, &self.path);
-        state.admit(&label)?;
+        state.admit(self.disk.process, &label)?;
         if verb == "set_len" || state.storage.cached.len(self.inode) < len {
             state.storage.set_len(&label, self.inode, len);
         }
@@ -62,7 +59,7 @@ impl SimFile {
 
 impl SimFile {
     fn read_some(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        delay(&self.state, || label("read", &self.path));
+        delay(&self.disk.state, || label("read", &self.path));
         let mut state = self.running()?;
         state.inject(&label("read", &self.path), FailureOn::Reads)?;
         let given = state.take(buffer.len())?;
@@ -70,12 +67,12 @@ impl SimFile {
     }
 
     fn write_some(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        delay(&self.state, || label("write", &self.path));
+        delay(&self.disk.state, || label("write", &self.path));
         let mut state = self.running()?;
         state.storage.cached.check_room(self.inode, offset.checked_add(bytes.len() as u64))?;
         let taken = state.take(bytes.len())?;
         let label = label("write", &self.path);
-        match state.admit(&label)? {
+        match state.admit(self.disk.process, &label)? {
             Admitted::Whole => {
                 state.storage.write_at(&label, self.inode, &bytes[..taken], offset);
                 Ok(taken)
@@ -101,13 +98,13 @@ impl File for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        delay(&self.state, || label("sync", &self.path));
+        delay(&self.disk.state, || label("sync", &self.path));
         let mut state = self.running()?;
         if self.sync_failed.load(Ordering::Acquire) {
             return Err(io::Error::other("an earlier sync of this file failed; its bytes may be lost"));
         }
-        if let Err(error) = state.admit(&label("sync", &self.path)) {
-            if !state.stopped {
+        if let Err(error) = state.admit(self.disk.process, &label("sync", &self.path)) {
+            if state.check_running(self.disk.process).is_ok() {
                 self.sync_failed.store(true, Ordering::Release);
                 state.storage.fail_sync(self.inode);
             }
@@ -147,6 +144,6 @@ impl File for SimFile {
 
 impl Drop for SimFile {
     fn drop(&mut self) {
-        self.state.lock().storage.cached.close_handle(self.inode, self.owner);
+        self.disk.state.lock().storage.cached.close_handle(self.inode, self.owner);
     }
 }

@@ -225,6 +225,25 @@ fn restarts_tell_processes_and_boots_apart_and_free_the_locks() {
 }
 
 #[test]
+fn a_process_that_stops_leaves_its_changes_and_its_locks_and_another_goes_on() {
+    let disk = disk_with(b"old");
+    let other = disk.another_process();
+    let file = disk.open(path(FILE), Mode::Write).unwrap();
+    assert!(file.try_lock(0..1, true).unwrap());
+    disk.stop_at(1);
+    let theirs = other.open(path(FILE), Mode::Write).unwrap();
+    theirs.write_at(b"x", 2).unwrap(); // Not counted: it is another's.
+    file.write_at(b"n", 0).unwrap();
+    assert!(file.write_at(b"e", 1).is_err());
+    assert!(disk.is_stopped() && !other.is_stopped());
+    assert!(!theirs.try_lock(0..1, true).unwrap());
+    drop(file);
+    assert!(theirs.try_lock(0..1, true).unwrap());
+    assert_eq!(get(&other, FILE).unwrap(), b"nlx");
+    assert!(get(&disk, FILE).is_err());
+}
+
+#[test]
 fn what_survived_a_process_crash_can_still_be_lost() {
     let disk = disk_with(b"old");
     disk.open(path(FILE), Mode::Write).unwrap().write_at(b"new", 0).unwrap();

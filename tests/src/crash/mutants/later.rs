@@ -1,8 +1,9 @@
 //! Mistakes in what came after the first engine, and in parts of it that no earlier mistake was made in: the journal's
 //! segments, the index, members, garbage, release, scrub, snapshots, restore, rebuild, tiers, undelete, bulk reads.
 
-use hsm_core::GetOptions;
+use hsm_core::object::TierConfig;
 use hsm_core::testing::{Mutant, set_mutant};
+use hsm_core::{CheckOptions, GetOptions, PutOptions, RestoreOptions, SnapshotOptions, Store, StoreOptions};
 
 use super::super::Report;
 use super::super::backup::{every_step_of_a_restore, every_step_of_a_snapshot, text};
@@ -13,6 +14,7 @@ use super::super::verbs::{act, verbs};
 use super::super::world::{Base, Shape, bytes};
 use super::{Caught, check_with, silent_damage};
 use crate::audit::Verdict;
+use crate::fixture::Fixture;
 
 /// Which verb shows which mistake, on a store of which shape.
 const SHOWN_BY: [(Mutant, Shape, &str); 9] = [
@@ -29,7 +31,22 @@ const SHOWN_BY: [(Mutant, Shape, &str); 9] = [
 
 /// Which check of its own shows which mistake.
 type Check = fn(Option<Mutant>) -> Option<Failure>;
-const SHOWN_BY_CHECKS: [(Mutant, Check); 6] = [
+const SHOWN_BY_CHECKS: [(Mutant, Check); 9] = [
+    (Mutant::StraysOfMembers, |mutant| {
+        check_with(mutant, "strays removed beside a put under way", || {
+            strays_beside_a_put().map_err(|message| ("the end".to_owned(), message))
+        })
+    }),
+    (Mutant::TakeoverUnnoticed, |mutant| {
+        check_with(mutant, "a root that a restored store took over", || {
+            taken_over().map_err(|message| ("the end".to_owned(), message))
+        })
+    }),
+    (Mutant::MemoryForGood, |mutant| {
+        check_with(mutant, "release, the other copy in memory", || {
+            release_for_memory().map_err(|message| ("the end".to_owned(), message))
+        })
+    }),
     (Mutant::ReleaseUnverified, silent_damage),
     (Mutant::ScrubReadsTails, |mutant| {
         check_with(mutant, "scrub and heal", || every_step(Shape::Roomy, &mut count()))
@@ -68,6 +85,52 @@ pub(super) fn mutants(report: &mut Report) {
     report.failures.extend(check_with(None, "rebuild, an older generation is whole", rebuild::undisturbed));
     let (_, bulk_read) = SHOWN_BY_CHECKS[SHOWN_BY_CHECKS.len() - 1];
     report.failures.extend(bulk_read(None));
+    for (_, check) in &SHOWN_BY_CHECKS[..3] {
+        report.failures.extend(check(None));
+    }
+}
+
+/// Everything that a restored store has is there when the one that it was restored from goes on with the same roots.
+fn taken_over() -> Verdict<()> {
+    let fixture = Fixture::with_outside_tiers(2, StoreOptions::new());
+    let first = &fixture.store;
+    let id = first.put(&bytes(130, 90_000), &PutOptions::default()).map_err(text)?.id;
+    first.snapshot_to(1, &SnapshotOptions::default()).map_err(text)?;
+    let elsewhere = fixture.outside("elsewhere");
+    Store::restore(&elsewhere, fixture.outside("tier-1"), &RestoreOptions::new()).map_err(text)?;
+    let second = Store::open(&elsewhere, &StoreOptions::new()).map_err(text)?;
+    second.reconcile().map_err(text)?;
+    first.purge(id).map_err(text)?;
+    let _ = first.maintain();
+    let got = second.get(id).map_err(text)?;
+    if got == bytes(130, 90_000) { Ok(()) } else { Err("it has other bytes".to_owned()) }
+}
+
+/// What another handle is writing is no stray.
+fn strays_beside_a_put() -> Verdict<()> {
+    let fixture = Fixture::new();
+    let other = fixture.another_handle();
+    let mut writer = other.writer(&PutOptions::default()).map_err(text)?;
+    writer.add(&bytes(131, 90_000)).map_err(text)?;
+    let options = CheckOptions { remove_strays: true };
+    fixture.store.check_all(&options, |_| Ok(())).map_err(text)?;
+    let id = writer.commit().map_err(text)?.id;
+    let got = fixture.store.get(id).map_err(text)?;
+    if got == bytes(131, 90_000) { Ok(()) } else { Err("it has other bytes".to_owned()) }
+}
+
+/// The only copy on a disk is not dropped for one in memory.
+fn release_for_memory() -> Verdict<()> {
+    let mut world =
+        Base::with_cast(Shape::Roomy).map_err(text)?.world().map_err(|error| error.to_string())?;
+    world.open().map_err(text)?;
+    let (id, store) = (world.cast().large, world.store());
+    store.add_tier(&TierConfig::memory(8)).map_err(text)?;
+    store.copy(id, None, 8).map_err(text)?;
+    match store.release(id, 0, false) {
+        Err(_) => Ok(()),
+        Ok(_) => Err("the last copy that outlives the process was released".to_owned()),
+    }
 }
 
 fn base() -> Result<Base, (String, String)> {

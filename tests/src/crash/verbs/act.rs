@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use hsm_core::object::{ActionId, ActionSpec};
-use hsm_core::{ActionQuery, Error, Result, RunOptions};
+use hsm_core::{ActionQuery, Error, Result, Retention, RunOptions};
 
 use super::{Run, Verb, each, simple, verb, whole};
 use crate::crash::world::World;
@@ -34,6 +34,10 @@ const SUBMITTED: Run = |world| {
     (0..).zip(&specs).try_for_each(|(nth, spec)| world.store().submit_as(id(nth), spec).map(drop))
 };
 
+fn one_event() -> Retention {
+    Retention { events_max: Some(1), age_max: None }
+}
+
 fn run(world: &World) -> Result<()> {
     let ran = world.store().run(&RunOptions::until_idle(), &AtomicBool::new(false))?;
     if ran.failed + ran.put_off == 0 {
@@ -52,6 +56,26 @@ pub(super) fn verbs() -> Vec<Verb> {
                 whole(|world| world.store().cancel_all(&ActionQuery::default()).map(drop)),
                 whole(|world| world.store().retry_all(&ActionQuery::default()).map(drop)),
             ],
+        ),
+        simple("submit several", |world| world.store().submit_all(specs(world)).map(drop)),
+        simple("submit a group", |world| world.store().submit_group(specs(world)).map(drop)),
+        verb(
+            "cancel an action, then retry it",
+            SUBMITTED,
+            [
+                whole(|world| world.store().cancel(id(0)).map(drop)),
+                whole(|world| world.store().retry(id(0)).map(drop)),
+            ],
+        ),
+        simple("set how many actions are kept", |world| world.store().set_actions_kept(&one_event())),
+        verb(
+            "maintain: forget actions",
+            |world| {
+                SUBMITTED(world)?;
+                world.store().cancel_all(&ActionQuery::default())?;
+                world.store().set_actions_kept(&one_event())
+            },
+            [each(|world| world.store().maintain().map(drop))],
         ),
         verb(RUN, SUBMITTED, [each(|world| run(world))]),
     ]

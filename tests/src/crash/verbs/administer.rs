@@ -1,7 +1,9 @@
 //! Verbs of administration.
 
-use hsm_core::SnapshotOptions;
+use std::time::Duration;
+
 use hsm_core::object::{TierConfig, TierState};
+use hsm_core::{Retention, SnapshotOptions};
 
 use super::{Verb, each, simple, verb, whole};
 
@@ -14,6 +16,26 @@ pub(super) fn verbs() -> Vec<Verb> {
         }),
         simple("set tier state", |world| world.store().set_tier_state(1, TierState::ReadOnly)),
         verb("drain tier", super::READY, [each(|world| world.store().drain_tier(0, 2).map(drop))]),
+        verb(
+            "apply tiers",
+            super::READY,
+            [each(|world| {
+                let text = "tiers:\n  - index: 1\n    root: tiers/1\n    name: warm\n    pack_threshold: 2 KiB\n  \
+                            - index: 10\n    root: tiers/10\n    pack_threshold: 2 KiB\n";
+                world.store().apply_tiers(text)
+            })],
+        ),
+        verb(
+            "lose tier, each object told",
+            super::READY,
+            [each(|world| world.store().lose_tier_each(1, |_| Ok(())))],
+        ),
+        simple("set the retention", |world| {
+            world.store().set_retention(&Retention { events_max: Some(1_000_000), age_max: None }).map(drop)
+        }),
+        simple("set the staleness of accesses", |world| {
+            world.store().set_access_staleness(Some(Duration::from_hours(9))).map(drop)
+        }),
         verb("lose tier", super::READY, [each(|world| world.store().lose_tier(1).map(drop))]),
         simple("snapshot to a tier", |world| {
             world.store().snapshot_to(1, &SnapshotOptions::default()).map(drop)
