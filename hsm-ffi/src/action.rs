@@ -23,6 +23,7 @@ use crate::action_options::hsm_action_options;
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
 use crate::id::{self, hsm_id};
+use crate::lease::token_and_end;
 use crate::status::{HSM_STATUS_END, HSM_STATUS_TIMEOUT, hsm_status};
 use crate::store::hsm_store;
 use crate::{input, output};
@@ -39,6 +40,8 @@ pub const HSM_ACTION_RELEASE: i32 = 4;
 pub const HSM_ACTION_VERIFY: i32 = 5;
 /// As hsm_object_remove(): the target is not looked at.
 pub const HSM_ACTION_REMOVE: i32 = 6;
+/// A kind of a site's own: see hsm_action_submit_site().
+pub const HSM_ACTION_SITE: i32 = 7;
 
 /// To be queued when all that it comes after is done.
 pub const HSM_ACTION_WAITING: i32 = 1;
@@ -59,6 +62,12 @@ pub const HSM_ACTION_TEXT_OWNER: i32 = 1;
 pub const HSM_ACTION_TEXT_REASON: i32 = 2;
 /// What went wrong last.
 pub const HSM_ACTION_TEXT_ERROR: i32 = 3;
+/// Its kind, where that is a site's own.
+pub const HSM_ACTION_TEXT_KIND: i32 = 4;
+/// The worker that leased it last.
+pub const HSM_ACTION_TEXT_WORKER: i32 = 5;
+/// How far that worker said that it is.
+pub const HSM_ACTION_TEXT_NOTE: i32 = 6;
 
 /// An action in numbers.
 #[repr(C)]
@@ -100,6 +109,10 @@ pub struct hsm_action_info {
     pub attempts: u32,
     /// How many there are at most.
     pub attempts_max: u32,
+    /// What the worker that leased it shows; 0: nobody did.
+    pub token: u64,
+    /// When that lease ends, or would have; 0: there is none.
+    pub leased_until_ns: i64,
 }
 
 /// What hsm_store_run() did.
@@ -116,6 +129,7 @@ pub struct hsm_ran {
 
 impl From<&Action> for hsm_action_info {
     fn from(action: &Action) -> Self {
+        let (token, leased_until_ns) = token_and_end(action.lease.as_ref());
         let ActionSpec { verb, source, target, force, priority, deadline_ns, attempts_max, .. } = action.spec;
         Self {
             id: hsm_id { bytes: action.id.0 },
@@ -136,6 +150,8 @@ impl From<&Action> for hsm_action_info {
             force: force.into(),
             attempts: action.attempts,
             attempts_max,
+            token,
+            leased_until_ns,
         }
     }
 }
@@ -149,8 +165,6 @@ pub(crate) unsafe fn spec(
     (verb, source, target, force): (i32, i32, i32, i32),
     options: *const hsm_action_options,
 ) -> Result<(ActionSpec, hsm_action_options), hsm_error> {
-    // SAFETY: as the caller promises.
-    let options = unsafe { options.as_ref() }.cloned().unwrap_or_default();
     let verb = u8::try_from(verb).ok().and_then(Verb::from_number);
     let verb = verb.ok_or_else(|| hsm_error::invalid("invalid verb: it is none of its values"))?;
     let mut spec = ActionSpec::remove(ObjectId([0; 16]));
@@ -160,6 +174,21 @@ pub(crate) unsafe fn spec(
         spec.target = input::tier(target, "target")?;
     }
     spec.force = input::flag(force, "force")?;
+    // SAFETY: as the caller promises.
+    Ok(unsafe { with_options(spec, options) })
+}
+
+/// What is wanted, as the options say.
+///
+/// # Safety
+///
+/// `options` NULL or valid for reads.
+pub(crate) unsafe fn with_options(
+    mut spec: ActionSpec,
+    options: *const hsm_action_options,
+) -> (ActionSpec, hsm_action_options) {
+    // SAFETY: as the caller promises.
+    let options = unsafe { options.as_ref() }.cloned().unwrap_or_default();
     spec.priority = options.priority;
     spec.owner.clone_from(&options.owner);
     spec.reason.clone_from(&options.reason);
@@ -169,7 +198,7 @@ pub(crate) unsafe fn spec(
     if options.attempts_max > 0 {
         spec.attempts_max = options.attempts_max;
     }
-    Ok((spec, options))
+    (spec, options)
 }
 
 /// Submits an action. It is durable when this returns, and run by hsm_store_run().
@@ -238,7 +267,7 @@ pub unsafe extern "C" fn hsm_action_stat(
 
 /// One of the texts of an action.
 ///
-/// @param what         HSM_ACTION_TEXT_OWNER, _REASON or _ERROR
+/// @param what         HSM_ACTION_TEXT_OWNER and so on
 /// @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
 /// @param buffer_size  in bytes; 1001 are always enough
 /// @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
@@ -258,13 +287,23 @@ pub unsafe extern "C" fn hsm_action_text(
         unsafe {
             let store = scope.store(store)?.store();
             let id = id::action(id, "id")?;
-            let all = [HSM_ACTION_TEXT_OWNER, HSM_ACTION_TEXT_REASON, HSM_ACTION_TEXT_ERROR];
+            let all = [
+                HSM_ACTION_TEXT_OWNER,
+                HSM_ACTION_TEXT_REASON,
+                HSM_ACTION_TEXT_ERROR,
+                HSM_ACTION_TEXT_KIND,
+                HSM_ACTION_TEXT_WORKER,
+                HSM_ACTION_TEXT_NOTE,
+            ];
             let what = input::choice(what, &all.map(|what| (what, what)), "what")?;
             output::check_buffer(buffer, buffer_size, "buffer")?;
             let action = store.action(id)?;
             let text = match what {
                 HSM_ACTION_TEXT_OWNER => action.spec.owner,
                 HSM_ACTION_TEXT_REASON => action.spec.reason,
+                HSM_ACTION_TEXT_KIND => action.spec.site.map(|work| work.kind).unwrap_or_default(),
+                HSM_ACTION_TEXT_WORKER => action.lease.map(|lease| lease.worker).unwrap_or_default(),
+                HSM_ACTION_TEXT_NOTE => action.lease.map(|lease| lease.note).unwrap_or_default(),
                 _ => action.story.last().map(|attempt| attempt.error.clone()).unwrap_or_default(),
             };
             if text.is_empty() {

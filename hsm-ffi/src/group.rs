@@ -2,7 +2,7 @@
 //!
 //! A group is no more than an id that its actions have in common. It is finished when all of them are.
 
-use hsm_core::object::{ActionSpec, ObjectId};
+use hsm_core::object::ActionSpec;
 use hsm_core::{ActionQuery, GroupStatus, Store};
 
 use crate::action::spec;

@@ -24,12 +24,14 @@ pub enum Verb {
     Verify = 5,
     /// Removes the object.
     Remove = 6,
+    /// A kind of the site's own, done by a worker outside of the library: see [`SiteWork`].
+    Site = 7,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 6] =
-        [Self::Copy, Self::Move, Self::Recall, Self::Release, Self::Verify, Self::Remove];
+    pub const ALL: [Self; 7] =
+        [Self::Copy, Self::Move, Self::Recall, Self::Release, Self::Verify, Self::Remove, Self::Site];
 
     /// The verb of a number.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -83,12 +85,34 @@ pub const STORY_MAX: usize = 16;
 /// Longest text of one of them, in bytes.
 pub const STORY_TEXT_BYTES_MAX: usize = 1000;
 
+/// Longest payload and result of an action of a site's kind, in bytes.
+pub const SITE_BYTES_MAX: usize = 65_536;
+
+/// Work that no executor of the library does: it is leased by a worker that knows its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteWork {
+    /// Its kind, such as `tape.mount`: 1 to 255 bytes, without commas and control characters.
+    pub kind: String,
+    /// What the worker needs to know: at most [`SITE_BYTES_MAX`] bytes. Lists of actions leave it out.
+    pub payload: Vec<u8>,
+}
+
+/// Refuses what cannot be the name of a site's kind.
+pub(crate) fn check_site_kind(kind: &str) -> Result<()> {
+    let wrong = |char: char| char == ',' || char.is_control();
+    if kind.is_empty() || kind.len() > ACTION_TEXT_BYTES_MAX || kind.contains(wrong) {
+        let detail = "a kind has 1 to 255 bytes, without commas and control characters";
+        return Err(Error::invalid("kind", detail));
+    }
+    Ok(())
+}
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionSpec {
     /// What is to be done.
     pub verb: Verb,
-    /// To which object.
+    /// To which object. Of a site's kind: zeros where it is about none.
     pub object: ObjectId,
     /// The tier to read from; `None`: any. Of a move: the one to be left.
     pub source: Option<TierIndex>,
@@ -111,6 +135,8 @@ pub struct ActionSpec {
     /// The actions that it comes after, at most [`AFTER_MAX`]: it waits until all of them are done. Where one of them
     /// fails or is cancelled, it fails.
     pub after: Vec<ActionId>,
+    /// Of [`Verb::Site`]: which work.
+    pub site: Option<SiteWork>,
 }
 
 impl ActionSpec {
@@ -128,6 +154,7 @@ impl ActionSpec {
             group: None,
             attempts_max: ATTEMPTS_DEFAULT,
             after: Vec::new(),
+            site: None,
         }
     }
 
@@ -161,6 +188,12 @@ impl ActionSpec {
         Self::new(Verb::Remove, object, None, 0)
     }
 
+    /// Work of a site's own kind, about no object; set `object` where it is about one.
+    pub fn site(kind: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
+        let site = Some(SiteWork { kind: kind.into(), payload: payload.into() });
+        Self { site, ..Self::new(Verb::Site, ObjectId([0; 16]), None, 0) }
+    }
+
     /// Refuses what cannot be wanted.
     pub(crate) fn check(&self) -> Result<()> {
         let moves = matches!(self.verb, Verb::Copy | Verb::Move);
@@ -168,7 +201,14 @@ impl ActionSpec {
             let detail = format!("owner and reason have at most {ACTION_TEXT_BYTES_MAX} bytes");
             return Err(Error::invalid("action", detail));
         }
+        self.site.as_ref().map_or(Ok(()), |work| check_site_kind(&work.kind))?;
         let wrong = match self {
+            Self { verb, site, .. } if (*verb == Verb::Site) != site.is_some() => {
+                "a site's work has its kind, and no other"
+            }
+            Self { site: Some(work), .. } if work.payload.len() > SITE_BYTES_MAX => {
+                "its payload has at most 65536 bytes"
+            }
             Self { verb: Verb::Move, source: None, .. } => "a move needs a source",
             Self { source: Some(_), .. } if !moves => "only copies and moves have a source",
             Self { source: Some(source), target, .. } if source == target => "its target is its source",
@@ -202,6 +242,19 @@ pub struct Attempt {
     pub error: String,
 }
 
+/// Who does an action of a site's kind, or did last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// What the worker calls itself.
+    pub worker: String,
+    /// What the worker shows to extend and to end it: the number of the change that leased the action.
+    pub token: u64,
+    /// When it ends, or would have.
+    pub until_ns: TimeNs,
+    /// How far the worker said that it is.
+    pub note: String,
+}
+
 /// An action as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
@@ -227,4 +280,8 @@ pub struct Action {
     pub attempts: u32,
     /// The attempts that failed, the last [`STORY_MAX`] of them.
     pub story: Vec<Attempt>,
+    /// Of a site's kind that is not queued: its lease, or its last one.
+    pub lease: Option<Lease>,
+    /// What the worker left with it. Lists of actions leave it out.
+    pub result: Vec<u8>,
 }

@@ -129,8 +129,7 @@ impl Store {
     /// What is known of an action.
     pub fn action(&self, id: ActionId) -> Result<Action> {
         self.engine().check()?;
-        let found = self.engine().catalog.actions_of(&[id])?.pop().flatten();
-        found.ok_or(Error::ActionNotFound { id })
+        self.engine().catalog.action(id)?.ok_or(Error::ActionNotFound { id })
     }
 
     /// Actions in the order in which they were submitted, behind the one whose `number` is `after`; 0 stands before the
@@ -222,7 +221,7 @@ impl Store {
     fn check_spec(&self, spec: &ActionSpec) -> Result<()> {
         self.engine().check_writable()?;
         spec.check()?;
-        if spec.verb != Verb::Remove {
+        if !matches!(spec.verb, Verb::Remove | Verb::Site) {
             self.engine().tier(spec.target)?;
         }
         spec.source.map_or(Ok(()), |source| self.engine().tier(source).map(drop))

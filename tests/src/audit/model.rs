@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hsm_core::Event;
 use hsm_core::journal::{Change, Subject, Updates};
 use hsm_core::object::{
-    Action, ActionId, ActionState, Attempt, Attributes, Copy, Dataset, DatasetId, Name, Object, ObjectId,
-    Place, TierConfig, TierState,
+    Action, ActionId, ActionState, Attempt, Attributes, Copy, Dataset, DatasetId, Lease, Name, Object,
+    ObjectId, Place, TierConfig, TierState,
 };
 
 use super::view::{
@@ -120,6 +120,8 @@ impl Model {
                     instance: 0,
                     attempts: 0,
                     story: Vec::new(),
+                    lease: None,
+                    result: Vec::new(),
                 };
                 self.actions.insert(*action, submitted);
             }
@@ -128,10 +130,27 @@ impl Model {
                 if let Some(found) = self.actions.get_mut(action) {
                     (found.state, found.attempts, found.instance) = (*state, *attempts, *instance);
                     (found.not_before_ns, found.changed) = (*not_before_ns, number);
+                    if matches!(state, ActionState::Waiting | ActionState::Queued) {
+                        found.lease = None;
+                    }
                     found.finished_ns = if state.is_finished() { time_ns } else { 0 };
                     if !error.is_empty() {
                         found.story.push(Attempt { time_ns, error: error.clone() });
                     }
+                }
+            }
+            Change::ActionLeased { action, worker, token, until_ns, note } => {
+                self.note_early(*action, ActionState::Running);
+                if let Some(found) = self.actions.get_mut(action) {
+                    let token = if *token == 0 { number } else { *token };
+                    let (worker, note, until_ns) = (worker.clone(), note.clone(), *until_ns);
+                    found.lease = Some(Lease { worker, token, until_ns, note });
+                    (found.state, found.changed, found.not_before_ns) = (ActionState::Running, number, 0);
+                }
+            }
+            Change::ActionResult { action, result } => {
+                if let Some(found) = self.actions.get_mut(action) {
+                    found.result.clone_from(result);
                 }
             }
             Change::ActionForgotten { action } => {
