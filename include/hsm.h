@@ -3280,6 +3280,16 @@ hsm_status hsm_action_options_set_group(hsm_action_options *options,
                                         hsm_error **error_out);
 
 /**
+ * The action comes after this one: it waits until all that were added are done, and fails where one of them fails or is
+ * cancelled. Of hsm_group_submit(): each of them does.
+ *
+ * @param id  an action that was submitted before; at most 16 can be added
+ */
+hsm_status hsm_action_options_add_after(hsm_action_options *options,
+                                        const hsm_id *id,
+                                        hsm_error **error_out);
+
+/**
  * How urgent it is: higher ones are run first. The default is 0.
  */
 hsm_status hsm_action_options_set_priority(hsm_action_options *options,
@@ -3336,6 +3346,9 @@ hsm_status hsm_action_options_set_attempts_max(hsm_action_options *options,
  * or process. It is durable when it was submitted, survives every crash, and is done in the same commit as its effect:
  * once, however often its runners are killed. Actions that want the same of the same object are run once for all of them.
  *
+ * An action can come after others (hsm_action_options_add_after()): it waits until all of them are done, and fails where
+ * one of them fails or is cancelled.
+ *
  * Higher priorities come first, among equal ones the owners in turn. What went wrong and may pass (I/O, no room, a tier
  * out of reach) is tried again after a pause of 1 s, doubled each time up to 5 minutes; anything else ends it.
  *
@@ -3372,6 +3385,16 @@ hsm_status hsm_action_options_set_attempts_max(hsm_action_options *options,
  * As hsm_object_remove(): the target is not looked at.
  */
 #define HSM_ACTION_REMOVE 6
+
+/**
+ * A kind of a site's own: see hsm_action_submit_site().
+ */
+#define HSM_ACTION_SITE 7
+
+/**
+ * To be queued when all that it comes after is done.
+ */
+#define HSM_ACTION_WAITING 1
 
 /**
  * To be run.
@@ -3412,6 +3435,21 @@ hsm_status hsm_action_options_set_attempts_max(hsm_action_options *options,
  * What went wrong last.
  */
 #define HSM_ACTION_TEXT_ERROR 3
+
+/**
+ * Its kind, where that is a site's own.
+ */
+#define HSM_ACTION_TEXT_KIND 4
+
+/**
+ * The worker that leased it last.
+ */
+#define HSM_ACTION_TEXT_WORKER 5
+
+/**
+ * How far that worker said that it is.
+ */
+#define HSM_ACTION_TEXT_NOTE 6
 
 /**
  * An action in numbers.
@@ -3462,7 +3500,7 @@ typedef struct hsm_action_info {
    */
   int32_t verb;
   /**
-   * HSM_ACTION_QUEUED and so on; one that this header does not know is of a later version.
+   * HSM_ACTION_WAITING and so on; one that this header does not know is of a later version.
    */
   int32_t state;
   /**
@@ -3489,33 +3527,15 @@ typedef struct hsm_action_info {
    * How many there are at most.
    */
   uint32_t attempts_max;
+  /**
+   * What the worker that leased it shows; 0: nobody did.
+   */
+  uint64_t token;
+  /**
+   * When that lease ends, or would have; 0: there is none.
+   */
+  int64_t leased_until_ns;
 } hsm_action_info;
-
-/**
- * How far a group has come: how many actions of it are in each state.
- */
-typedef struct hsm_group_info {
-  /**
-   * To be run.
-   */
-  uint64_t queued;
-  /**
-   * Being run.
-   */
-  uint64_t running;
-  /**
-   * Done.
-   */
-  uint64_t done;
-  /**
-   * Given up.
-   */
-  uint64_t failed;
-  /**
-   * Called off.
-   */
-  uint64_t cancelled;
-} hsm_group_info;
 
 /**
  * What hsm_store_run() did.
@@ -3547,7 +3567,7 @@ typedef struct hsm_ran {
  * @param force    1: a release drops the last good copy too; else 0
  * @param options  NULL: all default
  * @param id_out   gets the id of the action; may be NULL
- * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier, or no action that it is to come after
  */
 hsm_status hsm_action_submit(const hsm_store *store,
                              int32_t verb,
@@ -3558,30 +3578,6 @@ hsm_status hsm_action_submit(const hsm_store *store,
                              const hsm_action_options *options,
                              hsm_id *id_out,
                              hsm_error **error_out);
-
-/**
- * Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
- *
- * @param verb       as for hsm_action_submit()
- * @param ids        the objects; one that is named twice has two actions
- * @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
- * @param source     as for hsm_action_submit()
- * @param target     as for hsm_action_submit()
- * @param force      as for hsm_action_submit()
- * @param options    NULL: all default. An id or a group in them is not looked at
- * @param group_out  gets the id of the group
- * @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_INVALID when there are too many
- */
-hsm_status hsm_group_submit(const hsm_store *store,
-                            int32_t verb,
-                            const hsm_id *ids,
-                            size_t count,
-                            int32_t source,
-                            int32_t target,
-                            int32_t force,
-                            const hsm_action_options *options,
-                            hsm_id *group_out,
-                            hsm_error **error_out);
 
 /**
  * What is known of an action.
@@ -3598,7 +3594,7 @@ hsm_status hsm_action_stat(const hsm_store *store,
 /**
  * One of the texts of an action.
  *
- * @param what         HSM_ACTION_TEXT_OWNER, _REASON or _ERROR
+ * @param what         HSM_ACTION_TEXT_OWNER and so on
  * @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
  * @param buffer_size  in bytes; 1001 are always enough
  * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
@@ -3616,7 +3612,7 @@ hsm_status hsm_action_text(const hsm_store *store,
  * The next action in the order in which they were submitted.
  *
  * @param number     the number of the action behind which to look; 0: the first
- * @param state      only actions in this state: HSM_ACTION_QUEUED and so on; 0: in any
+ * @param state      only actions in this state: HSM_ACTION_WAITING and so on; 0: in any
  * @param group      only actions of this group; NULL, or zeros: of any, or none
  * @param info_size  sizeof(hsm_action_info)
  * @return HSM_STATUS_END past the last
@@ -3666,6 +3662,101 @@ hsm_status hsm_action_retry(const hsm_store *store,
                             hsm_error **error_out);
 
 /**
+ * Runs actions in the calling thread. Any number of threads and processes may do so at once: each takes what no other
+ * has, and what one that died had taken.
+ *
+ * It ends when the store is closed, and when the callback of a handle of hsm_store_with_progress() says stop, which is
+ * asked about ten times a second also while there is nothing to run. What it was at is then queued again.
+ *
+ * @param timeout_ms  0: returns when nothing is to be run now; actions that wait for their next attempt are left.
+ *                    Else it waits for more, and returns when none came for so long; -1: goes on until it is stopped
+ * @param ran_out     what was done; may be NULL
+ * @param ran_size    sizeof(hsm_ran)
+ * @return HSM_STATUS_OK however the actions went; HSM_STATUS_CANCELLED when the callback said stop, HSM_STATUS_CLOSED
+ *         when the store was closed
+ */
+hsm_status hsm_store_run(const hsm_store *store,
+                         int32_t timeout_ms,
+                         hsm_ran *ran_out,
+                         size_t ran_size,
+                         hsm_error **error_out);
+
+/**
+ * Says for how long finished actions are kept, and how many of them, for every handle of the store.
+ * hsm_store_maintain() forgets what exceeds either.
+ *
+ * @param count_max   so many of the last finished ones; UINT64_MAX: however many
+ * @param age_max_ns  those that were finished at most so many nanoseconds ago; UINT64_MAX: of any age
+ */
+hsm_status hsm_store_set_actions_kept(const hsm_store *store,
+                                      uint64_t count_max,
+                                      uint64_t age_max_ns,
+                                      hsm_error **error_out);
+
+
+/*
+ * GROUPS OF ACTIONS
+ *
+ * Actions that were submitted together, or one by one under the same group: waited for, cancelled and retried as one.
+ *
+ * A group is no more than an id that its actions have in common. It is finished when all of them are.
+ */
+
+/**
+ * How far a group has come: how many actions of it are in each state.
+ */
+typedef struct hsm_group_info {
+  /**
+   * To be run.
+   */
+  uint64_t queued;
+  /**
+   * Being run.
+   */
+  uint64_t running;
+  /**
+   * Done.
+   */
+  uint64_t done;
+  /**
+   * Given up.
+   */
+  uint64_t failed;
+  /**
+   * Called off.
+   */
+  uint64_t cancelled;
+  /**
+   * Waiting for what they come after.
+   */
+  uint64_t waiting;
+} hsm_group_info;
+
+/**
+ * Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
+ *
+ * @param verb       as for hsm_action_submit()
+ * @param ids        the objects; one that is named twice has two actions
+ * @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
+ * @param source     as for hsm_action_submit()
+ * @param target     as for hsm_action_submit()
+ * @param force      as for hsm_action_submit()
+ * @param options    NULL: all default. An id or a group in them is not looked at
+ * @param group_out  gets the id of the group
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier, or no action that they are to come after; HSM_STATUS_INVALID when there are too many
+ */
+hsm_status hsm_group_submit(const hsm_store *store,
+                            int32_t verb,
+                            const hsm_id *ids,
+                            size_t count,
+                            int32_t source,
+                            int32_t target,
+                            int32_t force,
+                            const hsm_action_options *options,
+                            hsm_id *group_out,
+                            hsm_error **error_out);
+
+/**
  * How far a group has come. All zeros: nothing is known of it.
  *
  * @param info_size  sizeof(hsm_group_info)
@@ -3712,37 +3803,159 @@ hsm_status hsm_group_retry(const hsm_store *store,
                            uint64_t *count_out,
                            hsm_error **error_out);
 
-/**
- * Runs actions in the calling thread. Any number of threads and processes may do so at once: each takes what no other
- * has, and what one that died had taken.
+
+/*
+ * A SITE'S OWN ACTIONS
  *
- * It ends when the store is closed, and when the callback of a handle of hsm_store_with_progress() says stop, which is
- * asked about ten times a second also while there is nothing to run. What it was at is then queued again.
+ * A site's own kinds of action, done by workers outside of the library: robots, ingesters, copy tools.
  *
- * @param timeout_ms  0: returns when nothing is to be run now; actions that wait for their next attempt are left.
- *                    Else it waits for more, and returns when none came for so long; -1: goes on until it is stopped
- * @param ran_out     what was done; may be NULL
- * @param ran_size    sizeof(hsm_ran)
- * @return HSM_STATUS_OK however the actions went; HSM_STATUS_CANCELLED when the callback said stop, HSM_STATUS_CLOSED
- *         when the store was closed
+ * Such an action has a kind of the site's choice, "tape.mount" say, and a payload that only the site understands. No
+ * hsm_store_run() touches it. A worker leases it for a time (hsm_action_lease()), in whatever process; extends the lease while
+ * it works; and ends it: hsm_action_complete(), _fail() or _give_back(). What shows that the lease is its own is a
+ * token, a number that the worker can write down: it holds across a restart of the worker.
+ *
+ * A lease that ends without a word is an attempt that failed: the action is queued again, and what the worker says later
+ * is refused with HSM_STATUS_REFUSED. Where the action was called off, it is answered with HSM_STATUS_CANCELLED.
+ * Everything else is as for other actions: priorities, owners in turn, deadlines, groups, what an action comes after.
  */
-hsm_status hsm_store_run(const hsm_store *store,
-                         int32_t timeout_ms,
-                         hsm_ran *ran_out,
-                         size_t ran_size,
-                         hsm_error **error_out);
 
 /**
- * Says for how long finished actions are kept, and how many of them, for every handle of the store.
- * hsm_store_maintain() forgets what exceeds either.
- *
- * @param count_max   so many of the last finished ones; UINT64_MAX: however many
- * @param age_max_ns  those that were finished at most so many nanoseconds ago; UINT64_MAX: of any age
+ * What the worker needs to know: see hsm_action_submit_site().
  */
-hsm_status hsm_store_set_actions_kept(const hsm_store *store,
-                                      uint64_t count_max,
-                                      uint64_t age_max_ns,
-                                      hsm_error **error_out);
+#define HSM_ACTION_BYTES_PAYLOAD 1
+
+/**
+ * What the worker left with it: see hsm_action_complete().
+ */
+#define HSM_ACTION_BYTES_RESULT 2
+
+/**
+ * Submits an action of a site's own kind. It is durable when this returns, and leased by workers.
+ *
+ * Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
+ *
+ * @param kind          1 to 255 bytes of UTF-8 without commas and control characters
+ * @param kind_length   in bytes; SIZE_MAX: up to the NUL
+ * @param payload       what the worker needs to know, any bytes; may be NULL when size is 0
+ * @param size  at most 65536
+ * @param object        the object that it is about; NULL, or zeros: none
+ * @param options       NULL: all default
+ * @param id_out        gets the id of the action; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no action that it is to come after
+ */
+hsm_status hsm_action_submit_site(const hsm_store *store,
+                                  const char *kind,
+                                  size_t kind_length,
+                                  const void *payload,
+                                  size_t size,
+                                  const hsm_id *object,
+                                  const hsm_action_options *options,
+                                  hsm_id *id_out,
+                                  hsm_error **error_out);
+
+/**
+ * Leases an action of a site's kinds: of the highest priority there is, from owners in turn. Its token stands in its record.
+ * The lease is durable.
+ *
+ * @param kinds          the kinds that the worker can do, separated by commas: at most 64
+ * @param kinds_length   in bytes; SIZE_MAX: up to the NUL
+ * @param worker         what the worker calls itself, for whoever looks: at most 255 bytes of UTF-8
+ * @param worker_length  in bytes; SIZE_MAX: up to the NUL
+ * @param duration_ms    how long it is its own, unless it extends that; at least 1
+ * @param timeout_ms     how long to wait for one; 0: not at all; -1: for as long as it takes
+ * @param info_out       gets the action
+ * @param info_size      sizeof(hsm_action_info)
+ * @return HSM_STATUS_TIMEOUT when there was none in time, HSM_STATUS_CLOSED when the store is closed meanwhile
+ */
+hsm_status hsm_action_lease(const hsm_store *store,
+                            const char *kinds,
+                            size_t kinds_length,
+                            const char *worker,
+                            size_t worker_length,
+                            uint64_t duration_ms,
+                            int32_t timeout_ms,
+                            hsm_action_info *info_out,
+                            size_t info_size,
+                            hsm_error **error_out);
+
+/**
+ * Extends a lease: it ends so many milliseconds from now. A power loss may take that back, with the note; a crash does not.
+ *
+ * @param token        of the record that hsm_action_lease() gave
+ * @param duration_ms  at least 1
+ * @param note         how far the worker is, for whoever looks: at most 255 bytes of UTF-8; NULL: as before
+ * @param note_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_REFUSED when it is not leased under this token any more, HSM_STATUS_CANCELLED when it was called off,
+ *         HSM_STATUS_NOT_FOUND
+ */
+hsm_status hsm_action_extend(const hsm_store *store,
+                             const hsm_id *id,
+                             uint64_t token,
+                             uint64_t duration_ms,
+                             const char *note,
+                             size_t note_length,
+                             hsm_error **error_out);
+
+/**
+ * Ends a lease: the action is done. Where it was done under this token already it stays as it is, and the answer is
+ * HSM_STATUS_OK: a worker that does not know whether it had said so says it again.
+ *
+ * @param token        of the record that hsm_action_lease() gave
+ * @param result       what is kept with the action, any bytes; may be NULL when size is 0
+ * @param size  at most 65536
+ * @return as hsm_action_extend()
+ */
+hsm_status hsm_action_complete(const hsm_store *store,
+                               const hsm_id *id,
+                               uint64_t token,
+                               const void *result,
+                               size_t size,
+                               hsm_error **error_out);
+
+/**
+ * Ends a lease: the attempt failed.
+ *
+ * @param token         of the record that hsm_action_lease() gave
+ * @param error         why: 1 to 1000 bytes of UTF-8
+ * @param error_length  in bytes; SIZE_MAX: up to the NUL
+ * @param again         1: another attempt is made after a pause, unless this was the last; 0: it failed for good
+ * @return as hsm_action_extend()
+ */
+hsm_status hsm_action_fail(const hsm_store *store,
+                           const hsm_id *id,
+                           uint64_t token,
+                           const char *error,
+                           size_t error_length,
+                           int32_t again,
+                           hsm_error **error_out);
+
+/**
+ * Ends a lease without an attempt: the action is queued as it was.
+ *
+ * @param token  of the record that hsm_action_lease() gave
+ * @return as hsm_action_extend()
+ */
+hsm_status hsm_action_give_back(const hsm_store *store,
+                                const hsm_id *id,
+                                uint64_t token,
+                                hsm_error **error_out);
+
+/**
+ * The payload or the result of an action of a site's kind.
+ *
+ * @param what         HSM_ACTION_BYTES_PAYLOAD or _RESULT
+ * @param buffer       may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes; 65536 are always enough
+ * @param length_out   gets the length, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return HSM_STATUS_END where there are none, HSM_STATUS_NOT_FOUND
+ */
+hsm_status hsm_action_bytes(const hsm_store *store,
+                            const hsm_id *id,
+                            int32_t what,
+                            void *buffer,
+                            size_t buffer_size,
+                            size_t *length_out,
+                            hsm_error **error_out);
 
 
 /*
@@ -4627,6 +4840,16 @@ void hsm_batch_free(hsm_batch *batch);
 #define HSM_EVENT_ACTION_FORGOTTEN 34
 
 /**
+ * A worker leased an action of a site's kind, or extended its lease: action, state (HSM_ACTION_RUNNING).
+ */
+#define HSM_EVENT_ACTION_LEASED 35
+
+/**
+ * A worker left a result with an action: action. That it is done is an event of its own, behind this.
+ */
+#define HSM_EVENT_ACTION_RESULT 36
+
+/**
  * Somebody asked for it: a release, or the second half of a move.
  */
 #define HSM_REASON_RELEASED 1
@@ -4665,6 +4888,101 @@ void hsm_batch_free(hsm_batch *batch);
  * The store was restored from a snapshot on a tier: what came behind that is not known any more.
  */
 #define HSM_EPOCH_RESTORED 4
+
+/**
+ * As hsm_object_copy().
+ */
+#define HSM_ACTION_COPY 1
+
+/**
+ * As hsm_object_move().
+ */
+#define HSM_ACTION_MOVE 2
+
+/**
+ * As hsm_object_recall().
+ */
+#define HSM_ACTION_RECALL 3
+
+/**
+ * As hsm_object_release(): the target is the tier.
+ */
+#define HSM_ACTION_RELEASE 4
+
+/**
+ * As hsm_object_verify(): the target is the tier.
+ */
+#define HSM_ACTION_VERIFY 5
+
+/**
+ * As hsm_object_remove(): the target is not looked at.
+ */
+#define HSM_ACTION_REMOVE 6
+
+/**
+ * A kind of a site's own: see hsm_action_submit_site().
+ */
+#define HSM_ACTION_SITE 7
+
+/**
+ * To be queued when all that it comes after is done.
+ */
+#define HSM_ACTION_WAITING 1
+
+/**
+ * To be run.
+ */
+#define HSM_ACTION_QUEUED 2
+
+/**
+ * Being run.
+ */
+#define HSM_ACTION_RUNNING 3
+
+/**
+ * What was wanted is so.
+ */
+#define HSM_ACTION_DONE 4
+
+/**
+ * Given up: hsm_action_text() says why.
+ */
+#define HSM_ACTION_FAILED 5
+
+/**
+ * Called off.
+ */
+#define HSM_ACTION_CANCELLED 6
+
+/**
+ * Its owner.
+ */
+#define HSM_ACTION_TEXT_OWNER 1
+
+/**
+ * Its reason.
+ */
+#define HSM_ACTION_TEXT_REASON 2
+
+/**
+ * What went wrong last.
+ */
+#define HSM_ACTION_TEXT_ERROR 3
+
+/**
+ * Its kind, where that is a site's own.
+ */
+#define HSM_ACTION_TEXT_KIND 4
+
+/**
+ * The worker that leased it last.
+ */
+#define HSM_ACTION_TEXT_WORKER 5
+
+/**
+ * How far that worker said that it is.
+ */
+#define HSM_ACTION_TEXT_NOTE 6
 
 /**
  * One committed change.
@@ -4786,6 +5104,110 @@ typedef struct hsm_event_info {
 } hsm_event_info;
 
 /**
+ * An action in numbers.
+ */
+typedef struct hsm_action_info {
+  /**
+   * Its id.
+   */
+  hsm_id id;
+  /**
+   * The object.
+   */
+  hsm_id object;
+  /**
+   * The group; zeros: none.
+   */
+  hsm_id group;
+  /**
+   * The number of the change that submitted it: actions are listed in this order.
+   */
+  uint64_t number;
+  /**
+   * The number of its last change.
+   */
+  uint64_t changed;
+  /**
+   * When it was submitted.
+   */
+  int64_t submitted_ns;
+  /**
+   * When it was done, failed or cancelled; 0: it was not.
+   */
+  int64_t finished_ns;
+  /**
+   * When it can be run, at the soonest.
+   */
+  int64_t not_before_ns;
+  /**
+   * When it is no longer of use; 0: never.
+   */
+  int64_t deadline_ns;
+  /**
+   * Which opening of the store runs it; 0: none.
+   */
+  uint64_t instance;
+  /**
+   * HSM_ACTION_COPY and so on; one that this header does not know is of a later version.
+   */
+  int32_t verb;
+  /**
+   * HSM_ACTION_WAITING and so on; one that this header does not know is of a later version.
+   */
+  int32_t state;
+  /**
+   * The tier to read from; -1: any.
+   */
+  int32_t source;
+  /**
+   * The tier that it is about.
+   */
+  int32_t target;
+  /**
+   * Higher ones are run first.
+   */
+  int32_t priority;
+  /**
+   * 1 for a release that may drop the last good copy, else 0.
+   */
+  int32_t force;
+  /**
+   * How many attempts failed since it was submitted or retried.
+   */
+  uint32_t attempts;
+  /**
+   * How many there are at most.
+   */
+  uint32_t attempts_max;
+  /**
+   * What the worker that leased it shows; 0: nobody did.
+   */
+  uint64_t token;
+  /**
+   * When that lease ends, or would have; 0: there is none.
+   */
+  int64_t leased_until_ns;
+} hsm_action_info;
+
+/**
+ * What hsm_store_run() did.
+ */
+typedef struct hsm_ran {
+  /**
+   * Actions that are done.
+   */
+  uint64_t done;
+  /**
+   * Actions that it gave up.
+   */
+  uint64_t failed;
+  /**
+   * Attempts that failed and will be made again.
+   */
+  uint64_t put_off;
+} hsm_ran;
+
+/**
  * An event in numbers.
  *
  * @param info_size  sizeof(hsm_event_info)
@@ -4881,6 +5303,144 @@ hsm_status hsm_event_tier(const hsm_event *event,
                           size_t info_size,
                           hsm_tier_settings **settings_out,
                           hsm_error **error_out);
+
+/**
+ * Submits an action. It is durable when this returns, and run by hsm_store_run().
+ *
+ * Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
+ *
+ * @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY or _REMOVE
+ * @param object   whether there is one is found out when the action is run
+ * @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies have one too
+ * @param target   the tier that is to hold a copy; of a release or a verify the tier whose copy is meant
+ * @param force    1: a release drops the last good copy too; else 0
+ * @param options  NULL: all default
+ * @param id_out   gets the id of the action; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier, or no action that it is to come after
+ */
+hsm_status hsm_action_submit(const hsm_store *store,
+                             int32_t verb,
+                             const hsm_id *object,
+                             int32_t source,
+                             int32_t target,
+                             int32_t force,
+                             const hsm_action_options *options,
+                             hsm_id *id_out,
+                             hsm_error **error_out);
+
+/**
+ * What is known of an action.
+ *
+ * @param info_size  sizeof(hsm_action_info)
+ * @return HSM_STATUS_NOT_FOUND, also for one that was finished long ago and forgotten
+ */
+hsm_status hsm_action_stat(const hsm_store *store,
+                           const hsm_id *id,
+                           hsm_action_info *info_out,
+                           size_t info_size,
+                           hsm_error **error_out);
+
+/**
+ * One of the texts of an action.
+ *
+ * @param what         HSM_ACTION_TEXT_OWNER and so on
+ * @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
+ * @param buffer_size  in bytes; 1001 are always enough
+ * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
+ * @return HSM_STATUS_END where there is none, HSM_STATUS_NOT_FOUND
+ */
+hsm_status hsm_action_text(const hsm_store *store,
+                           const hsm_id *id,
+                           int32_t what,
+                           char *buffer,
+                           size_t buffer_size,
+                           size_t *length_out,
+                           hsm_error **error_out);
+
+/**
+ * The next action in the order in which they were submitted.
+ *
+ * @param number     the number of the action behind which to look; 0: the first
+ * @param state      only actions in this state: HSM_ACTION_WAITING and so on; 0: in any
+ * @param group      only actions of this group; NULL, or zeros: of any, or none
+ * @param info_size  sizeof(hsm_action_info)
+ * @return HSM_STATUS_END past the last
+ */
+hsm_status hsm_action_next(const hsm_store *store,
+                           uint64_t number,
+                           int32_t state,
+                           const hsm_id *group,
+                           hsm_action_info *info_out,
+                           size_t info_size,
+                           hsm_error **error_out);
+
+/**
+ * Waits until an action is done, failed or cancelled. A commit that ends it wakes this within milliseconds.
+ *
+ * @param timeout_ms  how long; -1: for as long as it takes
+ * @param info_out    gets how it stands at the end; may be NULL
+ * @param info_size   sizeof(hsm_action_info)
+ * @return HSM_STATUS_TIMEOUT when the time is over: info_out is not written then; HSM_STATUS_NOT_FOUND;
+ *         HSM_STATUS_CLOSED when the store is closed meanwhile
+ */
+hsm_status hsm_action_wait(const hsm_store *store,
+                           const hsm_id *id,
+                           int32_t timeout_ms,
+                           hsm_action_info *info_out,
+                           size_t info_size,
+                           hsm_error **error_out);
+
+/**
+ * Calls an action off, durably. One that is being run leaves nothing half behind; others that want the same are still
+ * run. One that is finished stays as it is, and the answer is HSM_STATUS_OK.
+ *
+ * @return HSM_STATUS_NOT_FOUND
+ */
+hsm_status hsm_action_cancel(const hsm_store *store,
+                             const hsm_id *id,
+                             hsm_error **error_out);
+
+/**
+ * Queues an action that failed or was cancelled anew, with all its attempts. Any other stays as it is, and the answer is
+ * HSM_STATUS_OK.
+ *
+ * @return HSM_STATUS_NOT_FOUND
+ */
+hsm_status hsm_action_retry(const hsm_store *store,
+                            const hsm_id *id,
+                            hsm_error **error_out);
+
+/**
+ * Runs actions in the calling thread. Any number of threads and processes may do so at once: each takes what no other
+ * has, and what one that died had taken.
+ *
+ * It ends when the store is closed, and when the callback of a handle of hsm_store_with_progress() says stop, which is
+ * asked about ten times a second also while there is nothing to run. What it was at is then queued again.
+ *
+ * @param timeout_ms  0: returns when nothing is to be run now; actions that wait for their next attempt are left.
+ *                    Else it waits for more, and returns when none came for so long; -1: goes on until it is stopped
+ * @param ran_out     what was done; may be NULL
+ * @param ran_size    sizeof(hsm_ran)
+ * @return HSM_STATUS_OK however the actions went; HSM_STATUS_CANCELLED when the callback said stop, HSM_STATUS_CLOSED
+ *         when the store was closed
+ */
+hsm_status hsm_store_run(const hsm_store *store,
+                         int32_t timeout_ms,
+                         hsm_ran *ran_out,
+                         size_t ran_size,
+                         hsm_error **error_out);
+
+/**
+ * Says for how long finished actions are kept, and how many of them, for every handle of the store.
+ * hsm_store_maintain() forgets what exceeds either.
+ *
+ * @param count_max   so many of the last finished ones; UINT64_MAX: however many
+ * @param age_max_ns  those that were finished at most so many nanoseconds ago; UINT64_MAX: of any age
+ */
+hsm_status hsm_store_set_actions_kept(const hsm_store *store,
+                                      uint64_t count_max,
+                                      uint64_t age_max_ns,
+                                      hsm_error **error_out);
 
 
 /*

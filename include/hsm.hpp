@@ -957,6 +957,12 @@ public:
         detail::call(hsm_action_options_set_group, get(), &group);
         return *this;
     }
+    /// The action comes after this one, and after all others that are added.
+    action_options &after(const hsm::id &id)
+    {
+        detail::call(hsm_action_options_add_after, get(), &id);
+        return *this;
+    }
     action_options &priority(std::int32_t priority)
     {
         detail::call(hsm_action_options_set_priority, get(), priority);
@@ -2015,6 +2021,57 @@ public:
         detail::call(hsm_group_retry, get(), &group, &count);
         return count;
     }
+    /// Asks for something of a site's own kind to be done, by a worker that leases it. `object` NULL: it is about none.
+    id submit_site(std::string_view kind, std::string_view payload, const id *object = nullptr,
+                   const action_options *options = nullptr) const
+    {
+        id action;
+        detail::call(hsm_action_submit_site, get(), kind.data(), kind.size(), payload.data(), payload.size(), object,
+                     options ? options->get() : nullptr, &action);
+        return action;
+    }
+
+    /// Leases an action of these kinds, which commas separate; none: there was none in time.
+    std::optional<hsm_action_info> lease(std::string_view kinds, std::string_view worker, std::uint64_t duration_ms,
+                                         std::int32_t timeout_ms = -1) const
+    {
+        hsm_action_info info;
+        if (detail::call(hsm_action_lease, get(), kinds.data(), kinds.size(), worker.data(), worker.size(), duration_ms,
+                         timeout_ms, &info, sizeof info) == HSM_STATUS_TIMEOUT)
+            return std::nullopt;
+        return info;
+    }
+    void extend_lease(const id &action, std::uint64_t token, std::uint64_t duration_ms) const
+    {
+        detail::call(hsm_action_extend, get(), &action, token, duration_ms, nullptr, std::size_t(0));
+    }
+    void extend_lease(const id &action, std::uint64_t token, std::uint64_t duration_ms, std::string_view note) const
+    {
+        detail::call(hsm_action_extend, get(), &action, token, duration_ms, note.data(), note.size());
+    }
+    void complete_lease(const id &action, std::uint64_t token, std::string_view result = {}) const
+    {
+        detail::call(hsm_action_complete, get(), &action, token, result.data(), result.size());
+    }
+    void fail_lease(const id &action, std::uint64_t token, std::string_view error, bool again) const
+    {
+        detail::call(hsm_action_fail, get(), &action, token, error.data(), error.size(), std::int32_t(again));
+    }
+    void give_back_lease(const id &action, std::uint64_t token) const
+    {
+        detail::call(hsm_action_give_back, get(), &action, token);
+    }
+    /// HSM_ACTION_BYTES_PAYLOAD or _RESULT, where there are any.
+    std::optional<std::string> action_bytes(const id &action, std::int32_t what) const
+    {
+        std::string bytes(65536, '\0');
+        std::size_t length = 0;
+        if (detail::call(hsm_action_bytes, get(), &action, what, &bytes[0], bytes.size(), &length) == HSM_STATUS_END)
+            return std::nullopt;
+        bytes.resize(length);
+        return bytes;
+    }
+
     /// Runs actions in this thread: 0: those that can be run now; -1: until it is stopped.
     hsm_ran run(std::int32_t timeout_ms = 0) const
     {

@@ -94,6 +94,8 @@ pub(crate) enum Expect {
     TierEmpty(TierIndex),
     /// This was the last change of the action (0: there is no such action). Fails with `Conflict`.
     Action(ActionId, u64),
+    /// There is such an action. Fails with `ActionNotFound`.
+    ActionKnown(ActionId),
 }
 
 /// Where a proposal's changes stand in the journal.
@@ -358,8 +360,25 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn group_states(&self, group: GroupId) -> Result<Vec<(ActionState, u64)>>;
     /// What is to be run next, of one kind, for owners from the one behind `behind` on.
     fn action_window(&self, now_ns: TimeNs, behind: &str, max: usize) -> Result<ActionWindow>;
+    /// An action with its payload and its result.
+    fn action(&self, id: ActionId) -> Result<Option<Action>>;
+    /// What is to be leased next, of these kinds of a site, for owners from the one behind `behind` on.
+    fn offered_actions(
+        &self,
+        now_ns: TimeNs,
+        kinds: &[String],
+        behind: &str,
+        max: usize,
+    ) -> Result<Vec<Action>>;
+    /// When there may be something more to lease; `None`: nothing of these kinds is queued, or leased.
+    fn next_offer(&self, kinds: &[String]) -> Result<Option<TimeNs>>;
+    /// Leased actions whose lease ended before `now_ns`.
+    fn ended_leases(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Action>>;
     /// When the next queued action can be run; `None`: none is queued.
     fn next_due(&self) -> Result<Option<TimeNs>>;
+    /// Actions that wait for nothing any more, which a commit left: each with the number of its last change, among `limit`
+    /// behind the one of number `after`. Also the number of the last one looked at; 0 at the end.
+    fn stuck_actions(&self, after: u64, limit: usize) -> Result<(Vec<(ActionId, u64)>, u64)>;
     /// The handles that run actions.
     fn claimers(&self) -> Result<Vec<u64>>;
     /// Finished actions, each with the number of its last change: those that were finished before `until_ns`, and the

@@ -56,6 +56,8 @@ pub(crate) struct Engine {
     /// Actions that an executor of this handle claimed and could not put back: each with the number of the change that
     /// claimed it, and its attempts.
     pub(crate) claims_left: Mutex<Vec<(ActionId, u64, u32)>>,
+    /// The owner that was last served with a lease by this handle.
+    pub(crate) leased_behind: Mutex<String>,
 }
 
 /// Which objects a verb is about.

@@ -71,6 +71,12 @@ pub enum Error {
         /// The id that was asked for.
         id: ActionId,
     },
+    /// The action is not leased under the token that was shown: the lease ended, or was ended, or was another's.
+    #[error("action {id} is no longer leased under this token; drop the work, and lease anew")]
+    LeaseLost {
+        /// The action.
+        id: ActionId,
+    },
     /// The object in parts that a token or a part belongs to is no longer being written.
     #[error("the object in parts is gone: who began it has committed, given up or ended; begin anew")]
     PartsNotFound,
@@ -296,7 +302,10 @@ impl Error {
             | Self::PartsNotFound => Kind::NotFound,
             Self::Exists { .. } => Kind::Exists,
             Self::Conflict { .. } => Kind::Conflict,
-            Self::LastCopy { .. } | Self::ReadOnly { .. } | Self::TierReadOnly { .. } => Kind::Refused,
+            Self::LastCopy { .. }
+            | Self::ReadOnly { .. }
+            | Self::TierReadOnly { .. }
+            | Self::LeaseLost { .. } => Kind::Refused,
             Self::Corrupt { .. } | Self::StoreDamaged { .. } | Self::Index { damaged: true, .. } => {
                 Kind::Corrupt
             }

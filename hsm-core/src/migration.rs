@@ -26,8 +26,8 @@ mod window;
 
 pub use compact::{CompactOptions, Compacted};
 pub(crate) use compact::{Compaction, Finder, is_about_a_tier};
-pub(crate) use executor::Executor;
 pub use executor::Ran;
+pub(crate) use executor::{Executor, pause_ns};
 pub(crate) use finding::Bad;
 pub use finding::{Fault, Finding, Remedy};
 pub(crate) use release::{release, verify_copy as verify};

@@ -79,6 +79,8 @@ pub enum Mutant {
     TakeoverUnnoticed,
     /// A copy in memory stands for one on a disk.
     MemoryForGood,
+    /// An action is queued when what it comes after is begun.
+    AfterNotAwaited,
 }
 
 #[cfg(any(test, feature = "testing"))]

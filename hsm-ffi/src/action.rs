@@ -4,6 +4,9 @@
 //! or process. It is durable when it was submitted, survives every crash, and is done in the same commit as its effect:
 //! once, however often its runners are killed. Actions that want the same of the same object are run once for all of them.
 //!
+//! An action can come after others (hsm_action_options_add_after()): it waits until all of them are done, and fails where
+//! one of them fails or is cancelled.
+//!
 //! Higher priorities come first, among equal ones the owners in turn. What went wrong and may pass (I/O, no room, a tier
 //! out of reach) is tried again after a pause of 1 s, doubled each time up to 5 minutes; anything else ends it.
 //!
@@ -14,15 +17,15 @@ use std::ffi::c_char;
 use std::sync::atomic::AtomicBool;
 
 use hsm_core::object::{Action, ActionId, ActionSpec, ActionState, GroupId, ObjectId, Verb};
-use hsm_core::{ActionQuery, GroupStatus, Ran, RunOptions, Store};
+use hsm_core::{ActionQuery, Ran, RunOptions, Store};
 
 use crate::action_options::hsm_action_options;
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
 use crate::id::{self, hsm_id};
+use crate::lease::token_and_end;
 use crate::status::{HSM_STATUS_END, HSM_STATUS_TIMEOUT, hsm_status};
 use crate::store::hsm_store;
-use crate::transfer::objects;
 use crate::{input, output};
 
 /// As hsm_object_copy().
@@ -37,7 +40,11 @@ pub const HSM_ACTION_RELEASE: i32 = 4;
 pub const HSM_ACTION_VERIFY: i32 = 5;
 /// As hsm_object_remove(): the target is not looked at.
 pub const HSM_ACTION_REMOVE: i32 = 6;
+/// A kind of a site's own: see hsm_action_submit_site().
+pub const HSM_ACTION_SITE: i32 = 7;
 
+/// To be queued when all that it comes after is done.
+pub const HSM_ACTION_WAITING: i32 = 1;
 /// To be run.
 pub const HSM_ACTION_QUEUED: i32 = 2;
 /// Being run.
@@ -55,6 +62,12 @@ pub const HSM_ACTION_TEXT_OWNER: i32 = 1;
 pub const HSM_ACTION_TEXT_REASON: i32 = 2;
 /// What went wrong last.
 pub const HSM_ACTION_TEXT_ERROR: i32 = 3;
+/// Its kind, where that is a site's own.
+pub const HSM_ACTION_TEXT_KIND: i32 = 4;
+/// The worker that leased it last.
+pub const HSM_ACTION_TEXT_WORKER: i32 = 5;
+/// How far that worker said that it is.
+pub const HSM_ACTION_TEXT_NOTE: i32 = 6;
 
 /// An action in numbers.
 #[repr(C)]
@@ -82,7 +95,7 @@ pub struct hsm_action_info {
     pub instance: u64,
     /// HSM_ACTION_COPY and so on; one that this header does not know is of a later version.
     pub verb: i32,
-    /// HSM_ACTION_QUEUED and so on; one that this header does not know is of a later version.
+    /// HSM_ACTION_WAITING and so on; one that this header does not know is of a later version.
     pub state: i32,
     /// The tier to read from; -1: any.
     pub source: i32,
@@ -96,22 +109,10 @@ pub struct hsm_action_info {
     pub attempts: u32,
     /// How many there are at most.
     pub attempts_max: u32,
-}
-
-/// How far a group has come: how many actions of it are in each state.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct hsm_group_info {
-    /// To be run.
-    pub queued: u64,
-    /// Being run.
-    pub running: u64,
-    /// Done.
-    pub done: u64,
-    /// Given up.
-    pub failed: u64,
-    /// Called off.
-    pub cancelled: u64,
+    /// What the worker that leased it shows; 0: nobody did.
+    pub token: u64,
+    /// When that lease ends, or would have; 0: there is none.
+    pub leased_until_ns: i64,
 }
 
 /// What hsm_store_run() did.
@@ -128,6 +129,7 @@ pub struct hsm_ran {
 
 impl From<&Action> for hsm_action_info {
     fn from(action: &Action) -> Self {
+        let (token, leased_until_ns) = token_and_end(action.lease.as_ref());
         let ActionSpec { verb, source, target, force, priority, deadline_ns, attempts_max, .. } = action.spec;
         Self {
             id: hsm_id { bytes: action.id.0 },
@@ -148,14 +150,9 @@ impl From<&Action> for hsm_action_info {
             force: force.into(),
             attempts: action.attempts,
             attempts_max,
+            token,
+            leased_until_ns,
         }
-    }
-}
-
-impl From<GroupStatus> for hsm_group_info {
-    fn from(status: GroupStatus) -> Self {
-        let GroupStatus { queued, running, done, failed, cancelled, .. } = status;
-        Self { queued, running, done, failed, cancelled }
     }
 }
 
@@ -164,12 +161,10 @@ impl From<GroupStatus> for hsm_group_info {
 /// # Safety
 ///
 /// `options` NULL or valid for reads.
-unsafe fn spec(
+pub(crate) unsafe fn spec(
     (verb, source, target, force): (i32, i32, i32, i32),
     options: *const hsm_action_options,
 ) -> Result<(ActionSpec, hsm_action_options), hsm_error> {
-    // SAFETY: as the caller promises.
-    let options = unsafe { options.as_ref() }.cloned().unwrap_or_default();
     let verb = u8::try_from(verb).ok().and_then(Verb::from_number);
     let verb = verb.ok_or_else(|| hsm_error::invalid("invalid verb: it is none of its values"))?;
     let mut spec = ActionSpec::remove(ObjectId([0; 16]));
@@ -179,15 +174,31 @@ unsafe fn spec(
         spec.target = input::tier(target, "target")?;
     }
     spec.force = input::flag(force, "force")?;
+    // SAFETY: as the caller promises.
+    Ok(unsafe { with_options(spec, options) })
+}
+
+/// What is wanted, as the options say.
+///
+/// # Safety
+///
+/// `options` NULL or valid for reads.
+pub(crate) unsafe fn with_options(
+    mut spec: ActionSpec,
+    options: *const hsm_action_options,
+) -> (ActionSpec, hsm_action_options) {
+    // SAFETY: as the caller promises.
+    let options = unsafe { options.as_ref() }.cloned().unwrap_or_default();
     spec.priority = options.priority;
     spec.owner.clone_from(&options.owner);
     spec.reason.clone_from(&options.reason);
     spec.deadline_ns = options.deadline_ns;
     spec.group = options.group;
+    spec.after.clone_from(&options.after);
     if options.attempts_max > 0 {
         spec.attempts_max = options.attempts_max;
     }
-    Ok((spec, options))
+    (spec, options)
 }
 
 /// Submits an action. It is durable when this returns, and run by hsm_store_run().
@@ -201,7 +212,7 @@ unsafe fn spec(
 /// @param force    1: a release drops the last good copy too; else 0
 /// @param options  NULL: all default
 /// @param id_out   gets the id of the action; may be NULL
-/// @return HSM_STATUS_NOT_FOUND when there is no such tier
+/// @return HSM_STATUS_NOT_FOUND when there is no such tier, or no action that it is to come after
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_action_submit(
     store: *const hsm_store,
@@ -225,45 +236,6 @@ pub unsafe extern "C" fn hsm_action_submit(
                 None => store.submit(&spec)?,
             };
             output::put_if(id_out, hsm_id { bytes: id.0 });
-        }
-        done()
-    })
-}
-
-/// Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
-///
-/// @param verb       as for hsm_action_submit()
-/// @param ids        the objects; one that is named twice has two actions
-/// @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
-/// @param source     as for hsm_action_submit()
-/// @param target     as for hsm_action_submit()
-/// @param force      as for hsm_action_submit()
-/// @param options    NULL: all default. An id or a group in them is not looked at
-/// @param group_out  gets the id of the group
-/// @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_INVALID when there are too many
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_submit(
-    store: *const hsm_store,
-    verb: i32,
-    ids: *const hsm_id,
-    count: usize,
-    source: i32,
-    target: i32,
-    force: i32,
-    options: *const hsm_action_options,
-    group_out: *mut hsm_id,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: each NULL or as the header says.
-        unsafe {
-            let store = scope.store(store)?.store();
-            let (spec, _) = spec((verb, source, target, force), options)?;
-            let objects = objects(ids, count)?;
-            output::check_place(group_out, "group_out")?;
-            let specs = objects.into_iter().map(|object| ActionSpec { object, ..spec.clone() });
-            let (group, _) = store.submit_group(specs.collect())?;
-            group_out.write(hsm_id { bytes: group.0 });
         }
         done()
     })
@@ -295,7 +267,7 @@ pub unsafe extern "C" fn hsm_action_stat(
 
 /// One of the texts of an action.
 ///
-/// @param what         HSM_ACTION_TEXT_OWNER, _REASON or _ERROR
+/// @param what         HSM_ACTION_TEXT_OWNER and so on
 /// @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
 /// @param buffer_size  in bytes; 1001 are always enough
 /// @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
@@ -315,13 +287,23 @@ pub unsafe extern "C" fn hsm_action_text(
         unsafe {
             let store = scope.store(store)?.store();
             let id = id::action(id, "id")?;
-            let all = [HSM_ACTION_TEXT_OWNER, HSM_ACTION_TEXT_REASON, HSM_ACTION_TEXT_ERROR];
+            let all = [
+                HSM_ACTION_TEXT_OWNER,
+                HSM_ACTION_TEXT_REASON,
+                HSM_ACTION_TEXT_ERROR,
+                HSM_ACTION_TEXT_KIND,
+                HSM_ACTION_TEXT_WORKER,
+                HSM_ACTION_TEXT_NOTE,
+            ];
             let what = input::choice(what, &all.map(|what| (what, what)), "what")?;
             output::check_buffer(buffer, buffer_size, "buffer")?;
             let action = store.action(id)?;
             let text = match what {
                 HSM_ACTION_TEXT_OWNER => action.spec.owner,
                 HSM_ACTION_TEXT_REASON => action.spec.reason,
+                HSM_ACTION_TEXT_KIND => action.spec.site.map(|work| work.kind).unwrap_or_default(),
+                HSM_ACTION_TEXT_WORKER => action.lease.map(|lease| lease.worker).unwrap_or_default(),
+                HSM_ACTION_TEXT_NOTE => action.lease.map(|lease| lease.note).unwrap_or_default(),
                 _ => action.story.last().map(|attempt| attempt.error.clone()).unwrap_or_default(),
             };
             if text.is_empty() {
@@ -335,7 +317,7 @@ pub unsafe extern "C" fn hsm_action_text(
 /// The next action in the order in which they were submitted.
 ///
 /// @param number     the number of the action behind which to look; 0: the first
-/// @param state      only actions in this state: HSM_ACTION_QUEUED and so on; 0: in any
+/// @param state      only actions in this state: HSM_ACTION_WAITING and so on; 0: in any
 /// @param group      only actions of this group; NULL, or zeros: of any, or none
 /// @param info_size  sizeof(hsm_action_info)
 /// @return HSM_STATUS_END past the last
@@ -441,112 +423,6 @@ unsafe fn change_one(
     guard(error_out, |scope| {
         // SAFETY: as the caller promises.
         unsafe { change(scope.store(store)?.store(), id::action(id, "id")?)? };
-        done()
-    })
-}
-
-/// How far a group has come. All zeros: nothing is known of it.
-///
-/// @param info_size  sizeof(hsm_group_info)
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_stat(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    info_out: *mut hsm_group_info,
-    info_size: usize,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: each NULL or as the header says.
-        unsafe {
-            let store = scope.store(store)?.store();
-            let group = id::group(group, "group")?;
-            output::check_record(info_out, info_size, "info_out")?;
-            output::record(info_out, info_size, &store.group_status(group)?.into(), "info_out")?;
-        }
-        done()
-    })
-}
-
-/// Waits until all actions of a group are done, failed or cancelled.
-///
-/// @param timeout_ms  how long; -1: for as long as it takes
-/// @param info_out    gets how it stands at the end; may be NULL
-/// @param info_size   sizeof(hsm_group_info)
-/// @return HSM_STATUS_TIMEOUT when the time is over: info_out is not written then; HSM_STATUS_CLOSED when the store is
-///         closed meanwhile
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_wait(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    timeout_ms: i32,
-    info_out: *mut hsm_group_info,
-    info_size: usize,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: each NULL or as the header says.
-        unsafe {
-            let store = scope.store(store)?.store();
-            let group = id::group(group, "group")?;
-            let timeout = input::timeout(timeout_ms)?;
-            output::check_record_if(info_out, info_size, "info_out")?;
-            let status = store.wait_group(group, timeout)?;
-            if !status.is_finished() {
-                return Ok(HSM_STATUS_TIMEOUT);
-            }
-            output::record_if(info_out, info_size, &status.into(), "info_out")?;
-        }
-        done()
-    })
-}
-
-/// Calls all actions of a group off that are not finished, in one commit.
-///
-/// @param count_out  gets how many; may be NULL
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_cancel(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    count_out: *mut u64,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    // SAFETY: as the header says.
-    unsafe { change_group(store, group, count_out, error_out, Store::cancel_all) }
-}
-
-/// Queues all actions of a group that failed or were cancelled anew.
-///
-/// @param count_out  gets how many; may be NULL
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_retry(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    count_out: *mut u64,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    // SAFETY: as the header says.
-    unsafe { change_group(store, group, count_out, error_out, Store::retry_all) }
-}
-
-/// # Safety
-///
-/// Each NULL or as the header says.
-unsafe fn change_group(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    count_out: *mut u64,
-    error_out: *mut *mut hsm_error,
-    change: fn(&Store, &ActionQuery) -> hsm_core::Result<u64>,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let store = scope.store(store)?.store();
-            let group = Some(id::group(group, "group")?);
-            let count = change(store, &ActionQuery { group, ..ActionQuery::default() })?;
-            output::put_if(count_out, count);
-        }
         done()
     })
 }

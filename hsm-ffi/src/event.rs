@@ -10,6 +10,8 @@
 //! An event is lent by a feed, and with it all that the functions of this chapter lend. It does not change
 //! meanwhile, and may be shared between threads.
 
+mod action;
+
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
@@ -77,6 +79,10 @@ pub const HSM_EVENT_ACTION_SUBMITTED: i32 = 32;
 pub const HSM_EVENT_ACTION_CHANGED: i32 = 33;
 /// A finished action is no longer kept: action.
 pub const HSM_EVENT_ACTION_FORGOTTEN: i32 = 34;
+/// A worker leased an action of a site's kind, or extended its lease: action, state (HSM_ACTION_RUNNING).
+pub const HSM_EVENT_ACTION_LEASED: i32 = 35;
+/// A worker left a result with an action: action. That it is done is an event of its own, behind this.
+pub const HSM_EVENT_ACTION_RESULT: i32 = 36;
 
 /// Somebody asked for it: a release, or the second half of a move.
 pub const HSM_REASON_RELEASED: i32 = 1;
@@ -260,17 +266,9 @@ impl hsm_event {
             Change::EpochBegan { cause, ended } => {
                 (info.cause, info.ended) = (*cause as i32, (*ended).into());
             }
-            Change::ActionSubmitted { action, spec } => {
-                (info.action.bytes, info.verb) = (action.0, spec.verb as i32);
-                (info.object, info.tier) = (spec.object.into(), spec.target.into());
-            }
-            Change::ActionChanged { action, state, .. } => {
-                (info.action.bytes, info.state) = (action.0, *state as i32);
-            }
-            Change::ActionForgotten { action } => info.action.bytes = action.0,
             Change::Accessed { accessed_ns, .. } => info.accessed_ns = *accessed_ns,
             Change::Unknown { record_type } => info.record_type = (*record_type).into(),
-            _ => {}
+            change => action::note(change, &mut info),
         }
         info
     }

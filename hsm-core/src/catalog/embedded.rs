@@ -340,8 +340,34 @@ impl Catalog for Embedded {
         self.read(|connection| action::window(connection, now_ns, behind, max))
     }
 
+    fn action(&self, id: ActionId) -> Result<Option<Action>> {
+        self.read(|connection| action::whole(connection, id))
+    }
+
+    fn offered_actions(
+        &self,
+        now_ns: TimeNs,
+        kinds: &[String],
+        behind: &str,
+        max: usize,
+    ) -> Result<Vec<Action>> {
+        self.read(|connection| action::offered(connection, now_ns, kinds, behind, max))
+    }
+
+    fn next_offer(&self, kinds: &[String]) -> Result<Option<TimeNs>> {
+        self.read(|connection| action::next_offer(connection, kinds))
+    }
+
+    fn ended_leases(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Action>> {
+        self.read(|connection| action::ended(connection, now_ns, limit))
+    }
+
     fn next_due(&self) -> Result<Option<TimeNs>> {
         self.read(action::next_due)
+    }
+
+    fn stuck_actions(&self, after: u64, limit: usize) -> Result<(Vec<(ActionId, u64)>, u64)> {
+        self.read(|connection| action::stuck(connection, after, limit))
     }
 
     fn claimers(&self) -> Result<Vec<u64>> {

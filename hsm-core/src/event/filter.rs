@@ -48,13 +48,17 @@ pub enum EventKind {
     ActionChanged = 33,
     /// [`Change::ActionForgotten`].
     ActionForgotten = 34,
+    /// [`Change::ActionLeased`].
+    ActionLeased = 35,
+    /// [`Change::ActionResult`].
+    ActionResult = 36,
     /// [`Change::Accessed`].
     Accessed = 48,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Unknown,
         Self::Put,
         Self::CopyAdded,
@@ -75,6 +79,8 @@ impl EventKind {
         Self::ActionSubmitted,
         Self::ActionChanged,
         Self::ActionForgotten,
+        Self::ActionLeased,
+        Self::ActionResult,
         Self::Accessed,
     ];
 
@@ -101,6 +107,8 @@ impl EventKind {
             Change::ActionSubmitted { .. } => Self::ActionSubmitted,
             Change::ActionChanged { .. } => Self::ActionChanged,
             Change::ActionForgotten { .. } => Self::ActionForgotten,
+            Change::ActionLeased { .. } => Self::ActionLeased,
+            Change::ActionResult { .. } => Self::ActionResult,
             Change::Unknown { .. } => Self::Unknown,
         }
     }

@@ -171,6 +171,26 @@ pub enum Change {
         /// What went wrong with the attempt that ended; empty: nothing did.
         error: String,
     },
+    /// A worker has an action of a site's kind, or has it for longer: it is running.
+    ActionLeased {
+        /// The action.
+        action: ActionId,
+        /// What the worker calls itself.
+        worker: String,
+        /// The number of the change that leased it; 0: of this one.
+        token: u64,
+        /// When the lease ends.
+        until_ns: TimeNs,
+        /// How far the worker is.
+        note: String,
+    },
+    /// What a worker leaves with an action. That it is done comes behind it.
+    ActionResult {
+        /// The action.
+        action: ActionId,
+        /// Its bytes.
+        result: Vec<u8>,
+    },
     /// A finished action is no longer kept.
     ActionForgotten {
         /// The action.

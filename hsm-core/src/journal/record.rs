@@ -172,9 +172,11 @@ fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
             write_copy(out, copy);
             16
         }
-        Change::ActionSubmitted { .. } | Change::ActionChanged { .. } | Change::ActionForgotten { .. } => {
-            action::write(out, change)
-        }
+        Change::ActionSubmitted { .. }
+        | Change::ActionChanged { .. }
+        | Change::ActionLeased { .. }
+        | Change::ActionResult { .. }
+        | Change::ActionForgotten { .. } => action::write(out, change),
         Change::Accessed { object, accessed_ns } => {
             out.bytes(&object.0);
             out.i64(*accessed_ns);

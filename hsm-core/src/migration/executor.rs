@@ -265,11 +265,13 @@ fn after_failure(claim: &Claim, error: &Error, now_ns: i64) -> (ActionState, (i6
             (ActionState::Failed, (0, attempts))
         }
         _ if attempts >= claim.attempts_max => (ActionState::Failed, (0, attempts)),
-        _ => {
-            let pause_ns = PAUSE_NS.saturating_mul(1 << (attempts - 1).min(20)).min(PAUSE_NS_MAX);
-            (ActionState::Queued, (now_ns.saturating_add(pause_ns), attempts))
-        }
+        _ => (ActionState::Queued, (now_ns.saturating_add(pause_ns(attempts)), attempts)),
     }
+}
+
+/// The pause behind the last of so many attempts that failed.
+pub(crate) fn pause_ns(attempts: u32) -> i64 {
+    PAUSE_NS.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(PAUSE_NS_MAX)
 }
 
 /// What a story tells of an error.

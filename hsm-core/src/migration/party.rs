@@ -170,7 +170,7 @@ impl<'a> Party<'a> {
                 Ok(release(engine, id, Scope::Live, tier, spec.force, Some(self), watch)?.is_some())
             }
             Verb::Verify => verify(engine, id, Scope::Live, tier, Some(self), watch).map(|_| true),
-            _ => {
+            Verb::Remove => {
                 let mut proposal = engine.removal(id, engine.grace_ns);
                 self.joins(id, &mut proposal)?;
                 engine.commit_proposal(proposal, Durability::Durable)?;
@@ -179,6 +179,7 @@ impl<'a> Party<'a> {
                 }
                 Ok(true)
             }
+            _ => Err(Error::Unsupported { what: format!("{verb:?} in an executor; a worker leases it") }),
         }
     }
 

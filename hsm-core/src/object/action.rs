@@ -24,12 +24,14 @@ pub enum Verb {
     Verify = 5,
     /// Removes the object.
     Remove = 6,
+    /// A kind of the site's own, done by a worker outside of the library: see [`SiteWork`].
+    Site = 7,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 6] =
-        [Self::Copy, Self::Move, Self::Recall, Self::Release, Self::Verify, Self::Remove];
+    pub const ALL: [Self; 7] =
+        [Self::Copy, Self::Move, Self::Recall, Self::Release, Self::Verify, Self::Remove, Self::Site];
 
     /// The verb of a number.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -42,6 +44,8 @@ impl Verb {
 #[non_exhaustive]
 #[repr(u8)]
 pub enum ActionState {
+    /// To be queued when all that it comes after is done.
+    Waiting = 1,
     /// To be run as soon as somebody does, but not before its time.
     Queued = 2,
     /// An executor has it.
@@ -56,7 +60,8 @@ pub enum ActionState {
 
 impl ActionState {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
 
     /// The state of a number.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -73,17 +78,41 @@ impl ActionState {
 pub const ATTEMPTS_DEFAULT: u32 = 5;
 /// Longest owner and reason, in bytes of UTF-8.
 pub const ACTION_TEXT_BYTES_MAX: usize = 255;
+/// Actions that one comes after at most.
+pub const AFTER_MAX: usize = 16;
 /// Attempts that failed which a story tells of: the last ones.
 pub const STORY_MAX: usize = 16;
 /// Longest text of one of them, in bytes.
 pub const STORY_TEXT_BYTES_MAX: usize = 1000;
+
+/// Longest payload and result of an action of a site's kind, in bytes.
+pub const SITE_BYTES_MAX: usize = 65_536;
+
+/// Work that no executor of the library does: it is leased by a worker that knows its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteWork {
+    /// Its kind, such as `tape.mount`: 1 to 255 bytes, without commas and control characters.
+    pub kind: String,
+    /// What the worker needs to know: at most [`SITE_BYTES_MAX`] bytes. Lists of actions leave it out.
+    pub payload: Vec<u8>,
+}
+
+/// Refuses what cannot be the name of a site's kind.
+pub(crate) fn check_site_kind(kind: &str) -> Result<()> {
+    let wrong = |char: char| char == ',' || char.is_control();
+    if kind.is_empty() || kind.len() > ACTION_TEXT_BYTES_MAX || kind.contains(wrong) {
+        let detail = "a kind has 1 to 255 bytes, without commas and control characters";
+        return Err(Error::invalid("kind", detail));
+    }
+    Ok(())
+}
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionSpec {
     /// What is to be done.
     pub verb: Verb,
-    /// To which object.
+    /// To which object. Of a site's kind: zeros where it is about none.
     pub object: ObjectId,
     /// The tier to read from; `None`: any. Of a move: the one to be left.
     pub source: Option<TierIndex>,
@@ -103,6 +132,11 @@ pub struct ActionSpec {
     pub group: Option<GroupId>,
     /// How often it is tried at most.
     pub attempts_max: u32,
+    /// The actions that it comes after, at most [`AFTER_MAX`]: it waits until all of them are done. Where one of them
+    /// fails or is cancelled, it fails.
+    pub after: Vec<ActionId>,
+    /// Of [`Verb::Site`]: which work.
+    pub site: Option<SiteWork>,
 }
 
 impl ActionSpec {
@@ -119,6 +153,8 @@ impl ActionSpec {
             deadline_ns: 0,
             group: None,
             attempts_max: ATTEMPTS_DEFAULT,
+            after: Vec::new(),
+            site: None,
         }
     }
 
@@ -152,6 +188,12 @@ impl ActionSpec {
         Self::new(Verb::Remove, object, None, 0)
     }
 
+    /// Work of a site's own kind, about no object; set `object` where it is about one.
+    pub fn site(kind: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
+        let site = Some(SiteWork { kind: kind.into(), payload: payload.into() });
+        Self { site, ..Self::new(Verb::Site, ObjectId([0; 16]), None, 0) }
+    }
+
     /// Refuses what cannot be wanted.
     pub(crate) fn check(&self) -> Result<()> {
         let moves = matches!(self.verb, Verb::Copy | Verb::Move);
@@ -159,16 +201,29 @@ impl ActionSpec {
             let detail = format!("owner and reason have at most {ACTION_TEXT_BYTES_MAX} bytes");
             return Err(Error::invalid("action", detail));
         }
+        self.site.as_ref().map_or(Ok(()), |work| check_site_kind(&work.kind))?;
         let wrong = match self {
+            Self { verb, site, .. } if (*verb == Verb::Site) != site.is_some() => {
+                "a site's work has its kind, and no other"
+            }
+            Self { site: Some(work), .. } if work.payload.len() > SITE_BYTES_MAX => {
+                "its payload has at most 65536 bytes"
+            }
             Self { verb: Verb::Move, source: None, .. } => "a move needs a source",
             Self { source: Some(_), .. } if !moves => "only copies and moves have a source",
             Self { source: Some(source), target, .. } if source == target => "its target is its source",
             Self { verb, force: true, .. } if *verb != Verb::Release => "only a release can be forced",
             Self { attempts_max: 0, .. } => "it needs at least one attempt",
             Self { deadline_ns, .. } if *deadline_ns < 0 => "its deadline lies before 1970",
+            Self { after, .. } if after.len() > AFTER_MAX => "it comes after at most 16 others",
             _ => return Ok(()),
         };
         Err(Error::invalid("action", wrong))
+    }
+
+    /// The state of one that is submitted, or asked for anew: what it comes after is looked at by the same commit.
+    pub(crate) fn first_state(&self) -> ActionState {
+        if self.after.is_empty() { ActionState::Queued } else { ActionState::Waiting }
     }
 
     /// What has to be equal, beside the object, for two actions to be the same work.
@@ -185,6 +240,19 @@ pub struct Attempt {
     pub time_ns: TimeNs,
     /// Why.
     pub error: String,
+}
+
+/// Who does an action of a site's kind, or did last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// What the worker calls itself.
+    pub worker: String,
+    /// What the worker shows to extend and to end it: the number of the change that leased the action.
+    pub token: u64,
+    /// When it ends, or would have.
+    pub until_ns: TimeNs,
+    /// How far the worker said that it is.
+    pub note: String,
 }
 
 /// An action as the store knows it.
@@ -212,4 +280,8 @@ pub struct Action {
     pub attempts: u32,
     /// The attempts that failed, the last [`STORY_MAX`] of them.
     pub story: Vec<Attempt>,
+    /// Of a site's kind that is not queued: its lease, or its last one.
+    pub lease: Option<Lease>,
+    /// What the worker left with it. Lists of actions leave it out.
+    pub result: Vec<u8>,
 }

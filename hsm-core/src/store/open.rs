@@ -386,6 +386,7 @@ impl Opening<'_> {
             tiers_known: AtomicU64::new(u64::MAX),
             commits: RwLock::new(()),
             claims_left: Mutex::default(),
+            leased_behind: Mutex::default(),
         };
         let inner = Inner {
             engine: Some(Arc::new(engine)),

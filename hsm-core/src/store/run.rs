@@ -9,12 +9,13 @@ use crate::catalog::embedded::Notice;
 use crate::catalog::{ActionQuery, Durability, Expect, Proposal};
 use crate::engine::is_race;
 use crate::error::Result;
+use crate::journal::Change;
 use crate::migration::{Executor, Ran};
 use crate::monitor::{Phase, Watch};
 use crate::object::{Action, ActionId, ActionState, GroupId};
 
 /// Between two looks whether somebody wants it to stop.
-const STOP_LOOK: Duration = Duration::from_millis(100);
+pub(super) const STOP_LOOK: Duration = Duration::from_millis(100);
 /// Between two looks whether who runs actions lives.
 const DEAD_LOOK: Duration = Duration::from_secs(5);
 /// Actions of the dead that are queued again together.
@@ -60,11 +61,14 @@ impl Store {
         };
         let mut waiting = Waiting::default();
         let mut looked: Option<Instant> = None;
+        let mut looked_at = 0;
         let mut idle: Option<Instant> = None;
         while !stop.load(Ordering::Relaxed) {
             engine.check()?;
             if looked.is_none_or(|looked| looked.elapsed() >= DEAD_LOOK) {
                 self.requeue_of_the_dead()?;
+                self.end_leases(engine.clock.now_ns())?;
+                looked_at = self.wake_stuck(looked_at)?;
                 looked = Some(Instant::now());
             }
             waiting.hear()?;
@@ -128,6 +132,34 @@ impl Store {
         }
     }
 
+    /// Has those looked at again that wait for nothing any more: a commit takes a bounded number of them along. Says
+    /// behind which one to go on.
+    pub(super) fn wake_stuck(&self, after: u64) -> Result<u64> {
+        let engine = self.engine();
+        let (stuck, last) = engine.catalog.stuck_actions(after, REQUEUED_AT_ONCE)?;
+        let look_again = |(id, changed): (ActionId, u64)| {
+            let change = Change::ActionChanged {
+                action: id,
+                state: ActionState::Waiting,
+                attempts: 0,
+                instance: 0,
+                not_before_ns: 0,
+                error: String::new(),
+            };
+            Proposal {
+                expect: vec![Expect::Action(id, changed)],
+                changes: vec![change],
+                ..Proposal::default()
+            }
+        };
+        engine
+            .commit(stuck.into_iter().map(look_again).collect(), Durability::Relaxed)?
+            .into_iter()
+            .filter(|answer| !answer.as_ref().is_err_and(is_race))
+            .try_for_each(|answer| answer.map(drop))?;
+        Ok(last)
+    }
+
     /// Queues again what was run by handles that are gone without having closed.
     fn requeue_of_the_dead(&self) -> Result<()> {
         let engine = self.engine();
@@ -165,16 +197,16 @@ impl Store {
 
 /// A way to hear of commits, begun with the first wait.
 #[derive(Debug, Default)]
-struct Waiting(Option<Notice>);
+pub(super) struct Waiting(Option<Notice>);
 
 impl Waiting {
     /// Notes what there was up to now: what comes behind it ends a wait.
-    fn hear(&mut self) -> Result<()> {
+    pub(super) fn hear(&mut self) -> Result<()> {
         self.0.as_mut().map_or(Ok(()), Notice::hear)
     }
 
     /// Waits until there may be something new; `false`: there is nothing.
-    fn wait(&mut self, store: &Store, at_most: Duration) -> Result<bool> {
+    pub(super) fn wait(&mut self, store: &Store, at_most: Duration) -> Result<bool> {
         if let Some(notice) = &mut self.0 {
             return Ok(notice.settle()? || notice.wait(at_most)?);
         }

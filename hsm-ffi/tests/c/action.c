@@ -110,6 +110,72 @@ static void a_group(const hsm_store *store)
     CHECK_STATUS(hsm_action_next(store, number, 0, &group, &info, sizeof info, &error), HSM_STATUS_END);
 }
 
+static void in_order(const hsm_store *store)
+{
+    hsm_action_options *options = NULL, *behind = NULL;
+    hsm_id object = put(store, "in order"), group, first, last;
+    hsm_group_info status;
+    CHECK_OK(hsm_store_new_id(store, &group, &error));
+    CHECK_OK(hsm_action_options_new(&options, &error));
+    CHECK_OK(hsm_action_options_set_group(options, &group, &error));
+    CHECK_OK(hsm_action_submit(store, HSM_ACTION_COPY, &object, -1, 2, 0, options, &first, &error));
+    CHECK_OK(hsm_action_options_add_after(options, &first, &error));
+    CHECK_OK(hsm_action_submit(store, HSM_ACTION_RELEASE, &object, -1, 0, 0, options, &last, &error));
+    CHECK_OK(hsm_group_stat(store, &group, &status, sizeof status, &error));
+    CHECK(status.waiting == 1 && status.queued == 1 && stat_of(store, &last).state == HSM_ACTION_WAITING);
+    CHECK(run(store).done == 2);
+    CHECK(stat_of(store, &last).state == HSM_ACTION_DONE);
+    CHECK_OK(hsm_action_options_new(&behind, &error));
+    CHECK_OK(hsm_action_options_add_after(behind, &group, &error));
+    CHECK_STATUS(hsm_action_submit(store, HSM_ACTION_COPY, &object, -1, 2, 0, behind, &last, &error),
+                 HSM_STATUS_NOT_FOUND);
+    hsm_action_options_free(behind);
+    hsm_action_options_free(options);
+}
+
+static void a_site(const hsm_store *store)
+{
+    hsm_id object = put(store, "on a tape"), id;
+    hsm_action_info info, again;
+    char text[64];
+    size_t length;
+    CHECK_OK(hsm_action_submit_site(store, "tape.mount", SIZE_MAX, "VOL001", 6, &object, NULL, &id, &error));
+    CHECK(run(store).done == 0);
+    CHECK_STATUS(hsm_action_lease(store, "a,b", 3, "robot", 5, 60000, 0, &info, sizeof info, &error),
+                 HSM_STATUS_TIMEOUT);
+    CHECK_OK(hsm_action_lease(store, "a,tape.mount", SIZE_MAX, "robot", 5, 60000, -1, &info, sizeof info, &error));
+    CHECK(memcmp(&info.id, &id, sizeof id) == 0 && info.verb == HSM_ACTION_SITE && info.token > 0);
+    CHECK(info.state == HSM_ACTION_RUNNING && memcmp(&info.object, &object, sizeof object) == 0);
+    CHECK_OK(hsm_action_bytes(store, &id, HSM_ACTION_BYTES_PAYLOAD, text, sizeof text, &length, &error));
+    CHECK(length == 6 && memcmp(text, "VOL001", 6) == 0);
+    CHECK_OK(hsm_action_text(store, &id, HSM_ACTION_TEXT_KIND, text, sizeof text, NULL, &error));
+    CHECK(strcmp(text, "tape.mount") == 0);
+    CHECK_OK(hsm_action_extend(store, &id, info.token, 120000, "in the drive", SIZE_MAX, &error));
+    again = stat_of(store, &id);
+    CHECK(again.token == info.token && again.leased_until_ns > info.leased_until_ns);
+    CHECK_OK(hsm_action_text(store, &id, HSM_ACTION_TEXT_NOTE, text, sizeof text, NULL, &error));
+    CHECK(strcmp(text, "in the drive") == 0);
+    CHECK_OK(hsm_action_text(store, &id, HSM_ACTION_TEXT_WORKER, text, sizeof text, NULL, &error));
+    CHECK(strcmp(text, "robot") == 0);
+    CHECK_OK(hsm_action_give_back(store, &id, info.token, &error));
+    CHECK_STATUS(hsm_action_complete(store, &id, info.token, NULL, 0, &error), HSM_STATUS_REFUSED);
+    CHECK_OK(hsm_action_lease(store, "tape.mount", SIZE_MAX, "robot", 5, 60000, 0, &info, sizeof info, &error));
+    CHECK_OK(hsm_action_complete(store, &id, info.token, "drive 3", 7, &error));
+    CHECK_OK(hsm_action_complete(store, &id, info.token, "drive 3", 7, &error));
+    CHECK_OK(hsm_action_bytes(store, &id, HSM_ACTION_BYTES_RESULT, text, sizeof text, &length, &error));
+    CHECK(length == 7 && stat_of(store, &id).state == HSM_ACTION_DONE);
+
+    CHECK_OK(hsm_action_submit_site(store, "tape.mount", SIZE_MAX, NULL, 0, NULL, NULL, &id, &error));
+    CHECK_OK(hsm_action_lease(store, "tape.mount", SIZE_MAX, "robot", 5, 60000, 0, &info, sizeof info, &error));
+    CHECK_STATUS(hsm_action_bytes(store, &id, HSM_ACTION_BYTES_PAYLOAD, NULL, 0, NULL, &error), HSM_STATUS_END);
+    CHECK_OK(hsm_action_fail(store, &id, info.token, "no drive", SIZE_MAX, 0, &error));
+    CHECK(stat_of(store, &id).state == HSM_ACTION_FAILED);
+    CHECK_OK(hsm_action_retry(store, &id, &error));
+    CHECK_OK(hsm_action_lease(store, "tape.mount", SIZE_MAX, "robot", 5, 60000, 0, &info, sizeof info, &error));
+    CHECK_OK(hsm_action_cancel(store, &id, &error));
+    CHECK_STATUS(hsm_action_extend(store, &id, info.token, 1000, NULL, 0, &error), HSM_STATUS_CANCELLED);
+}
+
 static void events(const hsm_store *store)
 {
     hsm_subscription *subscription = NULL;
@@ -124,7 +190,7 @@ static void events(const hsm_store *store)
         submitted += info.kind == HSM_EVENT_ACTION_SUBMITTED && info.verb != 0;
         done += info.kind == HSM_EVENT_ACTION_CHANGED && info.state == HSM_ACTION_DONE;
     }
-    CHECK(submitted == OBJECTS + 2 && done == OBJECTS + 2);
+    CHECK(submitted == OBJECTS + 6 && done == OBJECTS + 5);
     hsm_subscription_free(subscription);
 }
 
@@ -148,7 +214,7 @@ static void a_stop_and_forgetting(const hsm_store *store)
     hsm_store_free(watched);
     CHECK_OK(hsm_store_set_actions_kept(store, 5, UINT64_MAX, &error));
     CHECK_OK(hsm_store_maintain(store, &done, sizeof done, &error));
-    CHECK(done.actions_forgotten == OBJECTS + 2 - 5);
+    CHECK(done.actions_forgotten == OBJECTS + 6 - 5);
 }
 
 int main(int argc, char **argv)
@@ -159,6 +225,8 @@ int main(int argc, char **argv)
     one_action(store);
     one_that_fails(store);
     a_group(store);
+    in_order(store);
+    a_site(store);
     events(store);
     a_stop_and_forgetting(store);
     CHECK_OK(hsm_store_close(store, &error));

@@ -18,6 +18,9 @@ static void options(void)
     BAD(INVALID, hsm_action_options_set_group, options, (NULL, &world.unknown, &error));
     FINE(hsm_action_options_set_group, group, (its, &world.zero, &error));
     FINE(hsm_action_options_set_group, group, (its, NULL, &error));
+    BAD(INVALID, hsm_action_options_add_after, options, (NULL, &world.unknown, &error));
+    BAD(INVALID, hsm_action_options_add_after, id, (its, NULL, &error));
+    BAD(INVALID, hsm_action_options_add_after, id, (its, &world.zero, &error));
     BAD(INVALID, hsm_action_options_set_priority, options, (NULL, 1, &error));
     FINE(hsm_action_options_set_priority, priority, (its, INT32_MIN, &error));
     BAD(INVALID, hsm_action_options_set_owner, options, (NULL, "me", 2, &error));
@@ -87,7 +90,7 @@ static void looks(const hsm_id *id, const hsm_id *failed)
     BAD(INVALID, hsm_action_text, id, (store, NULL, 1, out.buffer, 256, &out.length, &error));
     BAD(NOT_FOUND, hsm_action_text, id, (store, &world.unknown, 1, out.buffer, 256, &out.length, &error));
     BAD(INVALID, hsm_action_text, what, (store, id, 0, out.buffer, 256, &out.length, &error));
-    BAD(INVALID, hsm_action_text, what, (store, id, 4, out.buffer, 256, &out.length, &error));
+    BAD(INVALID, hsm_action_text, what, (store, id, 7, out.buffer, 256, &out.length, &error));
     BAD(INVALID, hsm_action_text, buffer, (store, failed, 3, NULL, 256, &out.length, &error));
     BAD(BUFFER_TOO_SMALL, hsm_action_text, buffer_size, (store, failed, 3, out.buffer, 2, &out.length, &error));
     FINE(hsm_action_text, length_out, (store, failed, 3, out.buffer, 1001, NULL, &error));
@@ -95,7 +98,7 @@ static void looks(const hsm_id *id, const hsm_id *failed)
     BAD(INVALID, hsm_action_next, store, (NULL, 0, 0, NULL, &out.action, INFO, &error));
     CLOSED(hsm_action_next, store, (world.closed, 0, 0, NULL, &out.action, INFO, &error));
     BAD(END, hsm_action_next, number, (store, UINT64_MAX, 0, NULL, &out.action, INFO, &error));
-    BAD(INVALID, hsm_action_next, state, (store, 0, 1, NULL, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_next, state, (store, 0, 7, NULL, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_next, state, (store, 0, -1, NULL, &out.action, INFO, &error));
     FINE(hsm_action_next, group, (store, 0, 0, NULL, &out.action, INFO, &error));
     BAD(END, hsm_action_next, group, (store, 0, 0, &world.unknown, &out.action, INFO, &error));
@@ -166,14 +169,101 @@ static void runs(void)
     FINE(hsm_store_set_actions_kept, age_max_ns, (store, UINT64_MAX, UINT64_MAX, &error));
 }
 
+static void site(const hsm_id *queued, const hsm_id *leased, uint64_t token)
+{
+    const hsm_store *store = world.store;
+    const char *kind = "bad.kind";
+    char long_text[1002];
+    memset(long_text, 'a', sizeof long_text);
+    BAD(INVALID, hsm_action_submit_site, store, (NULL, kind, 8, "p", 1, NULL, NULL, &out.id, &error));
+    CLOSED(hsm_action_submit_site, store, (world.closed, kind, 8, "p", 1, NULL, NULL, &out.id, &error));
+    BAD(INVALID, hsm_action_submit_site, kind, (store, NULL, 8, "p", 1, NULL, NULL, &out.id, &error));
+    BAD(INVALID, hsm_action_submit_site, kind, (store, "", 0, "p", 1, NULL, NULL, &out.id, &error));
+    BAD(INVALID, hsm_action_submit_site, kind, (store, "a,b", 3, "p", 1, NULL, NULL, &out.id, &error));
+    BAD(INVALID, hsm_action_submit_site, kind, (store, long_text, 256, "p", 1, NULL, NULL, &out.id, &error));
+    UTF8(hsm_action_submit_site, kind, (store, NO_TEXT, SIZE_MAX, "p", 1, NULL, NULL, &out.id, &error));
+    BAD(INVALID, hsm_action_submit_site, kind_length, (store, kind, TOO_LONG, "p", 1, NULL, NULL, &out.id, &error));
+    BAD(INVALID, hsm_action_submit_site, payload, (store, kind, 8, NULL, 1, NULL, NULL, &out.id, &error));
+    BAD(INVALID, hsm_action_submit_site, size, (store, kind, 8, "p", TOO_LONG, NULL, NULL, &out.id, &error));
+    FINE(hsm_action_submit_site, object, (store, kind, 8, "p", 1, &world.zero, NULL, &out.id, &error));
+    FINE(hsm_action_submit_site, options, (store, kind, 8, "p", 1, NULL, NULL, &out.id, &error));
+    FINE(hsm_action_submit_site, id_out, (store, kind, 8, "p", 1, NULL, NULL, NULL, &error));
+
+    BAD(INVALID, hsm_action_lease, store, (NULL, "x", 1, "w", 1, 1000, 0, &out.action, INFO, &error));
+    CLOSED(hsm_action_lease, store, (world.closed, "x", 1, "w", 1, 1000, -1, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, kinds, (store, NULL, 1, "w", 1, 1000, 0, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, kinds, (store, "x,", 2, "w", 1, 1000, 0, &out.action, INFO, &error));
+    UTF8(hsm_action_lease, kinds, (store, NO_TEXT, SIZE_MAX, "w", 1, 1000, 0, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, kinds_length, (store, "x", TOO_LONG, "w", 1, 1000, 0, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, worker, (store, "x", 1, NULL, 1, 1000, 0, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, worker, (store, "x", 1, long_text, 256, 1000, 0, &out.action, INFO, &error));
+    UTF8(hsm_action_lease, worker, (store, "x", 1, NO_TEXT, SIZE_MAX, 1000, 0, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, worker_length, (store, "x", 1, "w", TOO_LONG, 1000, 0, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, duration_ms, (store, "x", 1, "w", 1, 0, 0, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, timeout_ms, (store, "x", 1, "w", 1, 1000, -2, &out.action, INFO, &error));
+    BAD(TIMEOUT, hsm_action_lease, timeout_ms, (store, "x", 1, "w", 1, 1000, 0, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_lease, info_out, (store, "x", 1, "w", 1, 1000, 0, NULL, INFO, &error));
+    BAD(INVALID, hsm_action_lease, info_size, (store, "x", 1, "w", 1, 1000, 0, &out.action, 0, &error));
+
+    BAD(INVALID, hsm_action_extend, store, (NULL, leased, token, 1000, NULL, 0, &error));
+    CLOSED(hsm_action_extend, store, (world.closed, leased, token, 1000, NULL, 0, &error));
+    BAD(INVALID, hsm_action_extend, id, (store, NULL, token, 1000, NULL, 0, &error));
+    BAD(NOT_FOUND, hsm_action_extend, id, (store, &world.unknown, token, 1000, NULL, 0, &error));
+    BAD(REFUSED, hsm_action_extend, id, (store, queued, token, 1000, NULL, 0, &error));
+    BAD(REFUSED, hsm_action_extend, token, (store, leased, token + 1, 1000, NULL, 0, &error));
+    BAD(INVALID, hsm_action_extend, duration_ms, (store, leased, token, 0, NULL, 0, &error));
+    BAD(INVALID, hsm_action_extend, note, (store, leased, token, 1000, long_text, 256, &error));
+    UTF8(hsm_action_extend, note, (store, leased, token, 1000, NO_TEXT, SIZE_MAX, &error));
+    BAD(INVALID, hsm_action_extend, note_length, (store, leased, token, 1000, "n", TOO_LONG, &error));
+
+    BAD(INVALID, hsm_action_complete, store, (NULL, leased, token, "r", 1, &error));
+    CLOSED(hsm_action_complete, store, (world.closed, leased, token, "r", 1, &error));
+    BAD(INVALID, hsm_action_complete, id, (store, NULL, token, "r", 1, &error));
+    BAD(NOT_FOUND, hsm_action_complete, id, (store, &world.unknown, token, "r", 1, &error));
+    BAD(REFUSED, hsm_action_complete, token, (store, leased, 0, "r", 1, &error));
+    BAD(INVALID, hsm_action_complete, result, (store, leased, token, NULL, 1, &error));
+    BAD(INVALID, hsm_action_complete, size, (store, leased, token, "r", TOO_LONG, &error));
+
+    BAD(INVALID, hsm_action_fail, store, (NULL, leased, token, "e", 1, 0, &error));
+    CLOSED(hsm_action_fail, store, (world.closed, leased, token, "e", 1, 0, &error));
+    BAD(INVALID, hsm_action_fail, id, (store, NULL, token, "e", 1, 0, &error));
+    BAD(NOT_FOUND, hsm_action_fail, id, (store, &world.unknown, token, "e", 1, 0, &error));
+    BAD(REFUSED, hsm_action_fail, token, (store, leased, 0, "e", 1, 0, &error));
+    BAD(INVALID, hsm_action_fail, error, (store, leased, token, NULL, 1, 0, &error));
+    BAD(INVALID, hsm_action_fail, error, (store, leased, token, "", 0, 0, &error));
+    BAD(INVALID, hsm_action_fail, error, (store, leased, token, long_text, 1001, 0, &error));
+    UTF8(hsm_action_fail, error, (store, leased, token, NO_TEXT, SIZE_MAX, 0, &error));
+    BAD(INVALID, hsm_action_fail, error_length, (store, leased, token, "e", TOO_LONG, 0, &error));
+    BAD(INVALID, hsm_action_fail, again, (store, leased, token, "e", 1, 2, &error));
+
+    BAD(INVALID, hsm_action_give_back, store, (NULL, leased, token, &error));
+    CLOSED(hsm_action_give_back, store, (world.closed, leased, token, &error));
+    BAD(INVALID, hsm_action_give_back, id, (store, NULL, token, &error));
+    BAD(NOT_FOUND, hsm_action_give_back, id, (store, &world.unknown, token, &error));
+    BAD(REFUSED, hsm_action_give_back, token, (store, leased, 0, &error));
+
+    BAD(INVALID, hsm_action_bytes, store, (NULL, leased, 1, out.buffer, 256, &out.length, &error));
+    CLOSED(hsm_action_bytes, store, (world.closed, leased, 1, out.buffer, 256, &out.length, &error));
+    BAD(INVALID, hsm_action_bytes, id, (store, NULL, 1, out.buffer, 256, &out.length, &error));
+    BAD(NOT_FOUND, hsm_action_bytes, id, (store, &world.unknown, 1, out.buffer, 256, &out.length, &error));
+    BAD(INVALID, hsm_action_bytes, what, (store, leased, 0, out.buffer, 256, &out.length, &error));
+    BAD(END, hsm_action_bytes, what, (store, leased, 2, out.buffer, 256, &out.length, &error));
+    BAD(INVALID, hsm_action_bytes, buffer, (store, leased, 1, NULL, 256, &out.length, &error));
+    BAD(BUFFER_TOO_SMALL, hsm_action_bytes, buffer_size, (store, leased, 1, out.buffer, 2, &out.length, &error));
+    FINE(hsm_action_bytes, length_out, (store, leased, 1, out.buffer, 256, NULL, &error));
+}
+
 int main(int argc, char **argv)
 {
     hsm_id id, failed, group;
+    hsm_action_info leased;
     open_world(argc, argv);
     CHECK_OK(hsm_action_submit(world.store, HSM_ACTION_VERIFY, &world.unknown, -1, 0, 0, NULL, &failed, &error));
     CHECK_OK(hsm_store_run(world.store, 0, NULL, 0, &error));
     CHECK_OK(hsm_action_submit(world.store, HSM_ACTION_COPY, &world.object, -1, 2, 0, NULL, &id, &error));
     CHECK_OK(hsm_group_submit(world.store, HSM_ACTION_COPY, &world.object, 1, -1, 2, 0, NULL, &group, &error));
+    CHECK_OK(hsm_action_submit_site(world.store, "bad.leased", SIZE_MAX, "load", 4, NULL, NULL, NULL, &error));
+    CHECK_OK(hsm_action_lease(world.store, "bad.leased", SIZE_MAX, "w", 1, 3600000, 0, &leased, sizeof leased, &error));
     look_at_store(&world.position, &world.listed, &world.sum);
     close_the_other();
     options();
@@ -182,6 +272,7 @@ int main(int argc, char **argv)
     changes(&id);
     groups(&group, &world.unknown);
     runs();
+    site(&id, &leased.id, leased.token);
     close_world();
     return 0;
 }

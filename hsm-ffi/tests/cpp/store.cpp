@@ -292,10 +292,27 @@ void actions(const hsm::store &store)
     hsm::action_options again;
     again.id(one).group(group).deadline_ns(1);
     CHECK(store.submit(HSM_ACTION_COPY, objects[0], hsm::any_tier, 2, false, again) == one);
+    again.after(one);
+    CHECK(store.submit(HSM_ACTION_COPY, objects[0], hsm::any_tier, 2, false, again) == one);
     const auto other = store.submit_group(HSM_ACTION_VERIFY, objects, hsm::any_tier, 2, false, hsm::action_options());
     CHECK(store.run().done == 2 && store.group(other).done == 2);
+    const auto mount = store.submit_site("tape.mount", "VOL001");
+    store.submit_site("tape.mount", "VOL002", &objects[0], &options);
+    CHECK(!store.lease("tape.eject", "robot", 60000, 0));
+    const auto leased = store.lease("tape.eject,tape.mount", "robot", 60000, 0);
+    CHECK(leased && leased->verb == HSM_ACTION_SITE && leased->token > 0);
+    store.extend_lease(leased->id, leased->token, 60000);
+    store.extend_lease(leased->id, leased->token, 60000, "in the drive");
+    store.give_back_lease(leased->id, leased->token);
+    const auto again_leased = store.lease("tape.mount", "robot", 60000, 0);
+    store.complete_lease(again_leased->id, again_leased->token, "drive 3");
+    CHECK(store.action_bytes(again_leased->id, HSM_ACTION_BYTES_RESULT) == "drive 3");
+    const auto other_leased = store.lease("tape.mount", "robot", 60000);
+    store.fail_lease(other_leased->id, other_leased->token, "no drive", false);
+    CHECK(store.action_bytes(mount, HSM_ACTION_BYTES_PAYLOAD) == "VOL001");
+    CHECK(!store.action_bytes(mount, HSM_ACTION_BYTES_RESULT) || again_leased->id == mount);
     store.set_actions_kept(0, UINT64_MAX);
-    CHECK(store.maintain().actions_forgotten == 5 && !store.next_action(0));
+    CHECK(store.maintain().actions_forgotten == 7 && !store.next_action(0));
 }
 
 int main(int, char **arguments)

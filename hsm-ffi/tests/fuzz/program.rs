@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 44] = [
+const WEIGHTS: [(&str, u32); 51] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -52,6 +52,13 @@ const WEIGHTS: [(&str, u32); 44] = [
     ("hsm_subscriber_create", 20),
     ("hsm_subscription_open", 20),
     ("hsm_action_submit", 40),
+    ("hsm_action_submit_site", 30),
+    ("hsm_action_lease", 40),
+    ("hsm_action_extend", 30),
+    ("hsm_action_complete", 20),
+    ("hsm_action_fail", 20),
+    ("hsm_action_give_back", 20),
+    ("hsm_action_bytes", 30),
     ("hsm_action_text", 20),
     ("hsm_action_wait", 20),
     ("hsm_action_next", 30),
@@ -285,6 +292,7 @@ impl Call {
             "hsm_put_result" => "see_result",
             "hsm_object_info" => "see_object",
             "hsm_dataset_info" => "see_dataset",
+            "hsm_action_info" => "see_action",
             "hsm_event_info" => "see_event",
             "hsm_position" => "see_position",
             _ => return self.settle(&format!("    leave_place(&{name});\n")),
@@ -369,8 +377,12 @@ impl Parameter {
 fn ids_of(function: &str, name: &str) -> &'static str {
     let is_of_actions = ["hsm_action_", "hsm_group_"].iter().any(|prefix| function.starts_with(prefix))
         && function != "hsm_action_options_set_id";
+    let is_of_leases = ["extend", "complete", "fail", "give_back", "bytes"]
+        .iter()
+        .any(|verb| function.strip_prefix("hsm_action_") == Some(verb));
     match name {
         "dataset" => "datasets",
+        "id" if is_of_leases => "leased",
         "id" | "group" if is_of_actions => "actions",
         _ => "objects",
     }
@@ -389,10 +401,11 @@ fn meaning(function: &str, name: &str) -> &'static str {
         ("hsm_store_restore", "root") | ("hsm_store_options_add_root", "path") => "KEPT_PATH",
         (_, "directory") => "DIRECTORY_PATH",
         ("hsm_id_parse", "text") => "ID_TEXT",
-        ("hsm_tier_settings_set_name", "name") | (_, "value" | "owner" | "reason") => "WORD",
+        ("hsm_tier_settings_set_name", "name")
+        | (_, "value" | "owner" | "reason" | "kind" | "kinds" | "worker" | "note" | "error") => "WORD",
         ("hsm_put_options_add_digest", "name") => "DIGEST_NAME",
         (_, "digest") => "DIGEST",
-        (_, "data") => "DATA",
+        (_, "data" | "payload" | "result") => "DATA",
         (_, "key" | "prefix") => "KEY",
         (_, "yaml") => "YAML",
         (_, "token") => "TOKEN",

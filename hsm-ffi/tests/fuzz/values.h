@@ -102,6 +102,20 @@ static void see_object(const hsm_object_info *info)
     see_id(&objects, &info->id);
 }
 
+/* The action that was leased last, and its token. */
+static struct ids leased;
+static uint64_t leased_token;
+
+static void see_action(const hsm_action_info *info)
+{
+    see_id(&actions, &info->id);
+    if (info->token == 0 || info->state != HSM_ACTION_RUNNING)
+        return;
+    leased.count = 0;
+    see_id(&leased, &info->id);
+    leased_token = info->token;
+}
+
 static void see_dataset(const hsm_dataset_info *info)
 {
     see_id(&datasets, &info->id);
@@ -314,6 +328,8 @@ static uint64_t pick_uint64(const char *name)
         number = ONE_OF(reserves);
     else if (is_name(name, "number"))
         number = below(2);
+    else if (is_name(name, "token"))
+        number = leased_token;
     else if (is_name(name, "grace_ms"))
         number = ONE_OF(graces);
     if (chance(3))

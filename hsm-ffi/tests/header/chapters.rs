@@ -31,6 +31,8 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("REMOVING", "remove"),
     ("OPTIONS OF AN ACTION", "action_options"),
     ("ACTIONS", "action"),
+    ("GROUPS OF ACTIONS", "group"),
+    ("A SITE'S OWN ACTIONS", "lease"),
     ("CHECKING", "check"),
     ("REBUILDING", "rebuild"),
     ("COMPACTING", "compact"),

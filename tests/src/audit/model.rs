@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hsm_core::Event;
 use hsm_core::journal::{Change, Subject, Updates};
 use hsm_core::object::{
-    Action, ActionId, ActionState, Attempt, Attributes, Copy, Dataset, DatasetId, Name, Object, ObjectId,
-    Place, TierConfig, TierState,
+    Action, ActionId, ActionState, Attempt, Attributes, Copy, Dataset, DatasetId, Lease, Name, Object,
+    ObjectId, Place, TierConfig, TierState,
 };
 
 use super::view::{
@@ -31,6 +31,8 @@ pub struct Model {
     actions: BTreeMap<ActionId, Action>,
     /// The end of the last record of each pack that a change ever named.
     pub pack_ends: BTreeMap<Place, u64>,
+    /// What must not have happened, and did.
+    pub wrong: Option<String>,
 }
 
 impl Model {
@@ -109,7 +111,7 @@ impl Model {
                 let submitted = Action {
                     id: *action,
                     spec: (**spec).clone(),
-                    state: ActionState::Queued,
+                    state: if spec.after.is_empty() { ActionState::Queued } else { ActionState::Waiting },
                     number,
                     changed: number,
                     submitted_ns: time_ns,
@@ -118,23 +120,56 @@ impl Model {
                     instance: 0,
                     attempts: 0,
                     story: Vec::new(),
+                    lease: None,
+                    result: Vec::new(),
                 };
                 self.actions.insert(*action, submitted);
             }
             Change::ActionChanged { action, state, attempts, instance, not_before_ns, error } => {
+                self.note_early(*action, *state);
                 if let Some(found) = self.actions.get_mut(action) {
                     (found.state, found.attempts, found.instance) = (*state, *attempts, *instance);
                     (found.not_before_ns, found.changed) = (*not_before_ns, number);
+                    if matches!(state, ActionState::Waiting | ActionState::Queued) {
+                        found.lease = None;
+                    }
                     found.finished_ns = if state.is_finished() { time_ns } else { 0 };
                     if !error.is_empty() {
                         found.story.push(Attempt { time_ns, error: error.clone() });
                     }
                 }
             }
+            Change::ActionLeased { action, worker, token, until_ns, note } => {
+                self.note_early(*action, ActionState::Running);
+                if let Some(found) = self.actions.get_mut(action) {
+                    let token = if *token == 0 { number } else { *token };
+                    let (worker, note, until_ns) = (worker.clone(), note.clone(), *until_ns);
+                    found.lease = Some(Lease { worker, token, until_ns, note });
+                    (found.state, found.changed, found.not_before_ns) = (ActionState::Running, number, 0);
+                }
+            }
+            Change::ActionResult { action, result } => {
+                if let Some(found) = self.actions.get_mut(action) {
+                    found.result.clone_from(result);
+                }
+            }
             Change::ActionForgotten { action } => {
                 self.actions.remove(action);
             }
             _ => {}
+        }
+    }
+
+    /// An action is run only when all that it comes after is done, or was and is forgotten.
+    fn note_early(&mut self, action: ActionId, state: ActionState) {
+        let begins = matches!(state, ActionState::Queued | ActionState::Running | ActionState::Done);
+        let after = self.actions.get(&action).filter(|_| begins).map(|found| &found.spec.after);
+        let open = after
+            .into_iter()
+            .flatten()
+            .find(|after| self.actions.get(after).is_some_and(|found| found.state != ActionState::Done));
+        if let Some(open) = open {
+            self.wrong = Some(format!("action {action} is {state:?} before {open} is done"));
         }
     }
 

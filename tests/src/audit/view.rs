@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 
-use hsm_core::object::{Action, BackendKind, Copy, Dataset, Name, Object, ObjectId, TierConfig};
+use hsm_core::object::{Action, BackendKind, Copy, Dataset, Lease, Name, Object, ObjectId, TierConfig};
 use hsm_core::{ActionQuery, GetOptions, Query, Store};
 
 use super::Verdict;
@@ -50,6 +50,8 @@ pub fn view(store: &Store) -> Verdict<View> {
     check_tiers(store, &mut view)?;
     let actions = store.actions(&ActionQuery::default(), 0, usize::MAX);
     for action in actions.map_err(|error| format!("actions: {error}"))? {
+        // A list leaves out what is long.
+        let action = store.action(action.id).map_err(|error| format!("an action: {error}"))?;
         view.entities.extend([describe_action(&action)]);
         view.outlines.extend([outline_action(&action)]);
     }
@@ -89,7 +91,8 @@ pub(super) fn describe_action(action: &Action) -> (String, String) {
 }
 
 pub(super) fn outline_action(action: &Action) -> (String, String) {
-    describe_action(&Action { number: 0, changed: 0, ..action.clone() })
+    let lease = action.lease.clone().map(|lease| Lease { token: 0, ..lease });
+    describe_action(&Action { number: 0, changed: 0, lease, ..action.clone() })
 }
 
 /// Without the incarnation: a creation that was interrupted draws a new one.

@@ -58,13 +58,13 @@ impl Fault {
 
 /// Every verb with every fault at every step; see [`faults_of_actions`] for the one that runs actions.
 pub fn faults(threads: usize, report: &mut Report) {
-    of_verbs(threads, &|verb| verb.name != act::RUN, &Fault::ALL, report);
+    of_verbs(threads, &|verb| !act::RUNS.contains(&verb.name), &Fault::ALL, report);
 }
 
 /// The same of actions that run. Nothing of that is alike where it takes another time.
 pub fn faults_of_actions(threads: usize, report: &mut Report) {
     let faults = [Fault::Failed, Fault::Full, Fault::Half, Fault::Unread, Fault::Gone];
-    of_verbs(threads, &|verb| verb.name == act::RUN, &faults, report);
+    of_verbs(threads, &|verb| act::RUNS.contains(&verb.name), &faults, report);
 }
 
 fn of_verbs(threads: usize, is_meant: &dyn Fn(&Verb) -> bool, faults: &[Fault], report: &mut Report) {

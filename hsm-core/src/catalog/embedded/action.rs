@@ -3,18 +3,23 @@
 //! Whose turn it is: the highest priority first; among the owners that have it each its share; of each owner the
 //! oldest. What is run together is of one kind (verb, source, target). Whatever asks for the same comes along.
 
+mod after;
+mod offer;
+
 use std::collections::BTreeSet;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
+pub(super) use self::after::{Consequences, stuck};
+pub(super) use self::offer::{ended, next_offer, offered, whole};
 use super::index::{all, one, run};
 use super::row;
 use crate::catalog::{ActionQuery, ActionWindow};
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::journal::{self, Change};
-use crate::object::{Action, ActionId, ActionState, Attempt, GroupId, ObjectId, STORY_MAX};
+use crate::object::{Action, ActionId, ActionState, Attempt, GroupId, Lease, ObjectId, STORY_MAX};
 use crate::wire::{Reader, Writer};
 
 /// Owners that share a window at most.
@@ -35,7 +40,7 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
             let action = Action {
                 id: *action,
                 spec: (**spec).clone(),
-                state: ActionState::Queued,
+                state: spec.first_state(),
                 number,
                 changed: number,
                 submitted_ns: time_ns,
@@ -44,11 +49,17 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
                 instance: 0,
                 attempts: 0,
                 story: Vec::new(),
+                lease: None,
+                result: Vec::new(),
             };
             let group = action.spec.group.map(|group| group.0);
+            after::note(connection, number, &action.spec.after)?;
+            if let Some(work) = &action.spec.site {
+                offer::note(connection, number, &work.payload)?;
+            }
             run(
                 "INSERT OR REPLACE INTO action(number, id, state, priority, owner, together, kind, object, due, instance,
-                 changed, finished, body) VALUES (?1, ?2, 2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?1, 0, ?8)",
+                 changed, finished, body, site) VALUES (?1, ?2, ?9, ?3, ?4, ?5, ?6, ?7, 0, 0, ?1, 0, ?8, ?10)",
                 params![
                     number as i64,
                     action.id.0,
@@ -57,7 +68,9 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
                     group,
                     action.spec.kind(),
                     action.spec.object.0,
-                    write_body(&action)
+                    write_body(&action),
+                    action.state as u8,
+                    action.spec.site.as_ref().map(|work| work.kind.as_str())
                 ],
             )
         }
@@ -65,6 +78,9 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
             // One that is not there was forgotten later in the journal than this.
             let Some(mut found) = find(connection, *action)? else { return Ok(()) };
             found.attempts = *attempts;
+            if *state <= ActionState::Queued {
+                found.lease = None;
+            }
             if !error.is_empty() {
                 found.story.push(Attempt { time_ns, error: error.clone() });
                 let beyond = found.story.len().saturating_sub(STORY_MAX);
@@ -84,7 +100,22 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
                 ],
             )
         }
-        Change::ActionForgotten { action } => run("DELETE FROM action WHERE id = ?1", params![action.0]),
+        Change::ActionLeased { action, worker, token, until_ns, note } => {
+            let Some(mut found) = find(connection, *action)? else { return Ok(()) };
+            let token = if *token == 0 { number } else { *token };
+            let (worker, note) = (worker.clone(), note.clone());
+            found.lease = Some(Lease { worker, token, until_ns: *until_ns, note });
+            run(
+                "UPDATE action SET state = 3, due = ?2, instance = 0, changed = ?3, finished = 0, body = ?4 WHERE id = ?1",
+                params![action.0, until_ns, number as i64, write_body(&found)],
+            )
+        }
+        Change::ActionResult { action, result } => offer::set_result(connection, *action, result),
+        Change::ActionForgotten { action } => {
+            offer::forget(connection, *action)?;
+            after::forget(connection, *action)?;
+            run("DELETE FROM action WHERE id = ?1", params![action.0])
+        }
         _ => Ok(()),
     }
 }
@@ -92,13 +123,19 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
 fn write_body(action: &Action) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut out = Writer(&mut bytes);
-    journal::write_spec(&mut out, &action.spec);
+    journal::write_spec(&mut out, &action.spec, false);
     out.i64(action.submitted_ns);
     out.u32(action.attempts);
     out.u16(action.story.len() as u16);
     for attempt in &action.story {
         out.i64(attempt.time_ns);
         out.b16(attempt.error.as_bytes());
+    }
+    if let Some(lease) = &action.lease {
+        out.u64(lease.token);
+        out.i64(lease.until_ns);
+        out.b16(lease.worker.as_bytes());
+        out.b16(lease.note.as_bytes());
     }
     bytes
 }
@@ -115,19 +152,31 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Action> {
         let error = body.b16().and_then(|text| String::from_utf8(text.to_vec()).ok()).ok_or_else(broken)?;
         story.push(Attempt { time_ns, error });
     }
+    let lease = if body.0.is_empty() { None } else { Some(read_lease(&mut body).ok_or_else(broken)?) };
+    let state = ActionState::from_number(row.get(2)?).ok_or_else(broken)?;
+    // While it is leased, its row has the end of the lease there.
+    let is_leased = lease.is_some() && state == ActionState::Running;
     Ok(Action {
         id: ActionId(row.get(0)?),
         spec,
         number: row.get::<_, i64>(1)? as u64,
-        state: ActionState::from_number(row.get(2)?).ok_or_else(broken)?,
-        not_before_ns: row.get(3)?,
+        state,
+        not_before_ns: if is_leased { 0 } else { row.get(3)? },
         instance: row.get::<_, i64>(4)? as u64,
         changed: row.get::<_, i64>(5)? as u64,
         finished_ns: row.get(6)?,
         submitted_ns,
         attempts,
         story,
+        lease,
+        result: Vec::new(),
     })
+}
+
+fn read_lease(body: &mut Reader<'_>) -> Option<Lease> {
+    let (token, until_ns) = (body.u64()?, body.i64()?);
+    let mut text = || String::from_utf8(body.b16()?.to_vec()).ok();
+    Some(Lease { token, until_ns, worker: text()?, note: text()? })
 }
 
 pub(super) fn find(connection: &Connection, id: ActionId) -> Result<Option<Action>> {
@@ -167,7 +216,7 @@ pub(super) fn list(
         also("together", group.0.to_vec().into());
     }
     if let Some(instance) = wanted.instance {
-        also("state = 3 AND instance", (instance as i64).into());
+        also("state = 3 AND site IS NULL AND instance", (instance as i64).into());
     }
     if wanted.unfinished {
         sql += " AND state < 4";
@@ -185,12 +234,12 @@ pub(super) fn group_states(connection: &Connection, group: GroupId) -> Result<Ve
 }
 
 pub(super) fn next_due(connection: &Connection) -> Result<Option<TimeNs>> {
-    let sql = "SELECT min(due) FROM action WHERE state = 2";
+    let sql = "SELECT min(due) FROM action WHERE state = 2 AND site IS NULL";
     Ok(one(connection, ACTION, sql, [], |row| row.get(0))?.flatten())
 }
 
 pub(super) fn claimers(connection: &Connection) -> Result<Vec<u64>> {
-    let sql = "SELECT DISTINCT instance FROM action WHERE state = 3";
+    let sql = "SELECT DISTINCT instance FROM action WHERE state = 3 AND site IS NULL";
     all(connection, ACTION, sql, [], |row| Ok(row.get::<_, i64>(0)? as u64))
 }
 
@@ -221,19 +270,10 @@ pub(super) fn window(
     max: usize,
 ) -> Result<ActionWindow> {
     let mut window = ActionWindow::default();
-    let sql = "SELECT priority FROM action WHERE state = 2 AND due <= ?1 ORDER BY priority DESC LIMIT 1";
-    let Some(priority) = one(connection, ACTION, sql, params![now_ns], |row| row.get::<_, i32>(0))? else {
-        return Ok(window);
-    };
-    let owners = owners(connection, now_ns, priority, behind)?;
+    let Some(priority) = priority(connection, now_ns, None)? else { return Ok(window) };
+    let owners = owners(connection, now_ns, None, priority, behind)?;
     let share = max.div_ceil(owners.len().max(1));
-    let oldest = |owner: &str, limit: usize| -> Result<Vec<Action>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM action WHERE state = 2 AND priority = ?1 AND owner = ?2 AND due <= ?3
-             ORDER BY number LIMIT ?4"
-        );
-        all(connection, ACTION, &sql, params![priority, owner, now_ns, limit as i64], read)
-    };
+    let oldest = |owner: &str, limit| oldest(connection, now_ns, None, priority, owner, limit);
     let Some(first) = owners.first() else { return Ok(window) };
     let Some(kind) = oldest(first, 1)?.first().map(|action| action.spec.kind()) else { return Ok(window) };
     let (mut works, mut left) = (BTreeSet::new(), Vec::new());
@@ -270,12 +310,41 @@ pub(super) fn window(
     Ok(window)
 }
 
+/// The highest priority of what can be run, of a site's kind or of the library's own.
+fn priority(connection: &Connection, now_ns: TimeNs, site: Option<&str>) -> Result<Option<i32>> {
+    let sql = "SELECT priority FROM action WHERE state = 2 AND site IS ?2 AND due <= ?1
+         ORDER BY priority DESC LIMIT 1";
+    one(connection, ACTION, sql, params![now_ns, site], |row| row.get(0))
+}
+
+/// The oldest of an owner.
+fn oldest(
+    connection: &Connection,
+    now_ns: TimeNs,
+    site: Option<&str>,
+    priority: i32,
+    owner: &str,
+    limit: usize,
+) -> Result<Vec<Action>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM action WHERE state = 2 AND site IS ?5 AND priority = ?1 AND owner = ?2 AND due <= ?3
+         ORDER BY number LIMIT ?4"
+    );
+    all(connection, ACTION, &sql, params![priority, owner, now_ns, limit as i64, site], read)
+}
+
 /// Owners with something to run at this priority, those behind `behind` first.
-fn owners(connection: &Connection, now_ns: TimeNs, priority: i32, behind: &str) -> Result<Vec<String>> {
+fn owners(
+    connection: &Connection,
+    now_ns: TimeNs,
+    site: Option<&str>,
+    priority: i32,
+    behind: &str,
+) -> Result<Vec<String>> {
     let next = |sql: &str, after: &str| {
-        one(connection, ACTION, sql, params![priority, after, now_ns], |row| row.get::<_, String>(0))
+        one(connection, ACTION, sql, params![priority, after, now_ns, site], |row| row.get::<_, String>(0))
     };
-    let sql = "SELECT owner FROM action WHERE state = 2 AND priority = ?1 AND owner > ?2 AND due <= ?3
+    let sql = "SELECT owner FROM action WHERE state = 2 AND site IS ?4 AND priority = ?1 AND owner > ?2 AND due <= ?3
          ORDER BY owner LIMIT 1";
     let mut owners = Vec::new();
     let mut after = behind.to_owned();
@@ -286,7 +355,7 @@ fn owners(connection: &Connection, now_ns: TimeNs, priority: i32, behind: &str) 
         owners.push(owner);
     }
     // From the beginning: the first one may be without a name.
-    let from = "SELECT owner FROM action WHERE state = 2 AND priority = ?1 AND owner >= ?2 AND due <= ?3
+    let from = "SELECT owner FROM action WHERE state = 2 AND site IS ?4 AND priority = ?1 AND owner >= ?2 AND due <= ?3
          ORDER BY owner LIMIT 1";
     let mut found = next(from, "")?;
     while let Some(owner) = found.filter(|owner| owners.len() < OWNERS_MAX && owner.as_str() <= behind) {

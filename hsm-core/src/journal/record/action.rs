@@ -2,18 +2,20 @@
 
 use super::read_text;
 use crate::journal::change::Change;
-use crate::object::{ActionId, ActionSpec, ActionState, GroupId, ObjectId, Verb};
+use crate::object::{ActionId, ActionSpec, ActionState, GroupId, ObjectId, SiteWork, Verb};
 use crate::wire::{Reader, Writer};
 
 const HAS_GROUP: u8 = 1;
 const HAS_SOURCE: u8 = 2;
 const FORCED: u8 = 4;
+const HAS_AFTER: u8 = 8;
+const HAS_SITE: u8 = 16;
 
 pub(super) fn write(out: &mut Writer<'_>, change: &Change) -> u16 {
     match change {
         Change::ActionSubmitted { action, spec } => {
             out.bytes(&action.0);
-            write_spec(out, spec);
+            write_spec(out, spec, true);
             32
         }
         Change::ActionChanged { action, state, attempts, instance, not_before_ns, error } => {
@@ -25,6 +27,19 @@ pub(super) fn write(out: &mut Writer<'_>, change: &Change) -> u16 {
             out.b16(error.as_bytes());
             33
         }
+        Change::ActionLeased { action, worker, token, until_ns, note } => {
+            out.bytes(&action.0);
+            out.u64(*token);
+            out.i64(*until_ns);
+            out.b16(worker.as_bytes());
+            out.b16(note.as_bytes());
+            35
+        }
+        Change::ActionResult { action, result } => {
+            out.bytes(&action.0);
+            out.b32(result);
+            36
+        }
         Change::ActionForgotten { action } => {
             out.bytes(&action.0);
             34
@@ -34,7 +49,7 @@ pub(super) fn write(out: &mut Writer<'_>, change: &Change) -> u16 {
 }
 
 pub(super) fn read(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
-    if !(32..=34).contains(&record_type) {
+    if !(32..=36).contains(&record_type) {
         return None;
     }
     let action = ActionId(body.array()?);
@@ -48,15 +63,23 @@ pub(super) fn read(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
             not_before_ns: body.i64()?,
             error: read_text(body.b16()?)?,
         },
+        35 => {
+            let (token, until_ns) = (body.u64()?, body.i64()?);
+            let worker = read_text(body.b16()?)?;
+            Change::ActionLeased { action, worker, token, until_ns, note: read_text(body.b16()?)? }
+        }
+        36 => Change::ActionResult { action, result: body.b32()?.to_vec() },
         _ => Change::ActionForgotten { action },
     })
 }
 
-/// Appends what an action is to do.
-pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec) {
+/// Appends what an action is to do; the index keeps the payload elsewhere.
+pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec, with_payload: bool) {
     let flags = if spec.group.is_some() { HAS_GROUP } else { 0 }
         | if spec.source.is_some() { HAS_SOURCE } else { 0 }
-        | if spec.force { FORCED } else { 0 };
+        | if spec.force { FORCED } else { 0 }
+        | if spec.after.is_empty() { 0 } else { HAS_AFTER }
+        | if spec.site.is_some() { HAS_SITE } else { 0 };
     out.u8(spec.verb as u8);
     out.u8(flags);
     out.bytes(&spec.object.0);
@@ -68,6 +91,16 @@ pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec) {
     out.bytes(&spec.group.map_or([0; 16], |group| group.0));
     out.b16(spec.owner.as_bytes());
     out.b16(spec.reason.as_bytes());
+    if !spec.after.is_empty() {
+        out.u8(spec.after.len() as u8);
+        for id in &spec.after {
+            out.bytes(&id.0);
+        }
+    }
+    if let Some(work) = &spec.site {
+        out.b16(work.kind.as_bytes());
+        out.b32(if with_payload { &work.payload } else { &[] });
+    }
 }
 
 /// Takes what an action is to do.
@@ -84,6 +117,17 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
     let owner = read_text(body.b16()?)?;
     let reason = read_text(body.b16()?)?;
     let force = flags & FORCED != 0;
+    let mut after = Vec::new();
+    if flags & HAS_AFTER != 0 {
+        for _ in 0..body.u8()? {
+            after.push(ActionId(body.array()?));
+        }
+    }
+    let mut site = None;
+    if flags & HAS_SITE != 0 {
+        let kind = read_text(body.b16()?)?;
+        site = Some(SiteWork { kind, payload: body.b32()?.to_vec() });
+    }
     Some(ActionSpec {
         verb,
         object,
@@ -96,5 +140,7 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
         deadline_ns,
         group,
         attempts_max,
+        after,
+        site,
     })
 }

@@ -1,15 +1,23 @@
 //! Verbs of actions: submit, cancel, retry, and run them.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use hsm_core::object::{ActionId, ActionSpec};
-use hsm_core::{ActionQuery, Error, Result, Retention, RunOptions};
+use hsm_core::{ActionQuery, Error, LeaseOptions, Result, Retention, RunOptions};
 
-use super::{Run, Verb, each, simple, verb, whole};
+use super::{Run, Verb, each, relaxed, simple, verb, whole};
 use crate::crash::world::World;
 
 /// What runs actions: what failed on the way is noted in them, so that it is done otherwise than without a fault.
 pub(in crate::crash) const RUN: &str = "run actions";
+
+/// How long a worker has an action.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// The same, of actions that come after others.
+pub(in crate::crash) const RUN_IN_ORDER: &str = "run actions in order";
+pub(in crate::crash) const RUNS: [&str; 2] = [RUN, RUN_IN_ORDER];
 
 /// One action of each verb but removal, two of them for the same work.
 fn specs(world: &World) -> Vec<ActionSpec> {
@@ -37,6 +45,48 @@ const SUBMITTED: Run = |world| {
 fn one_event() -> Retention {
     Retention { events_max: Some(1), age_max: None }
 }
+
+/// An archive step by step: the copy is dropped and the other verified when there is one, and what comes after what cannot
+/// be done fails with it.
+const CHAIN: Run = |world| {
+    let cast = world.cast();
+    let after = |nth: &[usize], spec| ActionSpec { after: nth.iter().copied().map(id).collect(), ..spec };
+    world.store().submit_all_as(vec![
+        (id(0), ActionSpec::copy(cast.large, None, 2)),
+        (id(1), ActionSpec::copy(cast.small, None, 2)),
+        (id(2), after(&[0, 1], ActionSpec { priority: 5, ..ActionSpec::release(cast.large, 0, false) })),
+        (id(3), after(&[2], ActionSpec::verify(cast.large, 2))),
+        (id(4), after(&[1], ActionSpec::copy(cast.small, None, 2))),
+    ])
+};
+
+/// Work for a worker outside, and what comes after it.
+const FOR_A_WORKER: Run = |world| {
+    let site = |kind: &str| ActionSpec { attempts_max: 2, ..ActionSpec::site(kind, *b"payload") };
+    let behind = ActionSpec { after: vec![id(0)], ..ActionSpec::verify(world.cast().doubled, 0) };
+    world.store().submit_all_as(vec![(id(0), site("a")), (id(1), site("b")), (id(2), behind)])
+};
+
+fn lease(world: &World) -> Result<()> {
+    let options = LeaseOptions {
+        kinds: vec!["b".into(), "a".into()],
+        worker: "worker".into(),
+        max: 1,
+        duration: LEASE,
+        timeout: Some(Duration::ZERO),
+    };
+    world.store().lease(&options).map(drop)
+}
+
+/// The token of the one that is leased.
+fn token(world: &World) -> Result<u64> {
+    Ok(world.store().action(id(0))?.lease.map_or(0, |lease| lease.token))
+}
+
+const LEASED: Run = |world| {
+    FOR_A_WORKER(world)?;
+    lease(world)
+};
 
 fn run(world: &World) -> Result<()> {
     let ran = world.store().run(&RunOptions::until_idle(), &AtomicBool::new(false))?;
@@ -78,5 +128,44 @@ pub(super) fn verbs() -> Vec<Verb> {
             [each(|world| world.store().maintain().map(drop))],
         ),
         verb(RUN, SUBMITTED, [each(|world| run(world))]),
+        simple("submit in order", CHAIN),
+        verb(
+            "cancel what others come after, then retry",
+            CHAIN,
+            [
+                whole(|world| world.store().cancel(id(0)).map(drop)),
+                whole(|world| world.store().retry_all(&ActionQuery::default()).map(drop)),
+            ],
+        ),
+        verb("lease", FOR_A_WORKER, [whole(|world| lease(world)), whole(|world| lease(world))]),
+        verb(
+            "extend a lease, then complete it",
+            LEASED,
+            [
+                relaxed(|world| {
+                    let token = token(world)?;
+                    world.store().extend_lease(id(0), token, LEASE * 2, Some("half")).map(drop)
+                }),
+                whole(|world| {
+                    let token = token(world)?;
+                    world.store().complete_lease(id(0), token, b"result").map(drop)
+                }),
+            ],
+        ),
+        verb(
+            "let a lease end, then fail one",
+            LEASED,
+            [
+                each(|world| {
+                    world.clock.advance(LEASE * 2);
+                    lease(world)
+                }),
+                whole(|world| {
+                    let token = token(world)?;
+                    world.store().fail_lease(id(0), token, "no drive", true).map(drop)
+                }),
+            ],
+        ),
+        verb(RUN_IN_ORDER, CHAIN, [each(|world| run(world))]),
     ]
 }
