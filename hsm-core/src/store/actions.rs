@@ -193,7 +193,7 @@ impl Store {
     fn check_spec(&self, spec: &ActionSpec) -> Result<()> {
         self.engine().check_writable()?;
         spec.check()?;
-        if spec.verb != Verb::Remove {
+        if !matches!(spec.verb, Verb::Remove | Verb::Get) {
             self.engine().tier(spec.target)?;
         }
         spec.source.map_or(Ok(()), |source| self.engine().tier(source).map(drop))

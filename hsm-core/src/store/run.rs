@@ -55,6 +55,7 @@ impl Store {
             instance: self.instance(),
             monitor: self.monitor.as_deref(),
             stop,
+            carrier: self,
             behind: String::new(),
             ran: Ran::default(),
         };

@@ -1,6 +1,9 @@
 //! The records of actions. `docs/format.md`, section 7.
 
-use super::read_text;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use super::{read_digests, read_text, write_digests};
 use crate::journal::change::Change;
 use crate::object::{ActionId, ActionSpec, ActionState, GroupId, ObjectId, Verb};
 use crate::wire::{Reader, Writer};
@@ -8,6 +11,7 @@ use crate::wire::{Reader, Writer};
 const HAS_GROUP: u8 = 1;
 const HAS_SOURCE: u8 = 2;
 const FORCED: u8 = 4;
+const HAS_PATH: u8 = 32;
 
 pub(super) fn write(out: &mut Writer<'_>, change: &Change) -> u16 {
     match change {
@@ -56,7 +60,8 @@ pub(super) fn read(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
 pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec) {
     let flags = if spec.group.is_some() { HAS_GROUP } else { 0 }
         | if spec.source.is_some() { HAS_SOURCE } else { 0 }
-        | if spec.force { FORCED } else { 0 };
+        | if spec.force { FORCED } else { 0 }
+        | if spec.path.is_some() { HAS_PATH } else { 0 };
     out.u8(spec.verb as u8);
     out.u8(flags);
     out.bytes(&spec.object.0);
@@ -68,6 +73,10 @@ pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec) {
     out.bytes(&spec.group.map_or([0; 16], |group| group.0));
     out.b16(spec.owner.as_bytes());
     out.b16(spec.reason.as_bytes());
+    if let Some(path) = &spec.path {
+        out.b16(path.as_os_str().as_bytes());
+        write_digests(out, &spec.expected);
+    }
 }
 
 /// Takes what an action is to do.
@@ -84,6 +93,11 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
     let owner = read_text(body.b16()?)?;
     let reason = read_text(body.b16()?)?;
     let force = flags & FORCED != 0;
+    let (mut path, mut expected) = (None, Vec::new());
+    if flags & HAS_PATH != 0 {
+        path = Some(OsString::from_vec(body.b16()?.to_vec()).into());
+        expected = read_digests(body)?;
+    }
     Some(ActionSpec {
         verb,
         object,
@@ -96,5 +110,7 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
         deadline_ns,
         group,
         attempts_max,
+        path,
+        expected,
     })
 }
