@@ -957,6 +957,12 @@ public:
         detail::call(hsm_action_options_set_group, get(), &group);
         return *this;
     }
+    /// The action comes after this one, and after all others that are added.
+    action_options &after(const hsm::id &id)
+    {
+        detail::call(hsm_action_options_add_after, get(), &id);
+        return *this;
+    }
     action_options &priority(std::int32_t priority)
     {
         detail::call(hsm_action_options_set_priority, get(), priority);

@@ -94,6 +94,8 @@ pub(crate) enum Expect {
     TierEmpty(TierIndex),
     /// This was the last change of the action (0: there is no such action). Fails with `Conflict`.
     Action(ActionId, u64),
+    /// There is such an action. Fails with `ActionNotFound`.
+    ActionKnown(ActionId),
 }
 
 /// Where a proposal's changes stand in the journal.
@@ -360,6 +362,9 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn action_window(&self, now_ns: TimeNs, behind: &str, max: usize) -> Result<ActionWindow>;
     /// When the next queued action can be run; `None`: none is queued.
     fn next_due(&self) -> Result<Option<TimeNs>>;
+    /// Actions that wait for nothing any more, which a commit left: each with the number of its last change, among `limit`
+    /// behind the one of number `after`. Also the number of the last one looked at; 0 at the end.
+    fn stuck_actions(&self, after: u64, limit: usize) -> Result<(Vec<(ActionId, u64)>, u64)>;
     /// The handles that run actions.
     fn claimers(&self) -> Result<Vec<u64>>;
     /// Finished actions, each with the number of its last change: those that were finished before `until_ns`, and the

@@ -73,6 +73,8 @@ pub enum Mutant {
     RelocationSkipped,
     /// An action is said to be done before its effect is committed.
     DoneBeforeEffect,
+    /// An action is queued when what it comes after is begun.
+    AfterNotAwaited,
 }
 
 #[cfg(any(test, feature = "testing"))]

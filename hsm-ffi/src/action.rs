@@ -4,6 +4,9 @@
 //! or process. It is durable when it was submitted, survives every crash, and is done in the same commit as its effect:
 //! once, however often its runners are killed. Actions that want the same of the same object are run once for all of them.
 //!
+//! An action can come after others (hsm_action_options_add_after()): it waits until all of them are done, and fails where
+//! one of them fails or is cancelled.
+//!
 //! Higher priorities come first, among equal ones the owners in turn. What went wrong and may pass (I/O, no room, a tier
 //! out of reach) is tried again after a pause of 1 s, doubled each time up to 5 minutes; anything else ends it.
 //!
@@ -14,7 +17,7 @@ use std::ffi::c_char;
 use std::sync::atomic::AtomicBool;
 
 use hsm_core::object::{Action, ActionId, ActionSpec, ActionState, GroupId, ObjectId, Verb};
-use hsm_core::{ActionQuery, GroupStatus, Ran, RunOptions, Store};
+use hsm_core::{ActionQuery, Ran, RunOptions, Store};
 
 use crate::action_options::hsm_action_options;
 use crate::error::hsm_error;
@@ -22,7 +25,6 @@ use crate::guard::{done, guard};
 use crate::id::{self, hsm_id};
 use crate::status::{HSM_STATUS_END, HSM_STATUS_TIMEOUT, hsm_status};
 use crate::store::hsm_store;
-use crate::transfer::objects;
 use crate::{input, output};
 
 /// As hsm_object_copy().
@@ -38,6 +40,8 @@ pub const HSM_ACTION_VERIFY: i32 = 5;
 /// As hsm_object_remove(): the target is not looked at.
 pub const HSM_ACTION_REMOVE: i32 = 6;
 
+/// To be queued when all that it comes after is done.
+pub const HSM_ACTION_WAITING: i32 = 1;
 /// To be run.
 pub const HSM_ACTION_QUEUED: i32 = 2;
 /// Being run.
@@ -82,7 +86,7 @@ pub struct hsm_action_info {
     pub instance: u64,
     /// HSM_ACTION_COPY and so on; one that this header does not know is of a later version.
     pub verb: i32,
-    /// HSM_ACTION_QUEUED and so on; one that this header does not know is of a later version.
+    /// HSM_ACTION_WAITING and so on; one that this header does not know is of a later version.
     pub state: i32,
     /// The tier to read from; -1: any.
     pub source: i32,
@@ -96,22 +100,6 @@ pub struct hsm_action_info {
     pub attempts: u32,
     /// How many there are at most.
     pub attempts_max: u32,
-}
-
-/// How far a group has come: how many actions of it are in each state.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct hsm_group_info {
-    /// To be run.
-    pub queued: u64,
-    /// Being run.
-    pub running: u64,
-    /// Done.
-    pub done: u64,
-    /// Given up.
-    pub failed: u64,
-    /// Called off.
-    pub cancelled: u64,
 }
 
 /// What hsm_store_run() did.
@@ -152,19 +140,12 @@ impl From<&Action> for hsm_action_info {
     }
 }
 
-impl From<GroupStatus> for hsm_group_info {
-    fn from(status: GroupStatus) -> Self {
-        let GroupStatus { queued, running, done, failed, cancelled, .. } = status;
-        Self { queued, running, done, failed, cancelled }
-    }
-}
-
 /// What is wanted of an object, of the arguments that both submits take.
 ///
 /// # Safety
 ///
 /// `options` NULL or valid for reads.
-unsafe fn spec(
+pub(crate) unsafe fn spec(
     (verb, source, target, force): (i32, i32, i32, i32),
     options: *const hsm_action_options,
 ) -> Result<(ActionSpec, hsm_action_options), hsm_error> {
@@ -184,6 +165,7 @@ unsafe fn spec(
     spec.reason.clone_from(&options.reason);
     spec.deadline_ns = options.deadline_ns;
     spec.group = options.group;
+    spec.after.clone_from(&options.after);
     if options.attempts_max > 0 {
         spec.attempts_max = options.attempts_max;
     }
@@ -201,7 +183,7 @@ unsafe fn spec(
 /// @param force    1: a release drops the last good copy too; else 0
 /// @param options  NULL: all default
 /// @param id_out   gets the id of the action; may be NULL
-/// @return HSM_STATUS_NOT_FOUND when there is no such tier
+/// @return HSM_STATUS_NOT_FOUND when there is no such tier, or no action that it is to come after
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_action_submit(
     store: *const hsm_store,
@@ -225,45 +207,6 @@ pub unsafe extern "C" fn hsm_action_submit(
                 None => store.submit(&spec)?,
             };
             output::put_if(id_out, hsm_id { bytes: id.0 });
-        }
-        done()
-    })
-}
-
-/// Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
-///
-/// @param verb       as for hsm_action_submit()
-/// @param ids        the objects; one that is named twice has two actions
-/// @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
-/// @param source     as for hsm_action_submit()
-/// @param target     as for hsm_action_submit()
-/// @param force      as for hsm_action_submit()
-/// @param options    NULL: all default. An id or a group in them is not looked at
-/// @param group_out  gets the id of the group
-/// @return HSM_STATUS_NOT_FOUND when there is no such tier, HSM_STATUS_INVALID when there are too many
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_submit(
-    store: *const hsm_store,
-    verb: i32,
-    ids: *const hsm_id,
-    count: usize,
-    source: i32,
-    target: i32,
-    force: i32,
-    options: *const hsm_action_options,
-    group_out: *mut hsm_id,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: each NULL or as the header says.
-        unsafe {
-            let store = scope.store(store)?.store();
-            let (spec, _) = spec((verb, source, target, force), options)?;
-            let objects = objects(ids, count)?;
-            output::check_place(group_out, "group_out")?;
-            let specs = objects.into_iter().map(|object| ActionSpec { object, ..spec.clone() });
-            let (group, _) = store.submit_group(specs.collect())?;
-            group_out.write(hsm_id { bytes: group.0 });
         }
         done()
     })
@@ -335,7 +278,7 @@ pub unsafe extern "C" fn hsm_action_text(
 /// The next action in the order in which they were submitted.
 ///
 /// @param number     the number of the action behind which to look; 0: the first
-/// @param state      only actions in this state: HSM_ACTION_QUEUED and so on; 0: in any
+/// @param state      only actions in this state: HSM_ACTION_WAITING and so on; 0: in any
 /// @param group      only actions of this group; NULL, or zeros: of any, or none
 /// @param info_size  sizeof(hsm_action_info)
 /// @return HSM_STATUS_END past the last
@@ -441,112 +384,6 @@ unsafe fn change_one(
     guard(error_out, |scope| {
         // SAFETY: as the caller promises.
         unsafe { change(scope.store(store)?.store(), id::action(id, "id")?)? };
-        done()
-    })
-}
-
-/// How far a group has come. All zeros: nothing is known of it.
-///
-/// @param info_size  sizeof(hsm_group_info)
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_stat(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    info_out: *mut hsm_group_info,
-    info_size: usize,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: each NULL or as the header says.
-        unsafe {
-            let store = scope.store(store)?.store();
-            let group = id::group(group, "group")?;
-            output::check_record(info_out, info_size, "info_out")?;
-            output::record(info_out, info_size, &store.group_status(group)?.into(), "info_out")?;
-        }
-        done()
-    })
-}
-
-/// Waits until all actions of a group are done, failed or cancelled.
-///
-/// @param timeout_ms  how long; -1: for as long as it takes
-/// @param info_out    gets how it stands at the end; may be NULL
-/// @param info_size   sizeof(hsm_group_info)
-/// @return HSM_STATUS_TIMEOUT when the time is over: info_out is not written then; HSM_STATUS_CLOSED when the store is
-///         closed meanwhile
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_wait(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    timeout_ms: i32,
-    info_out: *mut hsm_group_info,
-    info_size: usize,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: each NULL or as the header says.
-        unsafe {
-            let store = scope.store(store)?.store();
-            let group = id::group(group, "group")?;
-            let timeout = input::timeout(timeout_ms)?;
-            output::check_record_if(info_out, info_size, "info_out")?;
-            let status = store.wait_group(group, timeout)?;
-            if !status.is_finished() {
-                return Ok(HSM_STATUS_TIMEOUT);
-            }
-            output::record_if(info_out, info_size, &status.into(), "info_out")?;
-        }
-        done()
-    })
-}
-
-/// Calls all actions of a group off that are not finished, in one commit.
-///
-/// @param count_out  gets how many; may be NULL
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_cancel(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    count_out: *mut u64,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    // SAFETY: as the header says.
-    unsafe { change_group(store, group, count_out, error_out, Store::cancel_all) }
-}
-
-/// Queues all actions of a group that failed or were cancelled anew.
-///
-/// @param count_out  gets how many; may be NULL
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hsm_group_retry(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    count_out: *mut u64,
-    error_out: *mut *mut hsm_error,
-) -> hsm_status {
-    // SAFETY: as the header says.
-    unsafe { change_group(store, group, count_out, error_out, Store::retry_all) }
-}
-
-/// # Safety
-///
-/// Each NULL or as the header says.
-unsafe fn change_group(
-    store: *const hsm_store,
-    group: *const hsm_id,
-    count_out: *mut u64,
-    error_out: *mut *mut hsm_error,
-    change: fn(&Store, &ActionQuery) -> hsm_core::Result<u64>,
-) -> hsm_status {
-    guard(error_out, |scope| {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let store = scope.store(store)?.store();
-            let group = Some(id::group(group, "group")?);
-            let count = change(store, &ActionQuery { group, ..ActionQuery::default() })?;
-            output::put_if(count_out, count);
-        }
         done()
     })
 }

@@ -18,6 +18,7 @@ use crate::{input, output};
 pub struct hsm_action_options {
     pub(crate) id: Option<ActionId>,
     pub(crate) group: Option<GroupId>,
+    pub(crate) after: Vec<ActionId>,
     pub(crate) priority: i32,
     pub(crate) owner: String,
     pub(crate) reason: String,
@@ -101,6 +102,29 @@ pub unsafe extern "C" fn hsm_action_options_set_group(
     unsafe {
         set(options, error_out, |options| {
             options.group = id::given(group).map(GroupId);
+            Ok(())
+        })
+    }
+}
+
+/// The action comes after this one: it waits until all that were added are done, and fails where one of them fails or is
+/// cancelled. Of hsm_group_submit(): each of them does.
+///
+/// @param id  an action that was submitted before; at most 16 can be added
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_add_after(
+    options: *mut hsm_action_options,
+    id: *const hsm_id,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            let id = id::action(id, "id")?;
+            if options.after.len() >= hsm_core::object::AFTER_MAX {
+                return Err(hsm_error::invalid("invalid id: an action comes after at most 16 others"));
+            }
+            options.after.push(id);
             Ok(())
         })
     }

@@ -46,6 +46,9 @@ pub fn feed_adds_up(store: &Store, seen: &View) -> Verdict<Model> {
     for event in feed(store)? {
         model.apply(&event);
     }
+    if let Some(wrong) = model.wrong {
+        return Err(wrong);
+    }
     // Who follows a store is no part of its history.
     let mut told = seen.entities.clone();
     told.retain(|name, _| !name.starts_with("subscriber "));

@@ -295,5 +295,6 @@ fn a_process_that_puts_and_gets_is_killed_and_each_put_is_committed_once_and_eac
         assert!(fs::read(outside.path().join(format!("to {nth}"))).unwrap() == content(1000 + nth));
     }
     assert_eq!(names(outside.path()).len(), 200, "nothing temporary is left");
-    hsm_tests::audit::check(store);
+    let view = hsm_tests::audit::view(store).unwrap();
+    hsm_tests::audit::feed_adds_up(store, &view).unwrap();
 }

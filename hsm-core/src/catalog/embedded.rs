@@ -344,6 +344,10 @@ impl Catalog for Embedded {
         self.read(action::next_due)
     }
 
+    fn stuck_actions(&self, after: u64, limit: usize) -> Result<(Vec<(ActionId, u64)>, u64)> {
+        self.read(|connection| action::stuck(connection, after, limit))
+    }
+
     fn claimers(&self) -> Result<Vec<u64>> {
         self.read(action::claimers)
     }

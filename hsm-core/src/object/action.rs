@@ -63,6 +63,8 @@ impl Verb {
 #[non_exhaustive]
 #[repr(u8)]
 pub enum ActionState {
+    /// To be queued when all that it comes after is done.
+    Waiting = 1,
     /// To be run as soon as somebody does, but not before its time.
     Queued = 2,
     /// An executor has it.
@@ -77,7 +79,8 @@ pub enum ActionState {
 
 impl ActionState {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
 
     /// The state of a number.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -96,6 +99,8 @@ pub const PATH_BYTES_MAX: usize = 4095;
 pub const ATTEMPTS_DEFAULT: u32 = 5;
 /// Longest owner and reason, in bytes of UTF-8.
 pub const ACTION_TEXT_BYTES_MAX: usize = 255;
+/// Actions that one comes after at most.
+pub const AFTER_MAX: usize = 16;
 /// Attempts that failed which a story tells of: the last ones.
 pub const STORY_MAX: usize = 16;
 /// Longest text of one of them, in bytes.
@@ -126,6 +131,9 @@ pub struct ActionSpec {
     pub group: Option<GroupId>,
     /// How often it is tried at most.
     pub attempts_max: u32,
+    /// The actions that it comes after, at most [`AFTER_MAX`]: it waits until all of them are done. Where one of them
+    /// fails or is cancelled, it fails.
+    pub after: Vec<ActionId>,
     /// The file outside that a put reads and a get writes: an absolute path, as it is where the action is run.
     pub path: Option<PathBuf>,
     /// Digests that the bytes of a put or a get must have, else it fails.
@@ -146,6 +154,7 @@ impl ActionSpec {
             deadline_ns: 0,
             group: None,
             attempts_max: ATTEMPTS_DEFAULT,
+            after: Vec::new(),
             path: None,
             expected: Vec::new(),
         }
@@ -211,6 +220,7 @@ impl ActionSpec {
             Self { verb, force: true, .. } if *verb != Verb::Release => "only a release can be forced",
             Self { attempts_max: 0, .. } => "it needs at least one attempt",
             Self { deadline_ns, .. } if *deadline_ns < 0 => "its deadline lies before 1970",
+            Self { after, .. } if after.len() > AFTER_MAX => "it comes after at most 16 others",
             Self { verb, path, .. } if verb.is_outside() != path.is_some() => {
                 "puts and gets need a path, and nothing else has one"
             }
@@ -224,6 +234,11 @@ impl ActionSpec {
             _ => return Ok(()),
         };
         Err(Error::invalid("action", wrong))
+    }
+
+    /// The state of one that is submitted, or asked for anew: what it comes after is looked at by the same commit.
+    pub(crate) fn first_state(&self) -> ActionState {
+        if self.after.is_empty() { ActionState::Queued } else { ActionState::Waiting }
     }
 
     /// Whether one effect is enough for both: they are of one kind and object.

@@ -1,5 +1,7 @@
 //! Actions: submitted, looked at, called off and asked for anew. Who runs them: [`Store::run`].
 
+use std::collections::BTreeSet;
+
 use super::Store;
 use crate::catalog::{ActionQuery, Durability, Expect, Proposal};
 use crate::clock::TimeNs;
@@ -23,6 +25,8 @@ const SETTING: &str = "actions.keep";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct GroupStatus {
+    /// Waiting for what they come after.
+    pub waiting: u64,
     /// To be run.
     pub queued: u64,
     /// Being run.
@@ -38,12 +42,12 @@ pub struct GroupStatus {
 impl GroupStatus {
     /// All of its actions that are known.
     pub fn total(&self) -> u64 {
-        self.queued + self.running + self.done + self.failed + self.cancelled
+        self.waiting + self.queued + self.running + self.done + self.failed + self.cancelled
     }
 
     /// Whether nothing more happens to any of them by itself.
     pub fn is_finished(&self) -> bool {
-        self.queued + self.running == 0
+        self.waiting + self.queued + self.running == 0
     }
 }
 
@@ -53,7 +57,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// `Invalid` for what cannot be wanted, `TierNotFound`. Whether there is such an object is found out when it is run.
+    /// `Invalid` for what cannot be wanted, `TierNotFound`, `ActionNotFound` for one that it comes after and that is not
+    /// known, or was forgotten. Whether there is such an object is found out when it is run.
     pub fn submit(&self, spec: &ActionSpec) -> Result<ActionId> {
         let id = self.new_action_id();
         self.submit_as(id, spec).map(|_| id)
@@ -91,6 +96,27 @@ impl Store {
         Ok(ids)
     }
 
+    /// The same under ids of the caller's choice, so that an action can come after one that stands before it in `actions`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`submit_all`](Self::submit_all), and `Exists` where there is an action of one of the ids: nothing is
+    /// submitted then.
+    pub fn submit_all_as(&self, actions: Vec<(ActionId, ActionSpec)>) -> Result<()> {
+        actions.iter().try_for_each(|(_, spec)| self.check_spec(spec))?;
+        let ids: Vec<ActionId> = actions.iter().map(|(id, _)| *id).collect();
+        if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+            return Err(Error::invalid("actions", "two of them have the same id"));
+        }
+        if let Some(known) = self.engine().catalog.actions_of(&ids)?.into_iter().flatten().next() {
+            return Err(Error::Exists { what: format!("action {}", known.id) });
+        }
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.engine().commit_proposal(submission(actions), Durability::Durable).map(drop)
+    }
+
     /// The same, as a group of their own: it can be waited for, called off and asked for anew as one.
     pub fn submit_group(&self, mut specs: Vec<ActionSpec>) -> Result<(GroupId, Vec<ActionId>)> {
         let group = GroupId(self.new_action_id().0);
@@ -120,6 +146,7 @@ impl Store {
         let mut status = GroupStatus::default();
         for (state, count) in self.engine().catalog.group_states(group)? {
             *match state {
+                ActionState::Waiting => &mut status.waiting,
                 ActionState::Queued => &mut status.queued,
                 ActionState::Running => &mut status.running,
                 ActionState::Done => &mut status.done,
@@ -144,7 +171,9 @@ impl Store {
         self.change_all(&wanted, |action| Some(changed(action, ActionState::Cancelled, action.attempts)))
     }
 
-    /// Queues an action that failed or was called off anew, with all its attempts. `false`: it is neither.
+    /// Queues an action that failed or was called off anew, with all its attempts. `false`: it is neither. One that comes
+    /// after others waits for them again, and fails again at once where one of them failed or was called off: retry
+    /// that one first, or both with [`retry_all`](Self::retry_all).
     pub fn retry(&self, id: ActionId) -> Result<bool> {
         self.change_one(id, anew)
     }
@@ -245,9 +274,12 @@ impl Store {
 }
 
 fn submission(actions: impl IntoIterator<Item = (ActionId, ActionSpec)>) -> Proposal {
-    let mut proposal = Proposal::default();
+    let (mut proposal, mut earlier) = (Proposal::default(), BTreeSet::new());
     for (action, spec) in actions {
         proposal.expect.push(Expect::Action(action, 0));
+        let known = spec.after.iter().filter(|after| !earlier.contains(*after));
+        proposal.expect.extend(known.map(|after| Expect::ActionKnown(*after)));
+        earlier.insert(action);
         proposal.changes.push(Change::ActionSubmitted { action, spec: Box::new(spec) });
     }
     proposal
@@ -267,5 +299,5 @@ pub(super) fn changed(action: &Action, state: ActionState, attempts: u32) -> Cha
 /// One that failed or was called off, queued again.
 fn anew(action: &Action) -> Option<Change> {
     let wanted = matches!(action.state, ActionState::Failed | ActionState::Cancelled);
-    wanted.then(|| changed(action, ActionState::Queued, 0))
+    wanted.then(|| changed(action, action.spec.first_state(), 0))
 }

@@ -9,6 +9,7 @@ use crate::catalog::embedded::Notice;
 use crate::catalog::{ActionQuery, Durability, Expect, Proposal};
 use crate::engine::is_race;
 use crate::error::Result;
+use crate::journal::Change;
 use crate::migration::{Executor, Ran};
 use crate::monitor::{Phase, Watch};
 use crate::object::{Action, ActionId, ActionState, GroupId};
@@ -61,11 +62,13 @@ impl Store {
         };
         let mut waiting = Waiting::default();
         let mut looked: Option<Instant> = None;
+        let mut looked_at = 0;
         let mut idle: Option<Instant> = None;
         while !stop.load(Ordering::Relaxed) {
             engine.check()?;
             if looked.is_none_or(|looked| looked.elapsed() >= DEAD_LOOK) {
                 self.requeue_of_the_dead()?;
+                looked_at = self.wake_stuck(looked_at)?;
                 looked = Some(Instant::now());
             }
             waiting.hear()?;
@@ -127,6 +130,34 @@ impl Store {
                 left = until.map_or(STOP_LOOK, |until| until.saturating_duration_since(Instant::now()));
             }
         }
+    }
+
+    /// Has those looked at again that wait for nothing any more: a commit takes a bounded number of them along. Says
+    /// behind which one to go on.
+    fn wake_stuck(&self, after: u64) -> Result<u64> {
+        let engine = self.engine();
+        let (stuck, last) = engine.catalog.stuck_actions(after, REQUEUED_AT_ONCE)?;
+        let look_again = |(id, changed): (ActionId, u64)| {
+            let change = Change::ActionChanged {
+                action: id,
+                state: ActionState::Waiting,
+                attempts: 0,
+                instance: 0,
+                not_before_ns: 0,
+                error: String::new(),
+            };
+            Proposal {
+                expect: vec![Expect::Action(id, changed)],
+                changes: vec![change],
+                ..Proposal::default()
+            }
+        };
+        engine
+            .commit(stuck.into_iter().map(look_again).collect(), Durability::Relaxed)?
+            .into_iter()
+            .filter(|answer| !answer.as_ref().is_err_and(is_race))
+            .try_for_each(|answer| answer.map(drop))?;
+        Ok(last)
     }
 
     /// Queues again what was run by handles that are gone without having closed.

@@ -110,6 +110,29 @@ static void a_group(const hsm_store *store)
     CHECK_STATUS(hsm_action_next(store, number, 0, &group, &info, sizeof info, &error), HSM_STATUS_END);
 }
 
+static void in_order(const hsm_store *store)
+{
+    hsm_action_options *options = NULL, *behind = NULL;
+    hsm_id object = put(store, "in order"), group, first, last;
+    hsm_group_info status;
+    CHECK_OK(hsm_store_new_id(store, &group, &error));
+    CHECK_OK(hsm_action_options_new(&options, &error));
+    CHECK_OK(hsm_action_options_set_group(options, &group, &error));
+    CHECK_OK(hsm_action_submit(store, HSM_ACTION_COPY, &object, -1, 2, 0, options, &first, &error));
+    CHECK_OK(hsm_action_options_add_after(options, &first, &error));
+    CHECK_OK(hsm_action_submit(store, HSM_ACTION_RELEASE, &object, -1, 0, 0, options, &last, &error));
+    CHECK_OK(hsm_group_stat(store, &group, &status, sizeof status, &error));
+    CHECK(status.waiting == 1 && status.queued == 1 && stat_of(store, &last).state == HSM_ACTION_WAITING);
+    CHECK(run(store).done == 2);
+    CHECK(stat_of(store, &last).state == HSM_ACTION_DONE);
+    CHECK_OK(hsm_action_options_new(&behind, &error));
+    CHECK_OK(hsm_action_options_add_after(behind, &group, &error));
+    CHECK_STATUS(hsm_action_submit(store, HSM_ACTION_COPY, &object, -1, 2, 0, behind, &last, &error),
+                 HSM_STATUS_NOT_FOUND);
+    hsm_action_options_free(behind);
+    hsm_action_options_free(options);
+}
+
 static void events(const hsm_store *store)
 {
     hsm_subscription *subscription = NULL;
@@ -124,7 +147,7 @@ static void events(const hsm_store *store)
         submitted += info.kind == HSM_EVENT_ACTION_SUBMITTED && info.verb != 0;
         done += info.kind == HSM_EVENT_ACTION_CHANGED && info.state == HSM_ACTION_DONE;
     }
-    CHECK(submitted == OBJECTS + 2 && done == OBJECTS + 2);
+    CHECK(submitted == OBJECTS + 4 && done == OBJECTS + 4);
     hsm_subscription_free(subscription);
 }
 
@@ -148,7 +171,7 @@ static void a_stop_and_forgetting(const hsm_store *store)
     hsm_store_free(watched);
     CHECK_OK(hsm_store_set_actions_kept(store, 5, UINT64_MAX, &error));
     CHECK_OK(hsm_store_maintain(store, &done, sizeof done, &error));
-    CHECK(done.actions_forgotten == OBJECTS + 2 - 5);
+    CHECK(done.actions_forgotten == OBJECTS + 4 - 5);
 }
 
 int main(int argc, char **argv)
@@ -159,6 +182,7 @@ int main(int argc, char **argv)
     one_action(store);
     one_that_fails(store);
     a_group(store);
+    in_order(store);
     events(store);
     a_stop_and_forgetting(store);
     CHECK_OK(hsm_store_close(store, &error));

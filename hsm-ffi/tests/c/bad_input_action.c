@@ -18,6 +18,9 @@ static void options(void)
     BAD(INVALID, hsm_action_options_set_group, options, (NULL, &world.unknown, &error));
     FINE(hsm_action_options_set_group, group, (its, &world.zero, &error));
     FINE(hsm_action_options_set_group, group, (its, NULL, &error));
+    BAD(INVALID, hsm_action_options_add_after, options, (NULL, &world.unknown, &error));
+    BAD(INVALID, hsm_action_options_add_after, id, (its, NULL, &error));
+    BAD(INVALID, hsm_action_options_add_after, id, (its, &world.zero, &error));
     BAD(INVALID, hsm_action_options_set_priority, options, (NULL, 1, &error));
     FINE(hsm_action_options_set_priority, priority, (its, INT32_MIN, &error));
     BAD(INVALID, hsm_action_options_set_owner, options, (NULL, "me", 2, &error));
@@ -95,7 +98,7 @@ static void looks(const hsm_id *id, const hsm_id *failed)
     BAD(INVALID, hsm_action_next, store, (NULL, 0, 0, NULL, &out.action, INFO, &error));
     CLOSED(hsm_action_next, store, (world.closed, 0, 0, NULL, &out.action, INFO, &error));
     BAD(END, hsm_action_next, number, (store, UINT64_MAX, 0, NULL, &out.action, INFO, &error));
-    BAD(INVALID, hsm_action_next, state, (store, 0, 1, NULL, &out.action, INFO, &error));
+    BAD(INVALID, hsm_action_next, state, (store, 0, 7, NULL, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_next, state, (store, 0, -1, NULL, &out.action, INFO, &error));
     FINE(hsm_action_next, group, (store, 0, 0, NULL, &out.action, INFO, &error));
     BAD(END, hsm_action_next, group, (store, 0, 0, &world.unknown, &out.action, INFO, &error));

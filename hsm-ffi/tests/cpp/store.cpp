@@ -292,6 +292,8 @@ void actions(const hsm::store &store)
     hsm::action_options again;
     again.id(one).group(group).deadline_ns(1);
     CHECK(store.submit(HSM_ACTION_COPY, objects[0], hsm::any_tier, 2, false, again) == one);
+    again.after(one);
+    CHECK(store.submit(HSM_ACTION_COPY, objects[0], hsm::any_tier, 2, false, again) == one);
     const auto other = store.submit_group(HSM_ACTION_VERIFY, objects, hsm::any_tier, 2, false, hsm::action_options());
     CHECK(store.run().done == 2 && store.group(other).done == 2);
     store.set_actions_kept(0, UINT64_MAX);

@@ -31,6 +31,7 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("REMOVING", "remove"),
     ("OPTIONS OF AN ACTION", "action_options"),
     ("ACTIONS", "action"),
+    ("GROUPS OF ACTIONS", "group"),
     ("CHECKING", "check"),
     ("REBUILDING", "rebuild"),
     ("COMPACTING", "compact"),

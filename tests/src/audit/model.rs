@@ -31,6 +31,8 @@ pub struct Model {
     actions: BTreeMap<ActionId, Action>,
     /// The end of the last record of each pack that a change ever named.
     pub pack_ends: BTreeMap<Place, u64>,
+    /// What must not have happened, and did.
+    pub wrong: Option<String>,
 }
 
 impl Model {
@@ -109,7 +111,7 @@ impl Model {
                 let submitted = Action {
                     id: *action,
                     spec: (**spec).clone(),
-                    state: ActionState::Queued,
+                    state: if spec.after.is_empty() { ActionState::Queued } else { ActionState::Waiting },
                     number,
                     changed: number,
                     submitted_ns: time_ns,
@@ -122,6 +124,7 @@ impl Model {
                 self.actions.insert(*action, submitted);
             }
             Change::ActionChanged { action, state, attempts, instance, not_before_ns, error } => {
+                self.note_early(*action, *state);
                 if let Some(found) = self.actions.get_mut(action) {
                     (found.state, found.attempts, found.instance) = (*state, *attempts, *instance);
                     (found.not_before_ns, found.changed) = (*not_before_ns, number);
@@ -135,6 +138,19 @@ impl Model {
                 self.actions.remove(action);
             }
             _ => {}
+        }
+    }
+
+    /// An action is run only when all that it comes after is done, or was and is forgotten.
+    fn note_early(&mut self, action: ActionId, state: ActionState) {
+        let begins = matches!(state, ActionState::Queued | ActionState::Running | ActionState::Done);
+        let after = self.actions.get(&action).filter(|_| begins).map(|found| &found.spec.after);
+        let open = after
+            .into_iter()
+            .flatten()
+            .find(|after| self.actions.get(after).is_some_and(|found| found.state != ActionState::Done));
+        if let Some(open) = open {
+            self.wrong = Some(format!("action {action} is {state:?} before {open} is done"));
         }
     }
 

@@ -59,7 +59,7 @@ impl Fault {
 pub fn faults(threads: usize, report: &mut Report) {
     let jobs: Vec<(Verb, Fault)> = verbs()
         .into_iter()
-        .filter(|verb| !verb.fresh && verb.name != act::RUN)
+        .filter(|verb| !verb.fresh && !act::RUNS.contains(&verb.name))
         .flat_map(|verb| Fault::ALL.map(|fault| (verb.clone(), fault)))
         .collect();
     let next = AtomicUsize::new(0);

@@ -3,11 +3,14 @@
 //! Whose turn it is: the highest priority first; among the owners that have it each its share; of each owner the
 //! oldest. What is run together is of one kind (verb, source, target). Whatever asks for the same comes along.
 
+mod after;
+
 use std::collections::BTreeSet;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
+pub(super) use self::after::{Consequences, stuck};
 use super::index::{all, one, run};
 use super::row;
 use crate::catalog::{ActionQuery, ActionWindow};
@@ -35,7 +38,7 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
             let action = Action {
                 id: *action,
                 spec: (**spec).clone(),
-                state: ActionState::Queued,
+                state: spec.first_state(),
                 number,
                 changed: number,
                 submitted_ns: time_ns,
@@ -46,9 +49,10 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
                 story: Vec::new(),
             };
             let group = action.spec.group.map(|group| group.0);
+            after::note(connection, number, &action.spec.after)?;
             run(
                 "INSERT OR REPLACE INTO action(number, id, state, priority, owner, together, kind, object, due, instance,
-                 changed, finished, body) VALUES (?1, ?2, 2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?1, 0, ?8)",
+                 changed, finished, body) VALUES (?1, ?2, ?9, ?3, ?4, ?5, ?6, ?7, 0, 0, ?1, 0, ?8)",
                 params![
                     number as i64,
                     action.id.0,
@@ -57,7 +61,8 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
                     group,
                     action.spec.kind(),
                     action.spec.object.0,
-                    write_body(&action)
+                    write_body(&action),
+                    action.state as u8
                 ],
             )
         }
@@ -84,7 +89,10 @@ pub(super) fn apply(connection: &Connection, number: u64, time_ns: TimeNs, chang
                 ],
             )
         }
-        Change::ActionForgotten { action } => run("DELETE FROM action WHERE id = ?1", params![action.0]),
+        Change::ActionForgotten { action } => {
+            after::forget(connection, *action)?;
+            run("DELETE FROM action WHERE id = ?1", params![action.0])
+        }
         _ => Ok(()),
     }
 }

@@ -110,6 +110,10 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             changed if changed.unwrap_or(0) == *number => Ok(()),
             _ => Err(Error::Conflict { what: format!("action {id}") }),
         },
+        Expect::ActionKnown(id) => match action::changed(connection, *id)? {
+            Some(_) => Ok(()),
+            None => Err(Error::ActionNotFound { id: *id }),
+        },
     }
 }
 

@@ -21,7 +21,7 @@ use rusqlite::{Connection, params};
 use super::apply::Applier;
 use super::index::{failed, run};
 use super::lookup::{self, State};
-use super::{Embedded, check};
+use super::{Embedded, action, check};
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
@@ -206,6 +206,16 @@ impl Embedded {
                 proposal.changes.iter().zip(group.header.first.number + u64::from(before.0)..)
             {
                 applier.apply(number, time_ns, change)?;
+            }
+            let mut following = action::Consequences::of(&proposal.changes);
+            while let Some(change) = following.next(connection)? {
+                let before = (group.count, group.payload_len());
+                group.push(&change);
+                if group.is_too_long() {
+                    group.truncate(before.0, before.1); // What is left is found later.
+                    break;
+                }
+                applier.apply(group.next_number() - 1, time_ns, &change)?;
             }
             relaxed &= may_relax;
             done.push((index, Position { epoch: state.tail.last.epoch, number: group.next_number() - 1 }));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::schema::{ACTION_SCHEMA, APPLICATION_ID, SCHEMA, USER_VERSION};
+use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, SCHEMA, USER_VERSION};
 use super::{known_packs, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
@@ -74,11 +74,13 @@ impl Index {
         if version != USER_VERSION {
             return Err(damaged("open", &format!("its version is {version}, not {USER_VERSION}")));
         }
-        let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'action'";
-        if one(&writer, "read its schema", sql, [], |_| Ok(()))?.is_none() {
-            writer
-                .execute_batch(&format!("BEGIN IMMEDIATE; {ACTION_SCHEMA} COMMIT;"))
-                .map_err(failed("create its tables"))?;
+        for (table, schema) in [("action", ACTION_SCHEMA), ("action_after", ACTION_SCHEMA_MORE)] {
+            let sql = "SELECT 1 FROM sqlite_schema WHERE name = ?1";
+            if one(&writer, "read its schema", sql, [table], |_| Ok(()))?.is_none() {
+                writer
+                    .execute_batch(&format!("BEGIN IMMEDIATE; {schema} COMMIT;"))
+                    .map_err(failed("create its tables"))?;
+            }
         }
         Ok(Self {
             place: place.clone(),

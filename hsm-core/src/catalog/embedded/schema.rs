@@ -118,3 +118,14 @@ CREATE INDEX action_work ON action(kind, object) WHERE state = 2;
 CREATE INDEX action_group ON action(together, number) WHERE together IS NOT NULL;
 CREATE INDEX action_finished ON action(finished) WHERE state >= 4;
 ";
+
+/// What actions come after, and those of a site: made in an index that knows actions, and not these.
+pub(super) const ACTION_SCHEMA_MORE: &str = "
+CREATE TABLE action_after(
+    after BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (after, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX action_before ON action_after(number);
+CREATE INDEX action_waiting ON action(number) WHERE state = 1;
+";

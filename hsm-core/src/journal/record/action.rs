@@ -11,6 +11,7 @@ use crate::wire::{Reader, Writer};
 const HAS_GROUP: u8 = 1;
 const HAS_SOURCE: u8 = 2;
 const FORCED: u8 = 4;
+const HAS_AFTER: u8 = 8;
 const HAS_PATH: u8 = 32;
 
 pub(super) fn write(out: &mut Writer<'_>, change: &Change) -> u16 {
@@ -61,6 +62,7 @@ pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec) {
     let flags = if spec.group.is_some() { HAS_GROUP } else { 0 }
         | if spec.source.is_some() { HAS_SOURCE } else { 0 }
         | if spec.force { FORCED } else { 0 }
+        | if spec.after.is_empty() { 0 } else { HAS_AFTER }
         | if spec.path.is_some() { HAS_PATH } else { 0 };
     out.u8(spec.verb as u8);
     out.u8(flags);
@@ -73,6 +75,12 @@ pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec) {
     out.bytes(&spec.group.map_or([0; 16], |group| group.0));
     out.b16(spec.owner.as_bytes());
     out.b16(spec.reason.as_bytes());
+    if !spec.after.is_empty() {
+        out.u8(spec.after.len() as u8);
+        for id in &spec.after {
+            out.bytes(&id.0);
+        }
+    }
     if let Some(path) = &spec.path {
         out.b16(path.as_os_str().as_bytes());
         write_digests(out, &spec.expected);
@@ -93,6 +101,12 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
     let owner = read_text(body.b16()?)?;
     let reason = read_text(body.b16()?)?;
     let force = flags & FORCED != 0;
+    let mut after = Vec::new();
+    if flags & HAS_AFTER != 0 {
+        for _ in 0..body.u8()? {
+            after.push(ActionId(body.array()?));
+        }
+    }
     let (mut path, mut expected) = (None, Vec::new());
     if flags & HAS_PATH != 0 {
         path = Some(OsString::from_vec(body.b16()?.to_vec()).into());
@@ -110,6 +124,7 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
         deadline_ns,
         group,
         attempts_max,
+        after,
         path,
         expected,
     })

@@ -15,7 +15,7 @@ use super::{Caught, check_with, silent_damage};
 use crate::audit::Verdict;
 
 /// Which verb shows which mistake, on a store of which shape.
-const SHOWN_BY: [(Mutant, Shape, &str); 9] = [
+const SHOWN_BY: [(Mutant, Shape, &str); 10] = [
     (Mutant::SegmentNameLeftOut, Shape::Tight, "puts one after the other"),
     (Mutant::RelaxedTakenForDurable, Shape::Roomy, "relaxed put"),
     (Mutant::DropNotCounted, Shape::Roomy, "purge large"),
@@ -25,6 +25,7 @@ const SHOWN_BY: [(Mutant, Shape, &str); 9] = [
     (Mutant::RootClearedEarly, Shape::Roomy, "retire tier"),
     (Mutant::UndeleteLosesName, Shape::Roomy, "undelete"),
     (Mutant::DoneBeforeEffect, Shape::Roomy, act::RUN),
+    (Mutant::AfterNotAwaited, Shape::Roomy, act::RUN_IN_ORDER),
 ];
 
 /// Which check of its own shows which mistake.

@@ -11,6 +11,10 @@ use crate::crash::world::World;
 /// What runs actions: what failed on the way is noted in them, so that it is done otherwise than without a fault.
 pub(in crate::crash) const RUN: &str = "run actions";
 
+/// The same, of actions that come after others.
+pub(in crate::crash) const RUN_IN_ORDER: &str = "run actions in order";
+pub(in crate::crash) const RUNS: [&str; 2] = [RUN, RUN_IN_ORDER];
+
 /// One action of each verb but removal, two of them for the same work.
 fn specs(world: &World) -> Vec<ActionSpec> {
     let cast = world.cast();
@@ -34,6 +38,20 @@ const SUBMITTED: Run = |world| {
     (0..).zip(&specs).try_for_each(|(nth, spec)| world.store().submit_as(id(nth), spec).map(drop))
 };
 
+/// An archive step by step: the copy is dropped and the other verified when there is one, and what comes after what cannot
+/// be done fails with it.
+const CHAIN: Run = |world| {
+    let cast = world.cast();
+    let after = |nth: &[usize], spec| ActionSpec { after: nth.iter().copied().map(id).collect(), ..spec };
+    world.store().submit_all_as(vec![
+        (id(0), ActionSpec::copy(cast.large, None, 2)),
+        (id(1), ActionSpec::copy(cast.small, None, 2)),
+        (id(2), after(&[0, 1], ActionSpec { priority: 5, ..ActionSpec::release(cast.large, 0, false) })),
+        (id(3), after(&[2], ActionSpec::verify(cast.large, 2))),
+        (id(4), after(&[1], ActionSpec::copy(cast.small, None, 2))),
+    ])
+};
+
 fn run(world: &World) -> Result<()> {
     let ran = world.store().run(&RunOptions::until_idle(), &AtomicBool::new(false))?;
     if ran.failed + ran.put_off == 0 {
@@ -54,5 +72,15 @@ pub(super) fn verbs() -> Vec<Verb> {
             ],
         ),
         verb(RUN, SUBMITTED, [each(|world| run(world))]),
+        simple("submit in order", CHAIN),
+        verb(
+            "cancel what others come after, then retry",
+            CHAIN,
+            [
+                whole(|world| world.store().cancel(id(0)).map(drop)),
+                whole(|world| world.store().retry_all(&ActionQuery::default()).map(drop)),
+            ],
+        ),
+        verb(RUN_IN_ORDER, CHAIN, [each(|world| run(world))]),
     ]
 }
