@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use hsm_core::object::{ActionId, ActionSpec};
+use hsm_core::object::{ActionId, ActionSpec, ObjectId};
 use hsm_core::{ActionQuery, Error, Result, RunOptions};
 
 use super::{Run, Verb, each, simple, verb, whole};
@@ -13,7 +13,8 @@ pub(in crate::crash) const RUN: &str = "run actions";
 
 /// The same, of actions that come after others.
 pub(in crate::crash) const RUN_IN_ORDER: &str = "run actions in order";
-pub(in crate::crash) const RUNS: [&str; 2] = [RUN, RUN_IN_ORDER];
+const RUN_PUT: &str = "run puts of files outside";
+pub(in crate::crash) const RUNS: [&str; 3] = [RUN, RUN_IN_ORDER, RUN_PUT];
 
 /// One action of each verb but removal, two of them for the same work.
 fn specs(world: &World) -> Vec<ActionSpec> {
@@ -35,6 +36,17 @@ fn id(nth: usize) -> ActionId {
 
 const SUBMITTED: Run = |world| {
     let specs = specs(world);
+    (0..).zip(&specs).try_for_each(|(nth, spec)| world.store().submit_as(id(nth), spec).map(drop))
+};
+
+/// A new object of a file, twice for the same work, and the next generation of one.
+const PUTS: Run = |world| {
+    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let specs = [
+        ActionSpec::put(ObjectId([9; 16]), from, 0),
+        ActionSpec::put(ObjectId([9; 16]), from, 0),
+        ActionSpec::put(world.cast().doubled, from, 2),
+    ];
     (0..).zip(&specs).try_for_each(|(nth, spec)| world.store().submit_as(id(nth), spec).map(drop))
 };
 
@@ -72,6 +84,7 @@ pub(super) fn verbs() -> Vec<Verb> {
             ],
         ),
         verb(RUN, SUBMITTED, [each(|world| run(world))]),
+        verb(RUN_PUT, PUTS, [each(|world| run(world))]),
         simple("submit in order", CHAIN),
         verb(
             "cancel what others come after, then retry",
