@@ -12,7 +12,7 @@ fn who_is_refused_for_what_a_dead_writer_left_looks_again_and_sees_it() {
         let other = fixture.another_process();
         other.put(b"its pack is begun", &PutOptions::default()).unwrap();
         let before = events(&other).len();
-        fixture.disk.stop_at(fixture.disk.operations() + step);
+        fixture.disk.stop_at(step);
         let put = fixture.store.put(&bytes(SMALL, 2), &PutOptions::id(id));
         if !fixture.disk.is_stopped() {
             assert!(put.is_ok() && left_behind > 0, "no step left a group that is not in the index");
