@@ -983,6 +983,18 @@ public:
         detail::call(hsm_action_options_set_deadline_ns, get(), deadline_ns);
         return *this;
     }
+    /// The file outside of the store that a put reads and a get writes.
+    action_options &path(std::string_view path)
+    {
+        detail::call(hsm_action_options_set_path, get(), path.data(), path.size());
+        return *this;
+    }
+    /// A digest that the bytes of a put or get must have, such as "crc32c:e3069283".
+    action_options &expect_digest(std::string_view digest)
+    {
+        detail::call(hsm_action_options_expect_digest, get(), digest.data(), digest.size());
+        return *this;
+    }
     action_options &attempts_max(std::uint32_t attempts_max)
     {
         detail::call(hsm_action_options_set_attempts_max, get(), attempts_max);

@@ -18,6 +18,7 @@
 mod descriptor;
 pub(crate) mod memory;
 mod os;
+pub(crate) mod outside;
 pub(crate) mod tree;
 
 use std::fmt::Debug;

@@ -29,6 +29,7 @@ mod member;
 mod open;
 mod options;
 mod orders;
+mod outside;
 mod parts;
 mod patch;
 mod put;

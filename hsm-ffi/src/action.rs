@@ -14,6 +14,7 @@
 //! hsm_store_maintain().
 
 use std::ffi::c_char;
+use std::os::unix::ffi::OsStringExt as _;
 use std::sync::atomic::AtomicBool;
 
 use hsm_core::object::{Action, ActionId, ActionSpec, ActionState, GroupId, ObjectId, Verb};
@@ -42,6 +43,14 @@ pub const HSM_ACTION_VERIFY: i32 = 5;
 pub const HSM_ACTION_REMOVE: i32 = 6;
 /// A kind of a site's own: see hsm_action_submit_site().
 pub const HSM_ACTION_SITE: i32 = 7;
+/// Stores a file of outside, as hsm_put_path(): hsm_action_options_set_path() names it, the target is the tier. The object is
+/// made if there is none; else it gets its next generation. A file that is changed meanwhile is read again later; what is
+/// no regular file is not waited for.
+pub const HSM_ACTION_PUT: i32 = 8;
+/// Writes the object to a file of outside, as hsm_get_path(): it is there whole or not at all, also after a power loss.
+/// hsm_action_options_set_path() names it, the target is not looked at. It is written beside its path, as ".<id of the
+/// action>.new": what a process that is killed leaves there is written over when the action is run again.
+pub const HSM_ACTION_GET: i32 = 9;
 
 /// To be queued when all that it comes after is done.
 pub const HSM_ACTION_WAITING: i32 = 1;
@@ -68,6 +77,8 @@ pub const HSM_ACTION_TEXT_KIND: i32 = 4;
 pub const HSM_ACTION_TEXT_WORKER: i32 = 5;
 /// How far that worker said that it is.
 pub const HSM_ACTION_TEXT_NOTE: i32 = 6;
+/// The file of a put or get; it may be no UTF-8.
+pub const HSM_ACTION_TEXT_PATH: i32 = 7;
 
 /// An action in numbers.
 #[repr(C)]
@@ -170,7 +181,7 @@ pub(crate) unsafe fn spec(
     let mut spec = ActionSpec::remove(ObjectId([0; 16]));
     spec.verb = verb;
     spec.source = input::any_tier(source, "source")?;
-    if verb != Verb::Remove {
+    if !matches!(verb, Verb::Remove | Verb::Get) {
         spec.target = input::tier(target, "target")?;
     }
     spec.force = input::flag(force, "force")?;
@@ -195,6 +206,8 @@ pub(crate) unsafe fn with_options(
     spec.deadline_ns = options.deadline_ns;
     spec.group = options.group;
     spec.after.clone_from(&options.after);
+    spec.path.clone_from(&options.path);
+    spec.expected.clone_from(&options.expected);
     if options.attempts_max > 0 {
         spec.attempts_max = options.attempts_max;
     }
@@ -205,9 +218,9 @@ pub(crate) unsafe fn with_options(
 ///
 /// Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
 ///
-/// @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY or _REMOVE
+/// @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY, _REMOVE, _PUT or _GET
 /// @param object   whether there is one is found out when the action is run
-/// @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies have one too
+/// @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies and gets have one too
 /// @param target   the tier that is to hold a copy; of a release or a verify the tier whose copy is meant
 /// @param force    1: a release drops the last good copy too; else 0
 /// @param options  NULL: all default
@@ -269,7 +282,7 @@ pub unsafe extern "C" fn hsm_action_stat(
 ///
 /// @param what         HSM_ACTION_TEXT_OWNER and so on
 /// @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
-/// @param buffer_size  in bytes; 1001 are always enough
+/// @param buffer_size  in bytes; 1001 are always enough, of a path 4096
 /// @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
 /// @return HSM_STATUS_END where there is none, HSM_STATUS_NOT_FOUND
 #[unsafe(no_mangle)]
@@ -294,22 +307,32 @@ pub unsafe extern "C" fn hsm_action_text(
                 HSM_ACTION_TEXT_KIND,
                 HSM_ACTION_TEXT_WORKER,
                 HSM_ACTION_TEXT_NOTE,
+                HSM_ACTION_TEXT_PATH,
             ];
             let what = input::choice(what, &all.map(|what| (what, what)), "what")?;
             output::check_buffer(buffer, buffer_size, "buffer")?;
             let action = store.action(id)?;
             let text = match what {
-                HSM_ACTION_TEXT_OWNER => action.spec.owner,
-                HSM_ACTION_TEXT_REASON => action.spec.reason,
-                HSM_ACTION_TEXT_KIND => action.spec.site.map(|work| work.kind).unwrap_or_default(),
-                HSM_ACTION_TEXT_WORKER => action.lease.map(|lease| lease.worker).unwrap_or_default(),
-                HSM_ACTION_TEXT_NOTE => action.lease.map(|lease| lease.note).unwrap_or_default(),
-                _ => action.story.last().map(|attempt| attempt.error.clone()).unwrap_or_default(),
+                HSM_ACTION_TEXT_OWNER => action.spec.owner.into_bytes(),
+                HSM_ACTION_TEXT_REASON => action.spec.reason.into_bytes(),
+                HSM_ACTION_TEXT_KIND => {
+                    action.spec.site.map(|work| work.kind.into_bytes()).unwrap_or_default()
+                }
+                HSM_ACTION_TEXT_WORKER => {
+                    action.lease.map(|lease| lease.worker.into_bytes()).unwrap_or_default()
+                }
+                HSM_ACTION_TEXT_NOTE => action.lease.map(|lease| lease.note.into_bytes()).unwrap_or_default(),
+                HSM_ACTION_TEXT_PATH => {
+                    action.spec.path.map(|path| path.into_os_string().into_vec()).unwrap_or_default()
+                }
+                _ => {
+                    action.story.last().map(|attempt| attempt.error.clone().into_bytes()).unwrap_or_default()
+                }
             };
             if text.is_empty() {
                 return Ok(HSM_STATUS_END);
             }
-            output::text(buffer, buffer_size, length_out, text.as_bytes(), "buffer")
+            output::text(buffer, buffer_size, length_out, &text, "buffer")
         }
     })
 }

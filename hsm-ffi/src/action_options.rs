@@ -5,7 +5,10 @@
 
 use std::ffi::c_char;
 
-use hsm_core::object::{ActionId, GroupId};
+use std::path::PathBuf;
+
+use hsm_core::integrity::Digest;
+use hsm_core::object::{self, ActionId, GroupId};
 
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
@@ -25,6 +28,8 @@ pub struct hsm_action_options {
     pub(crate) deadline_ns: i64,
     /// 0: the default.
     pub(crate) attempts_max: u32,
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) expected: Vec<Digest>,
 }
 
 /// Makes options that are all default.
@@ -220,6 +225,56 @@ pub unsafe extern "C" fn hsm_action_options_set_attempts_max(
     unsafe {
         set(options, error_out, |options| {
             options.attempts_max = attempts_max;
+            Ok(())
+        })
+    }
+}
+
+/// The file outside of the store that HSM_ACTION_PUT reads and HSM_ACTION_GET writes: both need one, and nothing else has
+/// one. It is looked at when the action is run, by the process that runs it. By default there is none.
+///
+/// @param path         an absolute path of at most 4095 bytes; that is checked when the action is submitted
+/// @param path_length  in bytes; SIZE_MAX: up to the NUL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_path(
+    options: *mut hsm_action_options,
+    path: *const c_char,
+    path_length: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.path = Some(input::path(path, path_length, "path")?.to_owned());
+            Ok(())
+        })
+    }
+}
+
+/// Adds a digest that the bytes of HSM_ACTION_PUT or HSM_ACTION_GET must have: else the action fails, with nothing stored
+/// and no file made. That of a put is recorded with the object.
+///
+/// @param digest         "algorithm:hexadecimal", such as "crc32c:e3069283"
+/// @param digest_length  in bytes; SIZE_MAX: up to the NUL
+/// @return HSM_STATUS_INVALID for what is no digest, and when there are 16
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_expect_digest(
+    options: *mut hsm_action_options,
+    digest: *const c_char,
+    digest_length: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            let digest: Digest = input::text(digest, digest_length, "digest")?.parse()?;
+            if options.expected.len() == object::DIGESTS_MAX {
+                let most = object::DIGESTS_MAX;
+                return Err(hsm_error::invalid(format!(
+                    "invalid digest: there are {most} already, the most"
+                )));
+            }
+            options.expected.push(digest);
             Ok(())
         })
     }

@@ -183,6 +183,23 @@ impl DigestSet {
         Self { states: wanted.into_iter().map(|algorithm| (algorithm, start(algorithm))).collect() }
     }
 
+    /// The digests, once they match what was expected.
+    ///
+    /// # Errors
+    ///
+    /// `DigestMismatch` for the first of `expected` that is another, or was not computed.
+    pub(crate) fn check(self, expected: &[Digest]) -> Result<Vec<Digest>> {
+        let computed = self.finish();
+        for expected in expected {
+            let found = computed.iter().find(|digest| digest.algorithm() == expected.algorithm());
+            if found != Some(expected) {
+                let computed = found.map_or_else(String::new, ToString::to_string);
+                return Err(Error::DigestMismatch { expected: expected.to_string(), computed });
+            }
+        }
+        Ok(computed)
+    }
+
     /// Whether nothing is computed.
     pub fn is_empty(&self) -> bool {
         self.states.is_empty()

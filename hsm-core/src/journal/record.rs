@@ -280,8 +280,12 @@ fn write_content(out: &mut Writer<'_>, content: &Content) {
     out.u64(content.size);
     out.u8(content.block_shift);
     out.bytes(&content.root);
-    out.u8(content.digests.len() as u8);
-    for digest in &content.digests {
+    write_digests(out, &content.digests);
+}
+
+fn write_digests(out: &mut Writer<'_>, digests: &[Digest]) {
+    out.u8(digests.len() as u8);
+    for digest in digests {
         out.u8(digest.algorithm() as u8);
         out.u8(digest.value().len() as u8);
         out.bytes(digest.value());
@@ -292,6 +296,10 @@ fn read_content(body: &mut Reader<'_>) -> Option<Content> {
     let size = body.u64()?;
     let block_shift = body.u8().filter(|shift| *shift < 64)?;
     let root = body.array()?;
+    Some(Content { size, block_shift, root, digests: read_digests(body)? })
+}
+
+fn read_digests(body: &mut Reader<'_>) -> Option<Vec<Digest>> {
     let mut digests = Vec::new();
     for _ in 0..body.u8()? {
         let algorithm = body.u8()?;
@@ -302,7 +310,7 @@ fn read_content(body: &mut Reader<'_>) -> Option<Content> {
             digests.push(Digest::new(algorithm, value).ok()?);
         }
     }
-    Some(Content { size, block_shift, root, digests })
+    Some(digests)
 }
 
 fn write_copy(out: &mut Writer<'_>, copy: &Copy) {

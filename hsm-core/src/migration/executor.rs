@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
-use super::party::{Claim, Party};
+use super::party::{Carrier, Claim, Party};
 use super::transfer::source_piece;
 use crate::catalog::{ActionWindow, Durability, Expect, Proposal};
 use crate::engine::{Engine, is_race};
@@ -46,6 +46,8 @@ pub(crate) struct Executor<'a> {
     pub(crate) instance: u64,
     pub(crate) monitor: Option<&'a dyn Monitor>,
     pub(crate) stop: &'a AtomicBool,
+    /// What does puts and gets.
+    pub(crate) carrier: &'a dyn Carrier,
     /// The owner that was served first last time.
     pub(crate) behind: String,
     pub(crate) ran: Ran,
@@ -78,7 +80,7 @@ impl Executor<'_> {
             Err(error) => Err(error),
             Ok(claims) => {
                 let (first, near) = claims.split_at(chosen.len());
-                let done = self.perform(&spec, first, near);
+                let done = self.perform(&spec, first, near, &chosen);
                 if done.is_err() {
                     let left = claims.iter().map(|(_, claim)| (claim.id, claim.changed, claim.attempts));
                     self.engine.claims_left.lock().extend(left);
@@ -159,6 +161,7 @@ impl Executor<'_> {
         spec: &ActionSpec,
         first: &[(ObjectId, Claim)],
         near: &[(ObjectId, Claim)],
+        chosen: &[Action],
     ) -> Result<()> {
         let mut claims: BTreeMap<ObjectId, Vec<Claim>> = BTreeMap::new();
         let mut orders = [Vec::new(), Vec::new()];
@@ -171,7 +174,10 @@ impl Executor<'_> {
                 ours.push(*claim);
             }
         }
-        let party = Party::new(self.engine, claims, self.monitor, self.stop);
+        let mut party = Party::new(self.engine, claims, self.monitor, self.stop);
+        if spec.verb.is_outside() {
+            party.carry(self.carrier, chosen);
+        }
         if mutant(Mutant::DoneBeforeEffect) {
             party.join_all(&orders.concat())?;
         }

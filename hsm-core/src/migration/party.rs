@@ -54,12 +54,27 @@ impl Claim {
     }
 }
 
+/// What goes between the store and files outside of it.
+pub(crate) trait Carrier: Sync {
+    /// Does a put or a get. `true`: what `attendant` joined was committed with it; `false`: that is left to be done.
+    fn carry(
+        &self,
+        id: ActionId,
+        spec: &ActionSpec,
+        attendant: &dyn Attendant,
+        watch: &mut Watch<'_>,
+    ) -> Result<bool>;
+}
+
 /// What is done for each object, and for whom.
 pub(super) struct Party<'a> {
     engine: &'a Engine,
     claims: BTreeMap<ObjectId, Vec<Claim>>,
     monitor: Option<&'a dyn Monitor>,
     stop: &'a AtomicBool,
+    carrier: Option<&'a dyn Carrier>,
+    /// What it does for each object.
+    errands: BTreeMap<ObjectId, (ActionId, ActionSpec)>,
     /// How many were joined to the proposal of an object.
     joined: Mutex<BTreeMap<ObjectId, u64>>,
     at: Mutex<At>,
@@ -81,7 +96,24 @@ impl<'a> Party<'a> {
         monitor: Option<&'a dyn Monitor>,
         stop: &'a AtomicBool,
     ) -> Self {
-        Self { engine, claims, monitor, stop, joined: Mutex::default(), at: Mutex::default() }
+        Self {
+            engine,
+            claims,
+            monitor,
+            stop,
+            carrier: None,
+            errands: BTreeMap::new(),
+            joined: Mutex::default(),
+            at: Mutex::default(),
+        }
+    }
+
+    /// Lets puts and gets be done by `carrier`. Of equal ones, the first is done.
+    pub(super) fn carry(&mut self, carrier: &'a dyn Carrier, actions: &[Action]) {
+        self.carrier = Some(carrier);
+        for action in actions {
+            self.errands.entry(action.spec.object).or_insert_with(|| (action.id, action.spec.clone()));
+        }
     }
 
     /// What the monitor said to end all of it.
@@ -170,6 +202,10 @@ impl<'a> Party<'a> {
                 Ok(release(engine, id, Scope::Live, tier, spec.force, Some(self), watch)?.is_some())
             }
             Verb::Verify => verify(engine, id, Scope::Live, tier, Some(self), watch).map(|_| true),
+            Verb::Put | Verb::Get => match (self.carrier, self.errands.get(&id)) {
+                (Some(carrier), Some((action, spec))) => carrier.carry(*action, spec, self, watch),
+                _ => Err(Error::invalid("action", "nobody carries bytes to files outside")),
+            },
             Verb::Remove => {
                 let mut proposal = engine.removal(id, engine.grace_ns);
                 self.joins(id, &mut proposal)?;

@@ -3,9 +3,13 @@
 //! - an [`ActionSpec`] says what is wanted, by whom and how urgently;
 //! - an [`Action`] is a spec that the store accepted under an [`ActionId`], with its state and its story.
 
-use super::{ActionId, GroupId, ObjectId, TierIndex};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{ActionId, DIGESTS_MAX, GroupId, ObjectId, TierIndex};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
+use crate::integrity::Digest;
 
 /// What an action does. The number is the format's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,12 +30,30 @@ pub enum Verb {
     Remove = 6,
     /// A kind of the site's own, done by a worker outside of the library: see [`SiteWork`].
     Site = 7,
+    /// Stores the file at `path`, on `target`, as the next generation of the object.
+    Put = 8,
+    /// Writes the object to the file at `path`.
+    Get = 9,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 7] =
-        [Self::Copy, Self::Move, Self::Recall, Self::Release, Self::Verify, Self::Remove, Self::Site];
+    pub const ALL: [Self; 9] = [
+        Self::Copy,
+        Self::Move,
+        Self::Recall,
+        Self::Release,
+        Self::Verify,
+        Self::Remove,
+        Self::Site,
+        Self::Put,
+        Self::Get,
+    ];
+
+    /// Whether it goes between the store and a file outside.
+    pub fn is_outside(self) -> bool {
+        matches!(self, Self::Put | Self::Get)
+    }
 
     /// The verb of a number.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -74,6 +96,8 @@ impl ActionState {
     }
 }
 
+/// Longest path of a file outside, in bytes.
+pub const PATH_BYTES_MAX: usize = 4095;
 /// Attempts of an action that says nothing else.
 pub const ATTEMPTS_DEFAULT: u32 = 5;
 /// Longest owner and reason, in bytes of UTF-8.
@@ -116,7 +140,7 @@ pub struct ActionSpec {
     pub object: ObjectId,
     /// The tier to read from; `None`: any. Of a move: the one to be left.
     pub source: Option<TierIndex>,
-    /// The tier that is to hold a copy, whose copy is dropped, or read back. Of a removal: 0.
+    /// The tier that is to hold a copy, whose copy is dropped, or read back. Of a removal and a get: 0.
     pub target: TierIndex,
     /// Whether a release may drop the last good copy.
     pub force: bool,
@@ -137,6 +161,10 @@ pub struct ActionSpec {
     pub after: Vec<ActionId>,
     /// Of [`Verb::Site`]: which work.
     pub site: Option<SiteWork>,
+    /// The file outside that a put reads and a get writes: an absolute path, as it is where the action is run.
+    pub path: Option<PathBuf>,
+    /// Digests that the bytes of a put or a get must have, else it fails.
+    pub expected: Vec<Digest>,
 }
 
 impl ActionSpec {
@@ -155,6 +183,8 @@ impl ActionSpec {
             attempts_max: ATTEMPTS_DEFAULT,
             after: Vec::new(),
             site: None,
+            path: None,
+            expected: Vec::new(),
         }
     }
 
@@ -194,6 +224,18 @@ impl ActionSpec {
         Self { site, ..Self::new(Verb::Site, ObjectId([0; 16]), None, 0) }
     }
 
+    /// The file at `path`, stored on `target` as the next generation of the object. There need be no such object yet.
+    pub fn put(object: ObjectId, path: impl AsRef<Path>, target: TierIndex) -> Self {
+        let path = Some(path.as_ref().to_owned());
+        Self { path, ..Self::new(Verb::Put, object, None, target) }
+    }
+
+    /// The object, read from `source` if one is named, in the file at `path`.
+    pub fn get(object: ObjectId, source: Option<TierIndex>, path: impl AsRef<Path>) -> Self {
+        let path = Some(path.as_ref().to_owned());
+        Self { path, ..Self::new(Verb::Get, object, source, 0) }
+    }
+
     /// Refuses what cannot be wanted.
     pub(crate) fn check(&self) -> Result<()> {
         let moves = matches!(self.verb, Verb::Copy | Verb::Move);
@@ -210,12 +252,26 @@ impl ActionSpec {
                 "its payload has at most 65536 bytes"
             }
             Self { verb: Verb::Move, source: None, .. } => "a move needs a source",
-            Self { source: Some(_), .. } if !moves => "only copies and moves have a source",
-            Self { source: Some(source), target, .. } if source == target => "its target is its source",
+            Self { source: Some(_), verb, .. } if !moves && *verb != Verb::Get => {
+                "only copies, moves and gets have a source"
+            }
+            Self { source: Some(source), target, .. } if moves && source == target => {
+                "its target is its source"
+            }
             Self { verb, force: true, .. } if *verb != Verb::Release => "only a release can be forced",
             Self { attempts_max: 0, .. } => "it needs at least one attempt",
             Self { deadline_ns, .. } if *deadline_ns < 0 => "its deadline lies before 1970",
             Self { after, .. } if after.len() > AFTER_MAX => "it comes after at most 16 others",
+            Self { verb, path, .. } if verb.is_outside() != path.is_some() => {
+                "puts and gets need a path, and nothing else has one"
+            }
+            Self { path: Some(path), .. } if !is_path(path) => {
+                "its path is none of a file, absolute, and of at most 4095 bytes"
+            }
+            Self { verb, expected, .. } if !verb.is_outside() && !expected.is_empty() => {
+                "only puts and gets have digests that are expected"
+            }
+            Self { expected, .. } if expected.len() > DIGESTS_MAX => "it expects too many digests",
             _ => return Ok(()),
         };
         Err(Error::invalid("action", wrong))
@@ -226,11 +282,22 @@ impl ActionSpec {
         if self.after.is_empty() { ActionState::Queued } else { ActionState::Waiting }
     }
 
-    /// What has to be equal, beside the object, for two actions to be the same work.
+    /// Whether one effect is enough for both: they are of one kind and object.
+    pub(crate) fn is_same_work(&self, other: &Self) -> bool {
+        self.path == other.path && self.expected == other.expected
+    }
+
+    /// What has to be equal, beside the object and what a put or get is about, for two actions to be the same work.
     pub(crate) fn kind(&self) -> i64 {
         let source = self.source.map_or(0, |source| i64::from(source) + 1);
         (self.verb as i64) << 32 | source << 16 | i64::from(self.target) << 8 | i64::from(self.force)
     }
+}
+
+/// Whether this is the path of a file that everybody understands alike.
+fn is_path(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    path.is_absolute() && path.file_name().is_some() && bytes.len() <= PATH_BYTES_MAX && !bytes.contains(&0)
 }
 
 /// An attempt that failed.

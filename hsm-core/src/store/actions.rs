@@ -221,7 +221,7 @@ impl Store {
     fn check_spec(&self, spec: &ActionSpec) -> Result<()> {
         self.engine().check_writable()?;
         spec.check()?;
-        if !matches!(spec.verb, Verb::Remove | Verb::Site) {
+        if !matches!(spec.verb, Verb::Remove | Verb::Site | Verb::Get) {
             self.engine().tier(spec.target)?;
         }
         spec.source.map_or(Ok(()), |source| self.engine().tier(source).map(drop))

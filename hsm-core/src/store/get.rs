@@ -7,7 +7,7 @@ use super::Store;
 use crate::backend::ReadFrom;
 use crate::engine::Scope;
 use crate::error::{Error, IoContext, Kind, Result};
-use crate::file::{self, Disk, Mode, OsDisk};
+use crate::file::outside::Target;
 use crate::monitor::Phase;
 use crate::object::{Name, Object, ObjectId, TierIndex};
 use crate::tier::CopyReader;
@@ -94,27 +94,17 @@ impl Store {
     pub fn get_path(&self, id: ObjectId, path: impl AsRef<Path>, options: &GetOptions) -> Result<u64> {
         let path = path.as_ref();
         let path = std::path::absolute(path).context("find", path)?;
-        // A name of its own: made of the target's, it could be too long, or that of another call.
-        let beside = &path.with_file_name(format!(".{}.new", self.new_id()));
         let mut reader = self.reader(id, options)?;
-        let disk = OsDisk::new();
-        let file = disk.open(beside, Mode::Create).context("create", beside)?;
+        // A temporary name of its own: made of the path's, it could be too long, or that of another call.
+        let target = Target::begin(path, &self.new_id().to_string())?;
         let mut at = 0;
-        let written = reader.each_run(&mut |bytes| {
-            file.write_at(bytes, at).context("write", beside)?;
+        let size = reader.each_run(&mut |bytes| {
+            target.write_at(bytes, at)?;
             at += bytes.len() as u64;
             Ok(())
-        });
-        let finished = written.and_then(|size| {
-            file.sync_data().context("sync", beside)?;
-            disk.rename(beside, &path).context("rename", &path)?;
-            file::sync_parent(&disk, &path).context("sync", &path)?;
-            Ok(size)
-        });
-        if finished.is_err() {
-            let _ = disk.remove_file(beside);
-        }
-        finished
+        })?;
+        target.finish()?;
+        Ok(size)
     }
 }
 

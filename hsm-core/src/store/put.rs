@@ -8,6 +8,7 @@ use crate::engine::{ATTEMPTS_MAX, Engine, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::integrity::{Algorithm, Digest, DigestSet};
 use crate::journal::{Change, Updates};
+use crate::migration::Attendant;
 use crate::monitor::{Phase, Watch};
 use crate::object::{
     self, Attributes, BLOCK_SHIFT_DEFAULT, Content, Copy, DIGESTS_MAX, Generation, Name, ObjectId, Position,
@@ -130,15 +131,7 @@ impl PutOptions {
 
     /// The digests to record, once they match what was expected.
     pub(super) fn checked(&self, digests: DigestSet) -> Result<Vec<Digest>> {
-        let computed = digests.finish();
-        for expected in &self.expected {
-            let found = computed.iter().find(|digest| digest.algorithm() == expected.algorithm());
-            if found != Some(expected) {
-                let computed = found.map_or_else(String::new, ToString::to_string);
-                return Err(Error::DigestMismatch { expected: expected.to_string(), computed });
-            }
-        }
-        Ok(computed)
+        digests.check(&self.expected)
     }
 
     /// Whether someone else gave the name or id away between our look and our commit, and that is no matter.
@@ -346,15 +339,20 @@ impl Writer {
 
     /// Publishes what was written as the object's next generation.
     pub fn commit(self) -> Result<Put> {
-        self.commit_if(None)
+        self.commit_if(None, None)
     }
 
     /// The same, only if the object is still at `generation`; else `Conflict`.
     pub(super) fn commit_over(self, generation: Generation) -> Result<Put> {
-        self.commit_if(Some(generation))
+        self.commit_if(Some(generation), None)
     }
 
-    fn commit_if(mut self, over: Option<Generation>) -> Result<Put> {
+    /// The same, with what `attendant` joins to it.
+    pub(super) fn commit_with(self, attendant: &dyn Attendant) -> Result<Put> {
+        self.commit_if(None, Some(attendant))
+    }
+
+    fn commit_if(mut self, over: Option<Generation>, attendant: Option<&dyn Attendant>) -> Result<Put> {
         let engine = self.store.engine().clone();
         engine.check_writable()?;
         if let Some(error) = self.failed.take() {
@@ -367,7 +365,7 @@ impl Writer {
             if over.is_some_and(|generation| generation + 1 != resolved.generation) {
                 break;
             }
-            match self.try_commit(&engine, &resolved, &digests) {
+            match self.try_commit(&engine, &resolved, &digests, attendant) {
                 Ok(committed) => {
                     self.copy.keep();
                     let put = Put {
@@ -396,7 +394,13 @@ impl Writer {
         Err(last.unwrap_or_else(|| Error::Conflict { what: "the object".to_owned() }))
     }
 
-    fn try_commit(&mut self, engine: &Engine, resolved: &Resolved, digests: &[Digest]) -> Result<Committed> {
+    fn try_commit(
+        &mut self,
+        engine: &Engine,
+        resolved: &Resolved,
+        digests: &[Digest],
+        attendant: Option<&dyn Attendant>,
+    ) -> Result<Committed> {
         let (written, end) = self.copy.finish(resolved.id, resolved.generation)?;
         let tier = self.copy.tier().index();
         let data = if mutant(Mutant::CommitBeforeData) {
@@ -405,7 +409,10 @@ impl Writer {
             engine.note_sync(tier, self.copy.sync_or_defer(&end))?
         };
         let (expect, change) = self.proposal(resolved, written, digests)?;
-        let proposal = Proposal { expect, changes: vec![change], data };
+        let mut proposal = Proposal { expect, changes: vec![change], data };
+        if let Some(attendant) = attendant {
+            attendant.joins(resolved.id, &mut proposal)?;
+        }
         let committed = engine.commit_proposal(proposal, self.options.durability)?;
         if mutant(Mutant::CommitBeforeData) {
             engine.note_sync(tier, self.copy.sync(&end))?;

@@ -56,6 +56,7 @@ impl Store {
             instance: self.instance(),
             monitor: self.monitor.as_deref(),
             stop,
+            carrier: self,
             behind: String::new(),
             ran: Ran::default(),
         };

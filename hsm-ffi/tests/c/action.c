@@ -217,6 +217,37 @@ static void a_stop_and_forgetting(const hsm_store *store)
     CHECK(done.actions_forgotten == OBJECTS + 6 - 5);
 }
 
+/* From one file into the store, and out of it into another. */
+static void files_of_outside(const hsm_store *store, const char *beside)
+{
+    hsm_action_options *options = NULL;
+    hsm_id object, id;
+    char from[4096], to[4096], text[4096], bytes[10];
+    size_t length;
+    FILE *file;
+    snprintf(from, sizeof from, "%s-from", beside);
+    snprintf(to, sizeof to, "%s-to", beside);
+    file = fopen(from, "wb");
+    CHECK(file != NULL && fwrite("123456789", 1, 9, file) == 9 && fclose(file) == 0);
+    CHECK_OK(hsm_store_new_id(store, &object, &error));
+    CHECK_OK(hsm_action_options_new(&options, &error));
+    CHECK_STATUS(hsm_action_submit(store, HSM_ACTION_PUT, &object, -1, 1, 0, options, &id, &error), HSM_STATUS_INVALID);
+    CHECK_OK(hsm_action_options_set_path(options, from, SIZE_MAX, &error));
+    CHECK_OK(hsm_action_options_expect_digest(options, "crc32c:e3069283", SIZE_MAX, &error));
+    CHECK_STATUS(hsm_action_submit(store, HSM_ACTION_COPY, &object, -1, 1, 0, options, &id, &error), HSM_STATUS_INVALID);
+    CHECK_OK(hsm_action_submit(store, HSM_ACTION_PUT, &object, -1, 1, 0, options, &id, &error));
+    CHECK_OK(hsm_action_text(store, &id, HSM_ACTION_TEXT_PATH, text, sizeof text, &length, &error));
+    CHECK(length == strlen(from) && strcmp(text, from) == 0);
+    CHECK(run(store).done == 1);
+    CHECK_OK(hsm_action_options_set_path(options, to, SIZE_MAX, &error));
+    CHECK_OK(hsm_action_submit(store, HSM_ACTION_GET, &object, 1, 0, 0, options, &id, &error));
+    CHECK(run(store).done == 1);
+    file = fopen(to, "rb");
+    CHECK(file != NULL && fread(bytes, 1, 10, file) == 9 && memcmp(bytes, "123456789", 9) == 0 && fclose(file) == 0);
+    CHECK(remove(from) == 0 && remove(to) == 0);
+    hsm_action_options_free(options);
+}
+
 int main(int argc, char **argv)
 {
     hsm_store *store = NULL;
@@ -229,6 +260,7 @@ int main(int argc, char **argv)
     a_site(store);
     events(store);
     a_stop_and_forgetting(store);
+    files_of_outside(store, argv[1]);
     CHECK_OK(hsm_store_close(store, &error));
     hsm_store_free(store);
     return 0;

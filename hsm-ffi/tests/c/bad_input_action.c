@@ -21,6 +21,15 @@ static void options(void)
     BAD(INVALID, hsm_action_options_add_after, options, (NULL, &world.unknown, &error));
     BAD(INVALID, hsm_action_options_add_after, id, (its, NULL, &error));
     BAD(INVALID, hsm_action_options_add_after, id, (its, &world.zero, &error));
+    BAD(INVALID, hsm_action_options_set_path, options, (NULL, "/a", 2, &error));
+    BAD(INVALID, hsm_action_options_set_path, path, (its, NULL, 2, &error));
+    BAD(INVALID, hsm_action_options_set_path, path, (its, "", 0, &error));
+    BAD(INVALID, hsm_action_options_set_path, path_length, (its, "/a", TOO_LONG, &error));
+    BAD(INVALID, hsm_action_options_expect_digest, options, (NULL, "crc32c:e3069283", SIZE_MAX, &error));
+    BAD(INVALID, hsm_action_options_expect_digest, digest, (its, NULL, 2, &error));
+    BAD(INVALID, hsm_action_options_expect_digest, digest, (its, "crc32c:e3", SIZE_MAX, &error));
+    UTF8(hsm_action_options_expect_digest, digest, (its, NO_TEXT, SIZE_MAX, &error));
+    BAD(INVALID, hsm_action_options_expect_digest, digest_length, (its, "crc32c:e3069283", TOO_LONG, &error));
     BAD(INVALID, hsm_action_options_set_priority, options, (NULL, 1, &error));
     FINE(hsm_action_options_set_priority, priority, (its, INT32_MIN, &error));
     BAD(INVALID, hsm_action_options_set_owner, options, (NULL, "me", 2, &error));

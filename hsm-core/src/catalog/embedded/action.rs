@@ -19,7 +19,7 @@ use crate::catalog::{ActionQuery, ActionWindow};
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::journal::{self, Change};
-use crate::object::{Action, ActionId, ActionState, Attempt, GroupId, Lease, ObjectId, STORY_MAX};
+use crate::object::{Action, ActionId, ActionState, Attempt, GroupId, Lease, STORY_MAX};
 use crate::wire::{Reader, Writer};
 
 /// Owners that share a window at most.
@@ -301,7 +301,7 @@ pub(super) fn window(
             window.chosen.push(action);
         }
     }
-    add_equal(connection, kind, &works, &mut window.chosen)?;
+    add_equal(connection, kind, &mut window.chosen)?;
     if works.len() < max {
         let sql = format!("SELECT {COLUMNS} FROM action WHERE state = 2 AND kind = ?1 LIMIT ?2");
         let found = all(connection, ACTION, &sql, params![kind, OTHERS_MAX as i64], read)?;
@@ -365,19 +365,17 @@ fn owners(
     Ok(owners)
 }
 
-/// Adds all that want the same as those chosen.
-fn add_equal(
-    connection: &Connection,
-    kind: i64,
-    works: &BTreeSet<ObjectId>,
-    chosen: &mut Vec<Action>,
-) -> Result<()> {
+/// Adds all that want the same as those chosen, of which no two are about one object.
+fn add_equal(connection: &Connection, kind: i64, chosen: &mut Vec<Action>) -> Result<()> {
     let known: BTreeSet<ActionId> = chosen.iter().map(|action| action.id).collect();
     let sql = format!("SELECT {COLUMNS} FROM action WHERE state = 2 AND kind = ?1 AND object = ?2 LIMIT ?3");
-    for object in works {
+    for at in 0..known.len() {
+        let spec = chosen[at].spec.clone();
         let room = EQUAL_MAX.saturating_sub(chosen.len());
-        let equal = all(connection, ACTION, &sql, params![kind, object.0, room as i64], read)?;
-        chosen.extend(equal.into_iter().filter(|action| !known.contains(&action.id)));
+        let equal = all(connection, ACTION, &sql, params![kind, spec.object.0, room as i64], read)?;
+        chosen.extend(
+            equal.into_iter().filter(|action| !known.contains(&action.id) && action.spec.is_same_work(&spec)),
+        );
     }
     Ok(())
 }

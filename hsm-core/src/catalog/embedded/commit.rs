@@ -140,7 +140,8 @@ impl Embedded {
                 }
                 Ok(())
             }
-            Ok(None) => rollback(&connection),
+            // What was caught up with is kept: who was refused because of it would look at the same again, for ever.
+            Ok(None) => commit(&connection).or_else(|_| rollback(&connection)),
             Err(Failed { error, tail }) => {
                 rollback(&connection)?;
                 if let Some(continued) = tail {
@@ -151,7 +152,7 @@ impl Embedded {
         }
     }
 
-    /// Steps 1 to 3. `None`: no proposal could be committed, and nothing was written.
+    /// Steps 1 to 3. `None`: no proposal could be committed, and nothing was written but what a dead writer left.
     #[allow(
         clippy::type_complexity,
         reason = "internal: state before, tail after, durability, who got which number"

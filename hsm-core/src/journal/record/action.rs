@@ -1,6 +1,9 @@
 //! The records of actions. `docs/format.md`, section 7.
 
-use super::read_text;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use super::{read_digests, read_text, write_digests};
 use crate::journal::change::Change;
 use crate::object::{ActionId, ActionSpec, ActionState, GroupId, ObjectId, SiteWork, Verb};
 use crate::wire::{Reader, Writer};
@@ -10,6 +13,7 @@ const HAS_SOURCE: u8 = 2;
 const FORCED: u8 = 4;
 const HAS_AFTER: u8 = 8;
 const HAS_SITE: u8 = 16;
+const HAS_PATH: u8 = 32;
 
 pub(super) fn write(out: &mut Writer<'_>, change: &Change) -> u16 {
     match change {
@@ -79,7 +83,8 @@ pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec, with_payload: 
         | if spec.source.is_some() { HAS_SOURCE } else { 0 }
         | if spec.force { FORCED } else { 0 }
         | if spec.after.is_empty() { 0 } else { HAS_AFTER }
-        | if spec.site.is_some() { HAS_SITE } else { 0 };
+        | if spec.site.is_some() { HAS_SITE } else { 0 }
+        | if spec.path.is_some() { HAS_PATH } else { 0 };
     out.u8(spec.verb as u8);
     out.u8(flags);
     out.bytes(&spec.object.0);
@@ -100,6 +105,10 @@ pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec, with_payload: 
     if let Some(work) = &spec.site {
         out.b16(work.kind.as_bytes());
         out.b32(if with_payload { &work.payload } else { &[] });
+    }
+    if let Some(path) = &spec.path {
+        out.b16(path.as_os_str().as_bytes());
+        write_digests(out, &spec.expected);
     }
 }
 
@@ -128,6 +137,11 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
         let kind = read_text(body.b16()?)?;
         site = Some(SiteWork { kind, payload: body.b32()?.to_vec() });
     }
+    let (mut path, mut expected) = (None, Vec::new());
+    if flags & HAS_PATH != 0 {
+        path = Some(OsString::from_vec(body.b16()?.to_vec()).into());
+        expected = read_digests(body)?;
+    }
     Some(ActionSpec {
         verb,
         object,
@@ -142,5 +156,7 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
         attempts_max,
         after,
         site,
+        path,
+        expected,
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use hsm_core::object::{ActionId, ActionSpec};
+use hsm_core::object::{ActionId, ActionSpec, ObjectId};
 use hsm_core::{ActionQuery, Error, LeaseOptions, Result, Retention, RunOptions};
 
 use super::{Run, Verb, each, relaxed, simple, verb, whole};
@@ -17,7 +17,8 @@ const LEASE: Duration = Duration::from_mins(1);
 
 /// The same, of actions that come after others.
 pub(in crate::crash) const RUN_IN_ORDER: &str = "run actions in order";
-pub(in crate::crash) const RUNS: [&str; 2] = [RUN, RUN_IN_ORDER];
+const RUN_PUT: &str = "run puts of files outside";
+pub(in crate::crash) const RUNS: [&str; 3] = [RUN, RUN_IN_ORDER, RUN_PUT];
 
 /// One action of each verb but removal, two of them for the same work.
 fn specs(world: &World) -> Vec<ActionSpec> {
@@ -45,6 +46,17 @@ const SUBMITTED: Run = |world| {
 fn one_event() -> Retention {
     Retention { events_max: Some(1), age_max: None }
 }
+
+/// A new object of a file, twice for the same work, and the next generation of one.
+const PUTS: Run = |world| {
+    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let specs = [
+        ActionSpec::put(ObjectId([9; 16]), from, 0),
+        ActionSpec::put(ObjectId([9; 16]), from, 0),
+        ActionSpec::put(world.cast().doubled, from, 2),
+    ];
+    (0..).zip(&specs).try_for_each(|(nth, spec)| world.store().submit_as(id(nth), spec).map(drop))
+};
 
 /// An archive step by step: the copy is dropped and the other verified when there is one, and what comes after what cannot
 /// be done fails with it.
@@ -128,6 +140,7 @@ pub(super) fn verbs() -> Vec<Verb> {
             [each(|world| world.store().maintain().map(drop))],
         ),
         verb(RUN, SUBMITTED, [each(|world| run(world))]),
+        verb(RUN_PUT, PUTS, [each(|world| run(world))]),
         simple("submit in order", CHAIN),
         verb(
             "cancel what others come after, then retry",
