@@ -58,8 +58,17 @@ impl Client {
 
     /// Tells the feed of what a call did. The call has happened whatever comes of it.
     pub(crate) fn happened(&self) {
+        self.tell(feed::write);
+    }
+
+    /// Tells the feed that something was read, which it hears of once that is durable.
+    pub(crate) fn was_read(&self) {
+        self.tell(|store, path| store.sync().and_then(|()| feed::write(store, path)));
+    }
+
+    fn tell(&self, tell: impl FnOnce(&Store, &Path) -> Result<()>) {
         if let Some(path) = &self.config.feed
-            && let Err(failure) = feed::write(&self.store, path)
+            && let Err(failure) = tell(&self.store, path)
         {
             remember(format!("it was done, but the event feed was not written: {}", failure.message));
         }

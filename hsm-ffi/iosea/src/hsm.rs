@@ -357,6 +357,13 @@ impl Store {
         Ok(())
     }
 
+    /// Makes what was written relaxed durable: reads that were noted.
+    pub(crate) fn sync(&self) -> Result<()> {
+        // SAFETY: a live handle; the position is not wanted.
+        call(|error| unsafe { sys::hsm_store_sync(self.0, null_mut(), error) })?;
+        Ok(())
+    }
+
     /// Removes what removed objects left behind.
     pub(crate) fn maintain(&self) -> Result<()> {
         // SAFETY: a live handle; what was done is not wanted.

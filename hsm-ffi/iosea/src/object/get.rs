@@ -48,7 +48,7 @@ pub unsafe extern "C" fn hestia_object_get(
                 }
             }
         }
-        client.happened();
+        client.was_read();
         Ok(())
     })
 }
