@@ -89,12 +89,11 @@ impl Declared {
 
     fn item(&mut self, item: &str) {
         if let Some(record) = item.strip_prefix("typedef struct ") {
-            match record.split_once('{') {
-                Some((name, fields)) => self.record(name.trim(), fields),
-                None => {
-                    let name = record.split(' ').next().unwrap_or_default();
-                    self.line(&format!("#[repr(C)] pub(crate) struct {name} {{ _opaque: [u8; 0] }}"));
-                }
+            if let Some((name, fields)) = record.split_once('{') {
+                self.record(name.trim(), fields);
+            } else {
+                let name = record.split(' ').next().unwrap_or_default();
+                self.line(&format!("#[repr(C)] pub(crate) struct {name} {{ _opaque: [u8; 0] }}"));
             }
         } else if let Some(other) = item.strip_prefix("typedef ") {
             let (kind, name) = other.rsplit_once(' ').unwrap_or_default();

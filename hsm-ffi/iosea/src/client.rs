@@ -1,6 +1,7 @@
 //! The client of the process: begun by `hestia_initialize()`, ended by `hestia_finish()`, used by any thread in between.
 
 use std::ffi::{c_char, c_int};
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,7 +100,7 @@ impl Client {
         let feed = feed.as_ref().map_or("none".into(), |feed| feed.display().to_string());
         let mut text = format!("configuration: {file}\ncache: {}\nevent feed: {feed}\n", cache.display());
         for remark in remarks {
-            text.push_str(&format!("remark: {remark}\n"));
+            let _ = writeln!(text, "remark: {remark}"); // A string takes everything.
         }
         text
     }

@@ -155,7 +155,7 @@ fn info(object: *const sys::hsm_object) -> Result<sys::hsm_object_info> {
 }
 
 impl PutOptions {
-    /// A put of one object. HSM_PUT_*; the tier may be [`ANY_TIER`].
+    /// A put of one object. The mode is one of `HSM_PUT_*`; the tier may be [`ANY_TIER`].
     pub(crate) fn new(id: &Id, mode: i32, tier: i32) -> Result<Self> {
         // SAFETY: a place for a handle.
         let options = Self(made(|out, error| unsafe { sys::hsm_put_options_new(out, error) })?);

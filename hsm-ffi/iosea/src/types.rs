@@ -2,6 +2,8 @@
 //!
 //! Numbers arrive as `c_int`, since a caller may pass any.
 
+#![allow(clippy::struct_field_names, reason = "the names are those of the headers")]
+
 use std::ffi::{c_char, c_int, c_void};
 
 pub(crate) const OK: c_int = 0;

@@ -1,7 +1,7 @@
 //! What is known of an object, and its attributes.
 
 use std::ffi::{c_char, c_int};
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 use super::id;
 use crate::client::client;
@@ -148,6 +148,6 @@ pub unsafe extern "C" fn hestia_object_set_attrs(
 }
 
 fn text(text: *const c_char, what: &str, index: usize, max: usize) -> Result<Vec<u8>> {
-    let found = if text == null() { None } else { text_at(text, max) };
+    let found = if text.is_null() { None } else { text_at(text, max) };
     found.ok_or_else(|| Failure::new(BAD_INPUT_BUFFER, format!("the {what} of pair {index} is no text")))
 }

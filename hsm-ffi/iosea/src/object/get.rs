@@ -32,21 +32,17 @@ pub unsafe extern "C" fn hestia_object_get(
         let mut reader = client.store.reader(&id, tier)?;
         let offset = io.m_offset as u64;
         let left = reader.size()?.saturating_sub(offset);
+        // For a file or descriptor without a length: all there is.
+        let is_all = io.m_length == 0 && !matches!(place, Place::Memory(_));
+        let length = if is_all { left } else { left.min(io.m_length as u64) };
         match &place {
-            Place::Memory(buffer) => {
-                let length = left.min(io.m_length as u64) as usize;
-                // SAFETY: the caller's word for the buffer.
-                io.m_length = unsafe { reader.read_at(offset, *buffer, length) }?;
-            }
-            _ => {
-                // Without a length: all there is.
-                let length = if io.m_length == 0 { left } else { left.min(io.m_length as u64) };
-                match &place {
-                    Place::Path(path) => to_path(&mut reader, offset, length, path)?,
-                    Place::Descriptor(fd) => to_descriptor(&mut reader, offset, length, *fd)?,
-                    _ => {}
-                }
-            }
+            // SAFETY: the caller's word for the buffer.
+            Place::Memory(buffer) => unsafe {
+                io.m_length = reader.read_at(offset, *buffer, length as usize)?;
+            },
+            Place::Path(path) => to_path(&mut reader, offset, length, path)?,
+            Place::Descriptor(fd) => to_descriptor(&mut reader, offset, length, *fd)?,
+            Place::Nowhere => {}
         }
         client.was_read();
         Ok(())

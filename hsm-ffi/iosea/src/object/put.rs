@@ -62,6 +62,9 @@ pub unsafe extern "C" fn hestia_object_put(
     })
 }
 
+/// Takes bytes, piece by piece.
+type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
+
 struct Put<'a> {
     client: &'a Client,
     id: &'a Id,
@@ -159,7 +162,7 @@ impl Put<'_> {
     }
 
     /// Writes the object anew: what lies before the offset, what `give` gives, and what lies behind that.
-    fn rewrite(&self, give: &mut dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>) -> Result<()> {
+    fn rewrite(&self, give: &mut dyn FnMut(Take<'_>) -> Result<()>) -> Result<()> {
         let mut reader = self.client.store.reader(self.id, ANY_TIER)?;
         let mut writer =
             self.client.store.writer(&PutOptions::new(self.id, sys::HSM_PUT_UPDATE, self.tier)?)?;
@@ -176,12 +179,7 @@ impl Put<'_> {
 }
 
 /// Reads a range of an object piece by piece.
-pub(super) fn each_piece(
-    reader: &mut Reader,
-    offset: u64,
-    length: u64,
-    take: &mut dyn FnMut(&[u8]) -> Result<()>,
-) -> Result<()> {
+pub(super) fn each_piece(reader: &mut Reader, offset: u64, length: u64, take: Take<'_>) -> Result<()> {
     let mut piece = vec![0_u8; length.min(PIECE_BYTES as u64) as usize];
     let mut done = 0;
     while done < length {
