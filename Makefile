@@ -22,7 +22,7 @@ help: ## List the targets (this text)
 	@echo "  CARGO        the cargo command (now: $(CARGO))"
 	@echo "  CARGO_FLAGS  added to every cargo command that builds (now: $(or $(strip $(CARGO_FLAGS)),none); in CI: --locked)"
 	@echo "  ARGS         arguments of the program that demo, crash or bench runs; with them demo leaves out the part in C"
-	@echo "  PREFIX       where install puts the library (now: $(PREFIX))"
+	@echo "  PREFIX       where install puts the libraries (now: $(PREFIX))"
 	@echo "  DESTDIR      stands before PREFIX while a package is made"
 	@echo "  SECONDS      how long soak takes (now: $(SECONDS))"
 	@echo "  CI           true: a missing tool is an error"
@@ -56,8 +56,8 @@ abi: setup ## Write hsm-ffi/abi/libhsm.abi anew from hsm-ffi
 INSTALLER = bash hsm-ffi/install/libhsm
 BUILT = $(or $(CARGO_TARGET_DIR),target)/release
 
-install: ## Build libhsm and install it below PREFIX
-	$(CARGO) build $(CARGO_FLAGS) --release -p hsm-ffi
+install: ## Build libhsm and libhestia and install them below PREFIX
+	$(CARGO) build $(CARGO_FLAGS) --release -p hsm-ffi -p hsm-iosea
 	$(INSTALLER) install "$(BUILT)" "$(DESTDIR)$(PREFIX)"
 
 uninstall: ## Remove what install has put below PREFIX

@@ -54,8 +54,13 @@ impl Project {
 
 /// What pkg-config says about the installed library.
 fn pkg_config(options: &[&str]) -> Vec<String> {
+    pkg_config_of("hsm", options)
+}
+
+/// What pkg-config says about an installed package.
+fn pkg_config_of(package: &str, options: &[&str]) -> Vec<String> {
     let mut command = Command::new("pkg-config");
-    command.args(options).arg("hsm");
+    command.args(options).arg(package);
     command.env("PKG_CONFIG_PATH", Installation::shared().file("lib/pkgconfig"));
     // A blank within a word comes with a backslash before it.
     let words = output(&mut command).unwrap().trim().replace("\\ ", "\0");
@@ -149,6 +154,25 @@ fn a_program_in_cpp_is_built_with_what_pkg_config_says() {
     project.run("program");
 }
 
+/// An object file that was compiled before is linked with libhestia, and with libhsm beside it.
+fn a_program_for_iosea_is_relinked_with_what_pkg_config_says() {
+    let project = Project::new(&["iosea.c"]);
+    let mut cc = compiler("CC", "cc");
+    cc.args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", "-o"])
+        .arg(project.path("iosea.o"));
+    output(cc.arg(project.path("iosea.c")).args(pkg_config_of("hestia", &["--cflags"]))).unwrap();
+    for (name, packages) in [("alone", &["hestia"][..]), ("both", &["hsm", "hestia"])] {
+        let mut cc = compiler("CC", "cc");
+        cc.arg("-o").arg(project.path(name)).arg(project.path("iosea.o")).arg("-Wl,--no-as-needed");
+        cc.args(packages.iter().flat_map(|package| pkg_config_of(package, &["--libs"])));
+        output(&mut cc).unwrap();
+        project.run(name);
+    }
+    let library = Installation::shared().file("lib/libhestia.so");
+    assert!(dynamic_entries(&library, "NEEDED").contains(&library::SONAME.to_owned()));
+    assert!(library::exports(&library).iter().all(|name| name.starts_with("hestia_")));
+}
+
 /// The program on the first page of the header, and the line below it that builds it.
 fn the_complete_program_of_the_header_is_built_by_its_line_and_runs() {
     let project = Project::new(&[]);
@@ -232,6 +256,7 @@ fn sqlite_source() -> PathBuf {
 fn uninstall_leaves_an_empty_prefix() {
     let installation = Installation::new();
     assert!(installation.file("lib/libhsm.a").exists());
+    assert!(installation.file("lib/pkgconfig/hestia.pc").exists());
     installation.make("uninstall");
     let left: Vec<_> = std::fs::read_dir(installation.prefix()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
@@ -279,6 +304,11 @@ fn main() -> ExitCode {
             "a_program_in_c_is_built_with_what_pkg_config_says",
             &["pkg-config"],
             a_program_in_c_is_built_with_what_pkg_config_says,
+        ),
+        case(
+            "a_program_for_iosea_is_relinked_with_what_pkg_config_says",
+            &["pkg-config"],
+            a_program_for_iosea_is_relinked_with_what_pkg_config_says,
         ),
         case(
             "the_complete_program_of_the_header_is_built_by_its_line_and_runs",

@@ -1,0 +1,134 @@
+//! Every program in `tests/c` is a case of its own, several times over, as in hsm-ffi: plainly, under memcheck, with the
+//! sanitizers for addresses, leaks and undefined behaviour. `layout`, whose checks are made by the compiler, is compiled as C++ too.
+//!
+//! A program is compiled as strict C99 against `include/hestia_iosea.h`, linked with libhestia.so alone, and run in an
+//! empty directory, which is its argument, its HOME, and all of its environment that Hestia's variables could name.
+//! Any exit code but 0 fails it.
+
+#[path = "../../tests/support/tool.rs"]
+mod tool;
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Trial};
+
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+const MEMCHECK: [&str; 5] = [
+    "--quiet",
+    "--error-exitcode=99",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Plain,
+    Valgrind,
+    Sanitizers,
+    Cpp,
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A directory with both libraries under the names that linker and loader look for. Cargo puts them beside its tests.
+fn libraries(directory: &Path) {
+    std::fs::create_dir(directory).unwrap();
+    for name in ["libhestia.so", "libhsm.so"] {
+        let built = std::env::current_exe().unwrap().with_file_name(name);
+        assert!(built.exists(), "{} is missing: build with cargo test", built.display());
+        // A copy: libhestia.so looks for the other one where it lies itself.
+        std::fs::copy(built, directory.join(name)).unwrap();
+        symlink(name, directory.join(format!("{name}.{}", env!("CARGO_PKG_VERSION_MAJOR")))).unwrap();
+    }
+}
+
+fn run(source: &Path, mode: Mode) -> Result<(), libtest_mimic::Failed> {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let (program, scratch) = (directory.path().join("program"), directory.path().join("scratch"));
+    let libraries_at = directory.path().join("lib");
+    std::fs::create_dir(&scratch)?;
+    libraries(&libraries_at);
+
+    let mut compiler = match mode {
+        Mode::Cpp => tool::compiler("CXX", "c++"),
+        _ => tool::compiler("CC", "cc"),
+    };
+    match mode {
+        Mode::Cpp => compiler.args(["-std=c++17", "-x", "c++"]),
+        _ => compiler.arg("-std=c99"),
+    };
+    compiler.args(WARNINGS).args(["-g", "-pthread", "-D_POSIX_C_SOURCE=200809L"]);
+    if mode == Mode::Sanitizers {
+        compiler.args(SANITIZERS);
+    }
+    compiler.arg("-I").arg(repository().join("include")).arg("-o").arg(&program).arg(source);
+    compiler.args(["-x", "none", "-L"]).arg(&libraries_at).arg("-lhestia");
+    compiler.arg(format!("-Wl,-rpath,{0},-rpath-link,{0}", libraries_at.display()));
+    tool::output(&mut compiler)?;
+
+    let mut command = tool::program(if mode == Mode::Valgrind { Path::new("valgrind") } else { &program });
+    if mode == Mode::Valgrind {
+        command.args(MEMCHECK).arg(&program);
+    }
+    command.arg(&scratch).env("HOME", &scratch);
+    for variable in ["HESTIA_CONFIG_PATH", "HESTIA_CACHE_DIR", "HESTIA_USER_TOKEN"] {
+        command.env_remove(variable);
+    }
+    tool::output(&mut command)?;
+    Ok(())
+}
+
+fn cases() -> Vec<Trial> {
+    let programs = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c")).unwrap();
+    let mut programs: Vec<PathBuf> = programs.map(|entry| entry.unwrap().path()).collect();
+    programs.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    programs.sort();
+    let mut cases = Vec::new();
+    for source in programs {
+        let stem = source.file_stem().unwrap().to_string_lossy().into_owned();
+        let mut case = |name: String, mode, needs: &str| {
+            let source = source.clone();
+            let is_there = needs.is_empty() || tool::is_there(needs);
+            cases.push(Trial::test(name, move || run(&source, mode)).with_ignored_flag(!is_there));
+        };
+        case(stem.clone(), Mode::Plain, "");
+        if stem.starts_with("layout") {
+            case(format!("{stem}::cpp"), Mode::Cpp, "c++");
+            continue;
+        }
+        // What a store holds in memory stays in a forked child until it ends, as hsm.h says: a leak to memcheck.
+        if stem != "fork" {
+            case(format!("{stem}::valgrind"), Mode::Valgrind, "valgrind");
+        }
+        case(format!("{stem}::sanitizers"), Mode::Sanitizers, "");
+    }
+    cases.push(Trial::test("exports", || Ok(exports_are_what_the_headers_declare()?)));
+    cases
+}
+
+/// The library shows the functions of its headers and nothing else.
+fn exports_are_what_the_headers_declare() -> Result<(), String> {
+    let library = std::env::current_exe().unwrap().with_file_name("libhestia.so");
+    let mut nm = Command::new("nm");
+    let table = tool::output(nm.args(["--dynamic", "--defined-only", "--format=posix"]).arg(library))?;
+    let mut shown: Vec<&str> = table.lines().filter_map(|line| line.split(' ').next()).collect();
+    shown.sort_unstable();
+    let mut declared = Vec::new();
+    for header in ["hestia.h", "hestia_iosea.h"] {
+        let text = std::fs::read_to_string(repository().join("include").join(header)).unwrap();
+        let functions = text.lines().filter_map(|line| line.strip_prefix("int ")?.split_once('('));
+        declared.extend(functions.map(|(name, _)| name.to_owned()));
+    }
+    declared.sort_unstable();
+    if shown == declared { Ok(()) } else { Err(format!("shown: {shown:?}\ndeclared: {declared:?}")) }
+}
+
+fn main() -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), cases()).exit_code()
+}
