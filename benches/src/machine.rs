@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 
 use crate::error::{Context, Result};
-use crate::rows::SQLITE_SETTINGS;
+use crate::rows::{REDB_SETTINGS, RESTIC_SETTINGS, SQLITE_SETTINGS};
 
 /// Describes the machine, the file system of `dir`, and the rivals, in a few lines.
 pub(crate) fn describe(dir: &Path) -> Result<String> {
@@ -16,13 +16,18 @@ pub(crate) fn describe(dir: &Path) -> Result<String> {
         "machine      {cores} cores, kernel {}, load {}\n\
          file system  {} ({})\n\
          SQLite       {}, {SQLITE_SETTINGS}\n\
-         cp           {}",
+         redb         {REDB_SETTINGS}\n\
+         cp           {}\n\
+         tar          {}\n\
+         restic       {}, {RESTIC_SETTINGS}",
         first_line("/proc/sys/kernel/osrelease"),
         first_line("/proc/loadavg").split(' ').next().unwrap_or_default(),
         file_system(&dir),
         dir.display(),
         rusqlite::version(),
-        cp_version(),
+        version("cp", "--version"),
+        version("tar", "--version"),
+        version("restic", "version"),
     ))
 }
 
@@ -31,9 +36,9 @@ fn first_line(path: &str) -> String {
     text.lines().next().unwrap_or("unknown").to_owned()
 }
 
-fn cp_version() -> String {
+fn version(program: &str, asked: &str) -> String {
     // Only GNU's knows the option; another one's complaint is not its version.
-    let output = Command::new("cp").arg("--version").output().ok().filter(|output| output.status.success());
+    let output = Command::new(program).arg(asked).output().ok().filter(|output| output.status.success());
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().next().unwrap_or("unknown version").to_owned()
 }

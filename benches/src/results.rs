@@ -136,7 +136,10 @@ mod tests {
     fn results(goal: Goal, rates: &Rates) -> Vec<RowResult> {
         let build = |_: &_| unreachable!("nothing is measured");
         let (name, unit) = ("put \"4 KiB\"", "objects/s");
-        RowResult::of(&Row { name, unit, goal, also: &[SHOWN], rival_name: "SQLite", build }, rates)
+        RowResult::of(
+            &Row { name, unit, goal, also: &[SHOWN], rival_name: "SQLite", needs: None, build },
+            rates,
+        )
     }
 
     fn met(goal: Goal, rates: &Rates) -> Vec<Option<bool>> {

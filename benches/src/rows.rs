@@ -18,15 +18,19 @@ mod put_batches;
 mod put_file;
 mod put_processes;
 mod put_threads;
+mod redb;
 mod sqlite;
 mod store;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::error::Result;
 use crate::measure::Sides;
 
-pub(crate) use sqlite::SETTINGS as SQLITE_SETTINGS;
+pub(crate) use self::archive::RESTIC_SETTINGS;
+pub(crate) use self::redb::SETTINGS as REDB_SETTINGS;
+pub(crate) use self::sqlite::SETTINGS as SQLITE_SETTINGS;
 
 /// One line of the table.
 pub(crate) struct Row {
@@ -40,6 +44,8 @@ pub(crate) struct Row {
     pub(crate) also: &'static [Also],
     /// Whom we compare with, and how it is made durable.
     pub(crate) rival_name: &'static str,
+    /// A program that the rival is, where a machine may lack it.
+    pub(crate) needs: Option<&'static str>,
     /// Makes the two sides.
     pub(crate) build: fn(&Setup) -> Result<Sides>,
 }
@@ -173,14 +179,16 @@ impl Sizes {
 }
 
 /// Every row, in the order of the table. What adds to a store that is shared comes behind what lists it.
-const ALL: [Row; 21] = [
+const ALL: [Row; 24] = [
     put_file::ROW,
     get_file::ROW,
     put_batches::ROW,
     put_batches::AND_FILES,
     put_batches::AND_SQLITE,
+    put_batches::AND_REDB,
     put_threads::ROW,
     put_threads::AND_FILES,
+    put_threads::AND_REDB,
     open_empty::ROW,
     get_small::ROW,
     get_small::IN_BULK,
@@ -190,12 +198,18 @@ const ALL: [Row; 21] = [
     feed::WAKE,
     move_small::ROW,
     archive::ROW,
+    archive::AND_RESTIC,
     open_crashed::ROW,
     growth::IDS_OURS,
     growth::IDS_RANDOM,
     put_processes::EIGHT,
     put_processes::THIRTY_TWO,
 ];
+
+/// Whether this machine has a program.
+pub(crate) fn is_installed(program: &str) -> bool {
+    Command::new(program).arg("version").output().is_ok()
+}
 
 /// The rows whose name contains `filter`; all of them without one.
 pub(crate) fn chosen(filter: Option<&str>) -> Vec<Row> {

@@ -19,6 +19,7 @@
  *     map.h      a table; no hsm in it
  */
 #define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* For d_type, where it is. */
 #define _FILE_OFFSET_BITS 64
 
 #include "parts/archive.h"

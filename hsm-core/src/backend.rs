@@ -102,6 +102,8 @@ pub trait Backend: Send + Sync + Debug {
     fn reopen(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>>;
     /// Opens a place for reading. `None` when it is gone: whoever looked it up looks again.
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>>;
+    /// Closes what is only kept open in case it is read again.
+    fn close_idle(&self) {}
     /// Removes a place; one that is gone already is no error. Readers that have it open keep its bytes.
     fn remove(&self, name: PlaceName) -> Result<()>;
     /// Makes removals survive a power loss.

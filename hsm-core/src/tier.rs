@@ -212,9 +212,10 @@ impl Tiers {
         self.serials.open_packs().iter().map(|place| (place.tier, pack_name(place))).collect()
     }
 
-    /// Gives up every pack: the next small object begins a new one.
+    /// Gives up every pack, read or written: the next small object begins a new one.
     pub(crate) fn close_packs(&self) {
         for tier in self.by_index.read().values() {
+            tier.backend.close_idle();
             tier.packs.iter().for_each(|pack| drop(pack.lock().take()));
         }
     }

@@ -1,4 +1,4 @@
-//! A tree of small files is archived by the example `sync_tool`; the rival packs it with `tar`.
+//! A tree of small files is archived by the example `sync_tool`; the rivals pack it with `tar` or back it up with `restic`.
 //!
 //! The tree has what a program's output often has: directories of 500 files of 1 to 8 KiB.
 
@@ -19,8 +19,21 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(0.7),
     also: &[],
     rival_name: "tar to a file, then fsync of it and of its directory",
-    build,
+    needs: None,
+    build: |setup| build(setup, |tree, dir| Box::new(Tar { tree, dir })),
 };
+
+pub(super) const AND_RESTIC: Row = Row {
+    name: "sync_tool archive of 50 k small files, and restic",
+    goal: Goal::Ratio(1.0),
+    rival_name: "restic backup to a new repository; it syncs each of its files",
+    needs: Some("restic"),
+    build: |setup| build(setup, |tree, dir| Box::new(Restic { tree, dir })),
+    ..ROW
+};
+
+/// What restic is told besides, in words for the heading of the table: the contents cannot be compressed.
+pub(crate) const RESTIC_SETTINGS: &str = "--no-cache --compression off";
 
 const IN_A_DIRECTORY: usize = 500;
 
@@ -41,14 +54,19 @@ struct Tar {
     dir: PathBuf,
 }
 
-fn build(setup: &Setup) -> Result<Sides> {
+struct Restic {
+    tree: Tree,
+    dir: PathBuf,
+}
+
+fn build(setup: &Setup, rival: fn(Tree, PathBuf) -> Box<dyn Side>) -> Result<Sides> {
     let files = setup.sizes.tree_files;
     let tree = Tree { path: setup.row_dir.join("tree"), files };
     write_tree(&tree)?;
     let program = c_program::build(&setup.shared_dir, "examples/c/sync_tool.c")?;
     let ours = OurArchive { program, tree: tree.clone(), store: setup.row_dir.join("ours") };
-    let rival = Tar { tree, dir: setup.row_dir.join("rival") };
-    Ok(Sides { ours: Box::new(ours), rival: Some(Box::new(rival)) })
+    let rival = rival(tree, setup.row_dir.join("rival"));
+    Ok(Sides { ours: Box::new(ours), rival: Some(rival) })
 }
 
 fn write_tree(tree: &Tree) -> Result<()> {
@@ -110,6 +128,38 @@ impl Side for Tar {
     }
 
     fn clean(&mut self) -> Result<()> {
+        filesystem::remove_dir(&self.dir)
+    }
+}
+
+impl Restic {
+    /// The command `name` of restic on the repository.
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new("restic");
+        // Who reads what is measured has the tree as well: there is nothing to keep secret.
+        command.env("RESTIC_PASSWORD", "benchmark").args([name, "--quiet"]);
+        command.args(RESTIC_SETTINGS.split(' ')).arg("--repo").arg(&self.dir).current_dir(&self.tree.path);
+        command
+    }
+}
+
+impl Side for Restic {
+    fn prepare(&mut self) -> Result<()> {
+        child::run(&mut self.command("init"))?;
+        warm(&self.tree.path)
+    }
+
+    fn run(&mut self) -> Result<f64> {
+        child::run(self.command("backup").arg("."))?;
+        Ok(self.tree.files as f64)
+    }
+
+    fn clean(&mut self) -> Result<()> {
+        let listed = self.command("ls").arg("latest").output().context(|| "list what restic has".into())?;
+        let files = listed.stdout.split(|byte| *byte == b'\n').filter(|line| line.ends_with(b".dat")).count();
+        if files != self.tree.files {
+            return Err(Error::new("trust restic", format!("it has {files} files")));
+        }
         filesystem::remove_dir(&self.dir)
     }
 }

@@ -20,6 +20,7 @@ pub(super) const REPLAY: Row = Row {
     goal: Goal::Rate(2e6),
     also: &[],
     rival_name: NO_RIVAL,
+    needs: None,
     build: build_replay,
 };
 
@@ -32,6 +33,7 @@ pub(super) const WAKE: Row = Row {
         Also { name: "a subscriber that waits, of a core", unit: "%", goal: Goal::AtMost(0.1) },
     ],
     rival_name: NO_RIVAL,
+    needs: None,
     build: build_wake,
 };
 

@@ -17,6 +17,7 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(0.7),
     also: &[],
     rival_name: "read() of a plain file, 1 MiB at a time",
+    needs: None,
     build,
 };
 

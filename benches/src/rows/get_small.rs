@@ -22,6 +22,7 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(0.5),
     also: &[],
     rival_name: "open, read, close of plain files, 2 threads",
+    needs: None,
     build: |setup| build(setup, false),
 };
 

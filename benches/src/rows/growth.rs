@@ -20,6 +20,7 @@ pub(super) const IDS_OURS: Row = Row {
     goal: Goal::Ratio(1.0 / 1.3),
     also: &[],
     rival_name: "the same at 10 k objects",
+    needs: None,
     build: |setup| build(setup, Ids::Ours),
 };
 
@@ -29,6 +30,7 @@ pub(super) const IDS_RANDOM: Row = Row {
     goal: Goal::Ratio(1.0 / 2.0),
     also: &[],
     rival_name: "the same at 10 k objects",
+    needs: None,
     build: |setup| build(setup, Ids::Random),
 };
 

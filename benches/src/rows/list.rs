@@ -16,6 +16,7 @@ pub(super) const BY_ARRIVAL: Row = Row {
     goal: Goal::Rate(1.5e6),
     also: &[Also { name: "index, keys of 36 bytes", unit: "bytes/object", goal: Goal::AtMost(300.0) }],
     rival_name: NO_RIVAL,
+    needs: None,
     build: |setup| build(setup, None),
 };
 
@@ -25,6 +26,7 @@ pub(super) const BY_KEY: Row = Row {
     goal: Goal::Rate(0.6e6),
     also: &[],
     rival_name: NO_RIVAL,
+    needs: None,
     build: |setup| build(setup, Some(populated::DATASET)),
 };
 

@@ -21,6 +21,7 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(4.0),
     also: &[],
     rival_name: "cp -a of the same files, sync of the file system, rm -r, sync",
+    needs: None,
     build,
 };
 

@@ -19,6 +19,7 @@ pub(super) const ROW: Row = Row {
     goal: Goal::AtMost(2.0),
     also: &[],
     rival_name: NO_RIVAL,
+    needs: None,
     build,
 };
 

@@ -19,6 +19,7 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(0.05),
     also: &[],
     rival_name: "SQLite in WAL mode, opened until it answers a query, and closed",
+    needs: None,
     build,
 };
 

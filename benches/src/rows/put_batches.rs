@@ -2,7 +2,7 @@
 //!
 //! The strongest rival there can be: the same bytes appended to one file, with one write and one fdatasync a
 //! batch. It keeps no ids, no checksums and no feed, so it marks the floor of the cost. What a program would use
-//! otherwise are plain files, or blobs in `SQLite`.
+//! otherwise are plain files, blobs in `SQLite`, or values in `redb`.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::files::FileBatches;
+use super::redb::RedbBatches;
 use super::sqlite::SqliteBatches;
 use super::store::StoreInDir;
 use super::{Goal, Row, Setup};
@@ -25,6 +26,7 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(0.35),
     also: &[],
     rival_name: "one write appended to one file and fdatasync, a batch",
+    needs: None,
     build: |setup| {
         build(setup, |dir, payloads, batches| {
             let assembled = Vec::with_capacity(BATCH_OBJECTS * SMALL_BYTES);
@@ -48,6 +50,14 @@ pub(super) const AND_SQLITE: Row = Row {
     build: |setup| {
         build(setup, |dir, payloads, batches| Box::new(SqliteBatches::new(dir, payloads, batches)))
     },
+    ..ROW
+};
+
+pub(super) const AND_REDB: Row = Row {
+    name: "put 4 KiB, batches of 1000, and redb",
+    goal: Goal::Ratio(1.5),
+    rival_name: "redb, a transaction a batch",
+    build: |setup| build(setup, |dir, payloads, batches| Box::new(RedbBatches::new(dir, payloads, batches))),
     ..ROW
 };
 

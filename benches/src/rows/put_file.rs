@@ -16,6 +16,7 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(0.85),
     also: &[],
     rival_name: "cp, then fsync of the copy and of its directory",
+    needs: None,
     build,
 };
 

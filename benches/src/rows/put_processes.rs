@@ -24,6 +24,7 @@ pub(super) const EIGHT: Row = Row {
         Also { name: "8 processes: a commit, longest", unit: "ms", goal: Goal::NeverAbove(1000.0) },
     ],
     rival_name: RIVAL_NAME,
+    needs: None,
     build: |setup| Ok(build(setup, 8)),
 };
 
@@ -36,6 +37,7 @@ pub(super) const THIRTY_TWO: Row = Row {
         Also { name: "32 processes: a commit, longest", unit: "ms", goal: Goal::NeverAbove(1000.0) },
     ],
     rival_name: RIVAL_NAME,
+    needs: None,
     build: |setup| Ok(build(setup, 32)),
 };
 

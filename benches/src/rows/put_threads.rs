@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::files::FilePuts;
+use super::redb::RedbPuts;
 use super::sqlite::SqlitePuts;
 use super::store::StoreInDir;
 use super::{Goal, Row, Setup};
@@ -19,6 +20,7 @@ pub(super) const ROW: Row = Row {
     goal: Goal::Ratio(4.5),
     also: &[],
     rival_name: "SQLite, a connection a thread, a transaction a put",
+    needs: None,
     build: |setup| {
         build(setup, |dir, payloads, threads, puts| Box::new(SqlitePuts::new(dir, payloads, threads, puts)))
     },
@@ -30,6 +32,15 @@ pub(super) const AND_FILES: Row = Row {
     rival_name: "a file each: write, fdatasync, rename, fsync of the directory, 16 threads",
     build: |setup| {
         build(setup, |dir, payloads, threads, puts| Box::new(FilePuts { dir, payloads, threads, puts }))
+    },
+    ..ROW
+};
+
+pub(super) const AND_REDB: Row = Row {
+    name: "put 4 KiB, 16 threads, each durable, and redb",
+    rival_name: "redb, 16 threads, a transaction a put",
+    build: |setup| {
+        build(setup, |dir, payloads, threads, puts| Box::new(RedbPuts::new(dir, payloads, threads, puts)))
     },
     ..ROW
 };

@@ -54,17 +54,19 @@ static inline int is_same_state(const struct stat *one, const struct stat *other
            one->st_ctim.tv_sec == other->st_ctim.tv_sec && one->st_ctim.tv_nsec == other->st_ctim.tv_nsec;
 }
 
-/* Waits until a later change of a file will show in its time. */
-static inline void let_a_tick_pass(const struct stat *stat)
+/* Waits until a later change of a file will show in its time. Returns 1 when it had to. */
+static inline int let_a_tick_pass(const struct stat *stat)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t age_s = (int64_t)now.tv_sec - stat->st_mtim.tv_sec;
     if (age_s < 0 || age_s > 1)
-        return;
+        return 0;
     int64_t age_ns = age_s * 1000000000 + now.tv_nsec - stat->st_mtim.tv_nsec;
-    if (age_ns >= 0 && age_ns < TICK_NS)
-        wait_ns(TICK_NS);
+    if (age_ns < 0 || age_ns >= TICK_NS)
+        return 0;
+    wait_ns(TICK_NS);
+    return 1;
 }
 
 /* How sending a file ended. */
@@ -157,8 +159,7 @@ static inline int send_file(struct archive *archive, const hsm_id *object, struc
             outcome = SENT_UNREADABLE;
             break;
         }
-        let_a_tick_pass(&before);
-        if (fstat(fd, &before) != 0 || entry_of_stat(entry, &before) != 0)
+        if ((let_a_tick_pass(&before) && fstat(fd, &before) != 0) || entry_of_stat(entry, &before) != 0)
             outcome = SENT_UNREADABLE;
         else if (entry->size <= SMALL_BYTES)
             outcome = send_small(archive, fd, &before, object, entry);

@@ -1,7 +1,7 @@
 /*
  * Changes that are gathered and sent to the store together.
  *
- * Of hsm it shows batches and put options. A durable change costs a sync of the disk; a thousand of them in one
+ * Of hsm it shows batches and put options. A durable change costs a sync of the disk; thousands of them in one
  * batch cost one. This batch is not atomic: each change stands for itself, so a kill loses whole changes and
  * never halves. A batch takes each object and each key once, so the further names of a file wait for the batch
  * that makes it.
@@ -14,9 +14,12 @@
 
 #include <stdlib.h>
 
-/* A batch is committed when it holds so many changes, or so many bytes. */
-#define BATCH_CHANGES 1000
-#define BATCH_BYTES ((uint64_t)8 << 20)
+/* A batch is committed when it holds so many changes, or so many bytes. Up to 4096 are synced with their commit. */
+#define BATCH_CHANGES 4000
+#define BATCH_BYTES ((uint64_t)15 << 20)
+
+/* What a change takes beside its data, its key and the target of its link, all attributes of an entry included. */
+#define CHANGE_BYTES 512
 
 /* A key whose change waits. */
 struct waiting {
@@ -79,7 +82,8 @@ static inline int pending_commit(struct pending *pending)
 static inline int pending_room(struct pending *pending, uint64_t bytes)
 {
     hsm_error *error = NULL;
-    if ((pending->count == BATCH_CHANGES || pending->bytes + bytes > BATCH_BYTES) && pending_commit(pending) != 0)
+    uint64_t more = bytes + KEY_LENGTH_MAX + CHANGE_BYTES;
+    if ((pending->count == BATCH_CHANGES || pending->bytes + more > BATCH_BYTES) && pending_commit(pending) != 0)
         return -1;
     if (pending->batch == NULL && hsm_batch_new(pending->tool->store, 0, HSM_DURABLE, &pending->batch, &error) != HSM_STATUS_OK)
         return failed(error, "begin a batch");
@@ -91,7 +95,7 @@ static inline int pending_took(struct pending *pending, hsm_status status, hsm_e
 {
     if (status != HSM_STATUS_OK)
         return failed(error, "add a change to a batch");
-    pending->bytes += bytes;
+    pending->bytes += bytes + length + CHANGE_BYTES;
     return waiting_set(&pending->changes[pending->count++], key, length);
 }
 
@@ -122,14 +126,15 @@ static inline int pending_put(struct pending *pending, const char *key, size_t l
 {
     hsm_error *error = NULL;
     hsm_put_options *options = put_options(pending->tool, key, length, object, entry);
-    if (options == NULL || pending_room(pending, entry->size) != 0) {
+    uint64_t bytes = (data != NULL ? entry->size : 0) + entry->target_length;
+    if (options == NULL || pending_room(pending, bytes) != 0) {
         hsm_put_options_free(options);
         return -1;
     }
     hsm_status status = data != NULL ? hsm_batch_put(pending->batch, data, entry->size, options, &error)
                                      : hsm_batch_put_empty(pending->batch, options, &error);
     hsm_put_options_free(options); /* The batch has a copy. */
-    return pending_took(pending, status, error, key, length, entry->size);
+    return pending_took(pending, status, error, key, length, bytes);
 }
 
 /* Adds a change of what is known about an entry. */
@@ -137,13 +142,13 @@ static inline int pending_describe(struct pending *pending, const char *key, siz
 {
     hsm_error *error = NULL;
     hsm_attributes *attributes = entry_attributes(entry);
-    if (attributes == NULL || pending_room(pending, 0) != 0) {
+    if (attributes == NULL || pending_room(pending, entry->target_length) != 0) {
         hsm_attributes_free(attributes);
         return -1;
     }
     hsm_status status = hsm_batch_set_attributes(pending->batch, object, attributes, &error);
     hsm_attributes_free(attributes);
-    return pending_took(pending, status, error, key, length, 0);
+    return pending_took(pending, status, error, key, length, entry->target_length);
 }
 
 /* Adds the removal of an object. */

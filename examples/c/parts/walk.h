@@ -85,6 +85,18 @@ static inline int level_add(struct level *level, size_t *room, const char *name,
     return 0;
 }
 
+/* Whether an entry of the directory `fd` is one itself. What cannot be looked at may be: the walk will say what is wrong. */
+static inline int may_be_directory(int fd, const struct dirent *found)
+{
+#ifdef DT_UNKNOWN
+    /* POSIX leaves it out, most systems say it, and it saves a call a file. */
+    if (found->d_type != DT_UNKNOWN)
+        return found->d_type == DT_DIR;
+#endif
+    struct stat stat;
+    return fstatat(fd, found->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(stat.st_mode);
+}
+
 /* Lists the directory `fd`. */
 static inline int level_fill(struct level *level, int fd)
 {
@@ -104,11 +116,8 @@ static inline int level_fill(struct level *level, int fd)
     while (errno = 0, (found = readdir(directory)) != NULL) {
         if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0)
             continue;
-        /* What cannot be looked at may be a directory: the walk will say what is wrong with it. */
-        struct stat stat;
-        int is_known = fstatat(fd, found->d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
         if (level_add(level, &room, found->d_name, 0) != 0 ||
-            ((!is_known || S_ISDIR(stat.st_mode)) && level_add(level, &room, found->d_name, 1) != 0)) {
+            (may_be_directory(fd, found) && level_add(level, &room, found->d_name, 1) != 0)) {
             reason = ENOMEM;
             break;
         }

@@ -7,8 +7,10 @@
 //!   that a place needs no more than its own sync and its bucket's.
 //!
 //! A name that is not found is never taken for a place that is gone before the marker was seen: a disk that
-//! was pulled out must not look like one that was emptied.
+//! was pulled out must not look like one that was emptied. Only a pack that was read less than a tenth of a second ago
+//! (`open_packs`) is not looked for again.
 
+mod open_packs;
 mod root;
 mod side;
 
@@ -16,6 +18,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -25,6 +28,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, File, FileKind, Mode, Space, sync_parent};
 use crate::object::Position;
 use crate::testing_hooks::{Mutant, mutant};
+use open_packs::OpenPacks;
 pub use root::RootIdentity;
 
 /// The directory of places below a root.
@@ -42,6 +46,8 @@ pub struct PosixBackend {
     spent: Spent,
     /// Held while `HSM-SEEN` is written.
     seen: Mutex<()>,
+    /// Packs that are read.
+    open_packs: OpenPacks,
 }
 
 /// Directories of which a sync failed: names created there before may be lost, whatever a later sync says, so no place is
@@ -58,7 +64,15 @@ struct Bucket {
 impl PosixBackend {
     /// A backend on an existing root, which need not be mounted yet: every use that misses a name checks.
     pub fn new(disk: Arc<dyn Disk>, root: PathBuf, identity: RootIdentity) -> Self {
-        Self { disk, root, identity, recent: Mutex::new(None), spent: Spent::default(), seen: Mutex::new(()) }
+        Self {
+            disk,
+            root,
+            identity,
+            recent: Mutex::new(None),
+            spent: Spent::default(),
+            seen: Mutex::new(()),
+            open_packs: OpenPacks::default(),
+        }
     }
 
     /// Makes `root` the root of a tier, durably: the directory (its parent must exist), `data/` and the marker.
@@ -236,6 +250,10 @@ impl Backend for PosixBackend {
     }
 
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>> {
+        let begun = (name.packed && from == ReadFrom::Anywhere).then(Instant::now);
+        if let Some(pack) = begun.and_then(|now| self.open_packs.find(name, now)) {
+            return Ok(Some(pack));
+        }
         let path = self.path(name);
         let mode = match from {
             ReadFrom::Anywhere => Mode::Read,
@@ -244,7 +262,12 @@ impl Backend for PosixBackend {
         match self.disk.open(&path, mode) {
             Ok(file) => {
                 let (disk, named) = (self.disk.clone(), Mutex::new(true));
-                Ok(Some(Arc::new(PosixPlace { disk, path, file, bucket: None, named })))
+                let place: Arc<dyn PlaceReader> =
+                    Arc::new(PosixPlace { disk, path, file, bucket: None, named });
+                if let Some(opened) = begun {
+                    self.open_packs.keep(name, &place, opened);
+                }
+                Ok(Some(place))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing(None),
             Err(error) => Err(Error::io("open", &path, &error)),
@@ -253,10 +276,17 @@ impl Backend for PosixBackend {
 
     fn remove(&self, name: PlaceName) -> Result<()> {
         let path = self.path(name);
-        match self.disk.remove_file(&path) {
+        let removed = match self.disk.remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing(()),
             removed => removed.context("remove", &path),
-        }
+        };
+        // Behind the removal: a read that came in between found it.
+        self.open_packs.let_go(name);
+        removed
+    }
+
+    fn close_idle(&self) {
+        self.open_packs.clear();
     }
 
     fn sync_removals(&self, names: &[PlaceName]) -> Result<()> {
@@ -334,6 +364,7 @@ impl Backend for PosixBackend {
     }
 
     fn clear(&self) -> Result<()> {
+        self.open_packs.clear();
         self.check_root()?;
         self.clear_sides()?;
         for instance in self.instances()? {

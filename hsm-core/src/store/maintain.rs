@@ -47,6 +47,7 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         self.inner.accesses.flush(engine);
+        engine.tiers.all().iter().for_each(|tier| tier.backend.close_idle());
         let mut watch = self.watch(Phase::Purge, 0, 0);
         let purged = purge_expired(engine, &mut watch)?;
         watch.stage(Phase::Reclaim);

@@ -1,7 +1,7 @@
 //! Reading a copy: every byte is checked against the digests of its block before it is returned.
 
 use crate::backend::object_file::{Expectation, ObjectReader, Whole};
-use crate::backend::pack::{self, ExpectedRecord};
+use crate::backend::pack::{self, ExpectedRecord, RECORD_HEADER_LENGTH};
 use crate::backend::{PlaceReader, ReadFrom};
 use crate::error::{Error, Result};
 use crate::integrity::{BlockDigest, RootHasher, block_digest};
@@ -34,7 +34,7 @@ pub(crate) struct CopyReader {
 
 #[derive(Debug)]
 enum PieceReader {
-    /// A small object, read and checked when it was opened.
+    /// A small object's record, read and checked when it was opened: its data lies behind the header.
     Packed(Vec<u8>),
     File(Box<ObjectReader>),
 }
@@ -83,8 +83,8 @@ impl CopyReader {
         piece: &Piece,
         place: &dyn PlaceReader,
     ) -> Result<Self> {
-        let data = read_packed(tiers, wanted, piece, place)?;
-        let pieces = vec![(*piece, PieceReader::Packed(data))];
+        let record = read_packed(tiers, wanted, piece, place)?;
+        let pieces = vec![(*piece, PieceReader::Packed(record))];
         Ok(Self { id: wanted.id, tier: piece.place.tier, size: wanted.content.size, pieces })
     }
 
@@ -117,7 +117,7 @@ impl CopyReader {
     pub(crate) fn each_digest(&self, visit: &mut dyn FnMut(BlockDigest)) -> Result<()> {
         for (_, reader) in &self.pieces {
             match reader {
-                PieceReader::Packed(data) => visit(block_digest(data)),
+                PieceReader::Packed(record) => visit(block_digest(&record[RECORD_HEADER_LENGTH..])),
                 PieceReader::File(file) => {
                     let count = file.block_count();
                     for begin in (0..count).step_by(DIGESTS_AT_ONCE as usize) {
@@ -147,8 +147,9 @@ impl CopyReader {
             let wanted = ((piece.length - within).min((buffer.len() - filled) as u64)) as usize;
             let into = &mut buffer[filled..filled + wanted];
             match reader {
-                PieceReader::Packed(data) => {
-                    into.copy_from_slice(&data[within as usize..within as usize + wanted]);
+                PieceReader::Packed(record) => {
+                    let begin = RECORD_HEADER_LENGTH + within as usize;
+                    into.copy_from_slice(&record[begin..begin + wanted]);
                 }
                 PieceReader::File(file) => {
                     if file.read_at(into, within)? != wanted {
@@ -201,6 +202,7 @@ fn check_order(wanted: &Wanted<'_>, copy: &Copy) -> Result<()> {
     Ok(())
 }
 
+/// The record of a packed piece, header and data, checked.
 fn read_packed(
     tiers: &Tiers,
     wanted: &Wanted<'_>,
@@ -214,11 +216,9 @@ fn read_packed(
         piece: *piece,
         root: wanted.content.root,
     };
-    let mut buffer = Vec::new();
-    let data_len = pack::read_record(place, &expect, &mut buffer)?.len();
-    // The data lies at the end of what was read.
-    buffer.drain(..buffer.len() - data_len);
-    Ok(buffer)
+    let mut record = Vec::new();
+    pack::read_record(place, &expect, &mut record)?;
+    Ok(record)
 }
 
 #[cfg(test)]
@@ -232,7 +232,7 @@ mod tests {
         let place = Place { tier: 3, instance: 1, serial: 1 };
         let piece = Piece { start: 0, length: 50, place, offset: 0, packed: true };
         let id = ObjectId([7; 16]);
-        let pieces = vec![(piece, PieceReader::Packed(vec![1; 50]))];
+        let pieces = vec![(piece, PieceReader::Packed(vec![1; RECORD_HEADER_LENGTH + 50]))];
         let reader = CopyReader { id, tier: 3, size: 100, pieces };
         let mut buffer = [0; 100];
         assert_eq!(reader.read_at(&mut buffer[..50], 0).unwrap(), 50);
