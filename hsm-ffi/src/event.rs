@@ -10,8 +10,6 @@
 //! An event is lent by a feed, and with it all that the functions of this chapter lend. It does not change
 //! meanwhile, and may be shared between threads.
 
-mod action;
-
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
@@ -27,7 +25,7 @@ use crate::object::hsm_copy_info;
 use crate::status::{HSM_STATUS_END, hsm_status};
 use crate::tier::hsm_tier_info;
 use crate::tier_settings::hsm_tier_settings;
-use crate::{input, output};
+use crate::{input, lease, output};
 
 /// A change of a kind that this library does not know; record_type has its number in the format.
 pub const HSM_EVENT_UNKNOWN: i32 = 0;
@@ -268,7 +266,7 @@ impl hsm_event {
             }
             Change::Accessed { accessed_ns, .. } => info.accessed_ns = *accessed_ns,
             Change::Unknown { record_type } => info.record_type = (*record_type).into(),
-            change => action::note(change, &mut info),
+            change => lease::note_action(change, &mut info),
         }
         info
     }

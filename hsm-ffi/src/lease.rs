@@ -13,11 +13,13 @@ use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use hsm_core::LeaseOptions;
-use hsm_core::object::{ActionSpec, Lease, ObjectId, SiteWork};
+use hsm_core::journal::Change;
+use hsm_core::object::{ActionSpec, ActionState, Lease, ObjectId, SiteWork};
 
 use crate::action::{hsm_action_info, with_options};
 use crate::action_options::hsm_action_options;
 use crate::error::hsm_error;
+use crate::event::hsm_event_info;
 use crate::guard::{done, guard};
 use crate::id::{self, hsm_id};
 use crate::status::{HSM_STATUS_END, HSM_STATUS_TIMEOUT, hsm_status};
@@ -261,4 +263,24 @@ pub unsafe extern "C" fn hsm_action_bytes(
 /// The token of a lease, and when it ends; zeros: there is none.
 pub(crate) fn token_and_end(lease: Option<&Lease>) -> (u64, i64) {
     lease.map_or((0, 0), |lease| (lease.token, lease.until_ns))
+}
+
+/// Notes what a change says about an action, if it does.
+pub(crate) fn note_action(change: &Change, info: &mut hsm_event_info) {
+    match change {
+        Change::ActionSubmitted { action, spec } => {
+            (info.action.bytes, info.verb) = (action.0, spec.verb as i32);
+            (info.object, info.tier) = (spec.object.into(), spec.target.into());
+        }
+        Change::ActionChanged { action, state, .. } => {
+            (info.action.bytes, info.state) = (action.0, *state as i32);
+        }
+        Change::ActionLeased { action, .. } => {
+            (info.action.bytes, info.state) = (action.0, ActionState::Running as i32);
+        }
+        Change::ActionForgotten { action } | Change::ActionResult { action, .. } => {
+            info.action.bytes = action.0;
+        }
+        _ => {}
+    }
 }

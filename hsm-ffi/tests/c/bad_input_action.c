@@ -201,14 +201,14 @@ static void site(const hsm_id *queued, const hsm_id *leased, uint64_t token)
     BAD(INVALID, hsm_action_lease, store, (NULL, "x", 1, "w", 1, 1000, 0, &out.action, INFO, &error));
     CLOSED(hsm_action_lease, store, (world.closed, "x", 1, "w", 1, 1000, -1, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_lease, kinds, (store, NULL, 1, "w", 1, 1000, 0, &out.action, INFO, &error));
-    BAD(INVALID, hsm_action_lease, kinds, (store, "x,", 2, "w", 1, 1000, 0, &out.action, INFO, &error));
+    SAYS(INVALID, "kind", hsm_action_lease, kinds, (store, "x,", 2, "w", 1, 1000, 0, &out.action, INFO, &error));
     UTF8(hsm_action_lease, kinds, (store, NO_TEXT, SIZE_MAX, "w", 1, 1000, 0, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_lease, kinds_length, (store, "x", TOO_LONG, "w", 1, 1000, 0, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_lease, worker, (store, "x", 1, NULL, 1, 1000, 0, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_lease, worker, (store, "x", 1, long_text, 256, 1000, 0, &out.action, INFO, &error));
     UTF8(hsm_action_lease, worker, (store, "x", 1, NO_TEXT, SIZE_MAX, 1000, 0, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_lease, worker_length, (store, "x", 1, "w", TOO_LONG, 1000, 0, &out.action, INFO, &error));
-    BAD(INVALID, hsm_action_lease, duration_ms, (store, "x", 1, "w", 1, 0, 0, &out.action, INFO, &error));
+    SAYS(INVALID, "duration", hsm_action_lease, duration_ms, (store, "x", 1, "w", 1, 0, 0, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_lease, timeout_ms, (store, "x", 1, "w", 1, 1000, -2, &out.action, INFO, &error));
     BAD(TIMEOUT, hsm_action_lease, timeout_ms, (store, "x", 1, "w", 1, 1000, 0, &out.action, INFO, &error));
     BAD(INVALID, hsm_action_lease, info_out, (store, "x", 1, "w", 1, 1000, 0, NULL, INFO, &error));
@@ -220,7 +220,7 @@ static void site(const hsm_id *queued, const hsm_id *leased, uint64_t token)
     BAD(NOT_FOUND, hsm_action_extend, id, (store, &world.unknown, token, 1000, NULL, 0, &error));
     BAD(REFUSED, hsm_action_extend, id, (store, queued, token, 1000, NULL, 0, &error));
     BAD(REFUSED, hsm_action_extend, token, (store, leased, token + 1, 1000, NULL, 0, &error));
-    BAD(INVALID, hsm_action_extend, duration_ms, (store, leased, token, 0, NULL, 0, &error));
+    SAYS(INVALID, "duration", hsm_action_extend, duration_ms, (store, leased, token, 0, NULL, 0, &error));
     BAD(INVALID, hsm_action_extend, note, (store, leased, token, 1000, long_text, 256, &error));
     UTF8(hsm_action_extend, note, (store, leased, token, 1000, NO_TEXT, SIZE_MAX, &error));
     BAD(INVALID, hsm_action_extend, note_length, (store, leased, token, 1000, "n", TOO_LONG, &error));
