@@ -106,8 +106,8 @@ fn every_row_names_a_verb_of_the_harness_or_a_test() {
             }
             Shown::Test(test) => {
                 let (file, name) = test.split_once("::").unwrap();
-                let text = fs::read_to_string(directory.join(file)).unwrap();
-                assert!(text.contains(&format!("#[test]\nfn {name}()")), "{functions}: {test}");
+                let source = fs::read_to_string(directory.join(file)).unwrap();
+                assert!(source.contains(&format!("#[test]\nfn {name}()")), "{functions}: {test}");
             }
             Shown::Reads | Shown::Outside | Shown::Gone => {}
         }
