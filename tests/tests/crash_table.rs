@@ -96,7 +96,7 @@ fn every_verb_of_the_api_that_writes_has_a_crash_test() {
 fn every_row_names_a_verb_of_the_harness_or_a_test() {
     let mut there: BTreeSet<&str> = verbs().iter().map(|verb| verb.name).collect();
     there.extend(OTHER_ROWS);
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut used = BTreeSet::new();
     for (functions, shown) in API {
         match shown {
@@ -106,8 +106,8 @@ fn every_row_names_a_verb_of_the_harness_or_a_test() {
             }
             Shown::Test(test) => {
                 let (file, name) = test.split_once("::").unwrap();
-                let text = fs::read_to_string(tests.join(file)).unwrap();
-                assert!(text.contains(&format!("#[test]\nfn {name}()")), "{functions}: {test}");
+                let source = fs::read_to_string(directory.join(file)).unwrap();
+                assert!(source.contains(&format!("#[test]\nfn {name}()")), "{functions}: {test}");
             }
             Shown::Reads | Shown::Outside | Shown::Gone => {}
         }
