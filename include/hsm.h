@@ -3336,6 +3336,31 @@ hsm_status hsm_action_options_set_attempts_max(hsm_action_options *options,
                                                uint32_t attempts_max,
                                                hsm_error **error_out);
 
+/**
+ * The file outside of the store that HSM_ACTION_PUT reads and HSM_ACTION_GET writes: both need one, and nothing else has
+ * one. It is looked at when the action is run, by the process that runs it. By default there is none.
+ *
+ * @param path         an absolute path of at most 4095 bytes; that is checked when the action is submitted
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ */
+hsm_status hsm_action_options_set_path(hsm_action_options *options,
+                                       const char *path,
+                                       size_t path_length,
+                                       hsm_error **error_out);
+
+/**
+ * Adds a digest that the bytes of HSM_ACTION_PUT or HSM_ACTION_GET must have: else the action fails, with nothing stored
+ * and no file made. That of a put is recorded with the object.
+ *
+ * @param digest         "algorithm:hexadecimal", such as "crc32c:e3069283"
+ * @param digest_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_INVALID for what is no digest, and when there are 16
+ */
+hsm_status hsm_action_options_expect_digest(hsm_action_options *options,
+                                            const char *digest,
+                                            size_t digest_length,
+                                            hsm_error **error_out);
+
 
 /*
  * ACTIONS
@@ -3390,6 +3415,20 @@ hsm_status hsm_action_options_set_attempts_max(hsm_action_options *options,
  * A kind of a site's own: see hsm_action_submit_site().
  */
 #define HSM_ACTION_SITE 7
+
+/**
+ * Stores a file of outside, as hsm_put_path(): hsm_action_options_set_path() names it, the target is the tier. The object is
+ * made if there is none; else it gets its next generation. A file that is changed meanwhile is read again later; what is
+ * no regular file is not waited for.
+ */
+#define HSM_ACTION_PUT 8
+
+/**
+ * Writes the object to a file of outside, as hsm_get_path(): it is there whole or not at all, also after a power loss.
+ * hsm_action_options_set_path() names it, the target is not looked at. It is written beside its path, as ".<id of the
+ * action>.new": what a process that is killed leaves there is written over when the action is run again.
+ */
+#define HSM_ACTION_GET 9
 
 /**
  * To be queued when all that it comes after is done.
@@ -3450,6 +3489,11 @@ hsm_status hsm_action_options_set_attempts_max(hsm_action_options *options,
  * How far that worker said that it is.
  */
 #define HSM_ACTION_TEXT_NOTE 6
+
+/**
+ * The file of a put or get; it may be no UTF-8.
+ */
+#define HSM_ACTION_TEXT_PATH 7
 
 /**
  * An action in numbers.
@@ -3560,9 +3604,9 @@ typedef struct hsm_ran {
  *
  * Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
  *
- * @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY or _REMOVE
+ * @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY, _REMOVE, _PUT or _GET
  * @param object   whether there is one is found out when the action is run
- * @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies have one too
+ * @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies and gets have one too
  * @param target   the tier that is to hold a copy; of a release or a verify the tier whose copy is meant
  * @param force    1: a release drops the last good copy too; else 0
  * @param options  NULL: all default
@@ -3596,7 +3640,7 @@ hsm_status hsm_action_stat(const hsm_store *store,
  *
  * @param what         HSM_ACTION_TEXT_OWNER and so on
  * @param buffer       gets the text and a NUL; may be NULL when buffer_size is 0
- * @param buffer_size  in bytes; 1001 are always enough
+ * @param buffer_size  in bytes; 1001 are always enough, of a path 4096
  * @param length_out   gets the length without the NUL, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
  * @return HSM_STATUS_END where there is none, HSM_STATUS_NOT_FOUND
  */

@@ -109,9 +109,9 @@ fn what_is_expected_is_checked_before_anything_is_stored_or_named() {
         |expected: &Vec<_>, spec| store.submit(&ActionSpec { expected: expected.clone(), ..spec }).unwrap();
     let refused = submit(&wrong, ActionSpec::put(object(1), &from, 0));
     assert_eq!(run(store), Ran { failed: 1, ..Ran::default() });
-    let (state, story) = outcome(store, refused);
-    assert_eq!(state, ActionState::Failed);
-    assert!(story.contains("expected crc32c:e3069284, computed crc32c:e3069283"), "{story}");
+    let came = outcome(store, refused);
+    assert_eq!(came.0, ActionState::Failed);
+    assert!(came.1.contains("expected crc32c:e3069284, computed crc32c:e3069283"), "{}", came.1);
     assert_eq!(kind(&store.object(object(1))), Some(Kind::NotFound));
     submit(&right, ActionSpec::put(object(1), &from, 0));
     assert_eq!(run(store).done, 1);
@@ -254,7 +254,7 @@ fn names_of_any_bytes_and_links_are_followed_by_a_put_and_replaced_by_a_get() {
 fn a_process_that_puts_and_gets_is_killed_and_each_put_is_committed_once_and_each_file_whole() {
     let (fixture, outside) = (Fixture::new(), tempfile::tempdir().unwrap());
     let store = &fixture.store;
-    let content = |nth: u64| bytes(if nth % 9 == 0 { 2 << 20 } else { 20_000 }, nth);
+    let content = |nth: u64| bytes(if nth.is_multiple_of(9) { 2 << 20 } else { 20_000 }, nth);
     let mut specs = Vec::new();
     for nth in 0..100 {
         let from = file(&outside, &format!("from {nth}"), &content(nth));

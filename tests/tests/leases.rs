@@ -227,15 +227,15 @@ fn what_cannot_be_wanted_or_leased_is_refused() {
     let id = store.submit(&ActionSpec::site("a", vec![7; 65_536])).unwrap();
     assert_eq!(kind(&store.complete_lease(id, 1, b"")), Some(Kind::Refused), "nobody has it");
     let mine = lease(store, &["a"], 1).remove(0);
-    assert_eq!(mine.spec.site.as_ref().unwrap().payload, [7; 65_536]);
-    assert_eq!(kind(&store.complete_lease(id, token(&mine), &[0; 65_537])), Some(Kind::Invalid));
+    assert_eq!(mine.spec.site.as_ref().unwrap().payload, vec![7; 65_536]);
+    assert_eq!(kind(&store.complete_lease(id, token(&mine), &vec![0; 65_537])), Some(Kind::Invalid));
     assert_eq!(
         kind(&store.extend_lease(id, token(&mine), MINUTE, Some(&"n".repeat(256)))),
         Some(Kind::Invalid)
     );
     assert_eq!(kind(&store.fail_lease(id, token(&mine), "", true)), Some(Kind::Invalid));
-    store.complete_lease(id, token(&mine), &[9; 65_536]).unwrap();
-    assert_eq!(store.action(id).unwrap().result, [9; 65_536]);
+    store.complete_lease(id, token(&mine), &vec![9; 65_536]).unwrap();
+    assert_eq!(store.action(id).unwrap().result, vec![9; 65_536]);
     adds_up(store);
 }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hsm_core::Event;
+use hsm_core::clock::TimeNs;
 use hsm_core::journal::{Change, Subject, Updates};
 use hsm_core::object::{
     Action, ActionId, ActionState, Attempt, Attributes, Copy, Dataset, DatasetId, Lease, Name, Object,
@@ -107,6 +108,13 @@ impl Model {
             Change::TierSet(config) => {
                 self.tiers.insert(config.index, config.clone());
             }
+            other => self.act(number, time_ns, other),
+        }
+    }
+
+    /// Adds what happened to an action.
+    fn act(&mut self, number: u64, time_ns: TimeNs, change: &Change) {
+        match change {
             Change::ActionSubmitted { action, spec } => {
                 let submitted = Action {
                     id: *action,

@@ -7,7 +7,7 @@ use super::index::one;
 use super::{action, lookup};
 use crate::catalog::{Expect, Expired};
 use crate::error::{Error, Result};
-use crate::object::{Object, ObjectId, TierConfig, TierState};
+use crate::object::{Object, ObjectId, TierConfig, TierIndex, TierState};
 
 /// Checks one expectation; the error is the answer to the caller.
 pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Expect) -> Result<()> {
@@ -77,16 +77,7 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
                 None => Ok(()),
             }
         }
-        Expect::TierWritable(tier, incarnation) => match applier.tier_config(*tier)? {
-            Some(config) if config.state == TierState::Active && config.incarnation == *incarnation => Ok(()),
-            Some(config) if config.state == TierState::Active => {
-                Err(Error::Conflict { what: format!("the root of tier {tier}") })
-            }
-            Some(config) if config.state != TierState::Retired => {
-                Err(Error::TierReadOnly { tier: *tier, state: config.state.name() })
-            }
-            _ => Err(Error::TierNotFound { tier: *tier }),
-        },
+        Expect::TierWritable(tier, incarnation) => writable(applier, *tier, *incarnation),
         Expect::TierRoom(tier, bytes) => {
             let Some(usage) = lookup::tier(connection, *tier)? else {
                 return Err(Error::TierNotFound { tier: *tier });
@@ -114,6 +105,20 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             Some(_) => Ok(()),
             None => Err(Error::ActionNotFound { id: *id }),
         },
+    }
+}
+
+/// Whether a tier takes bytes, on the root that was looked at.
+fn writable(applier: &Applier<'_>, tier: TierIndex, incarnation: [u8; 16]) -> Result<()> {
+    match applier.tier_config(tier)? {
+        Some(config) if config.state == TierState::Active && config.incarnation == incarnation => Ok(()),
+        Some(config) if config.state == TierState::Active => {
+            Err(Error::Conflict { what: format!("the root of tier {tier}") })
+        }
+        Some(config) if config.state != TierState::Retired => {
+            Err(Error::TierReadOnly { tier, state: config.state.name() })
+        }
+        _ => Err(Error::TierNotFound { tier }),
     }
 }
 
