@@ -99,7 +99,7 @@ static void looks(const hsm_id *id, const hsm_id *failed)
     BAD(INVALID, hsm_action_text, id, (store, NULL, 1, out.buffer, 256, &out.length, &error));
     BAD(NOT_FOUND, hsm_action_text, id, (store, &world.unknown, 1, out.buffer, 256, &out.length, &error));
     BAD(INVALID, hsm_action_text, what, (store, id, 0, out.buffer, 256, &out.length, &error));
-    BAD(INVALID, hsm_action_text, what, (store, id, 7, out.buffer, 256, &out.length, &error));
+    BAD(INVALID, hsm_action_text, what, (store, id, 99, out.buffer, 256, &out.length, &error));
     BAD(INVALID, hsm_action_text, buffer, (store, failed, 3, NULL, 256, &out.length, &error));
     BAD(BUFFER_TOO_SMALL, hsm_action_text, buffer_size, (store, failed, 3, out.buffer, 2, &out.length, &error));
     FINE(hsm_action_text, length_out, (store, failed, 3, out.buffer, 1001, NULL, &error));

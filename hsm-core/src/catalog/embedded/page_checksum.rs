@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn any_flipped_bit_of_a_page_breaks_its_seal_and_so_does_another_place() {
-        let fills: [fn(usize) -> u8; 3] = [|_| 0, |_| 0xff, |at| (at * 167 >> 3) as u8];
+        let fills: [fn(usize) -> u8; 3] = [|_| 0, |_| 0xff, |at| ((at * 167) >> 3) as u8];
         for (number, fill) in (0..).zip(fills) {
             let offset = number * PAGE_LEN as u64;
             let mut page = sealed(offset, fill);
