@@ -120,7 +120,7 @@ void tiers_and_moves(const hsm::store &store)
     store.move(others, 0, 4);
     CHECK(store.tier(4).objects == 2 && store.tiers().size() == 5);
 
-    store.add_tier(hsm::tier_settings(9).backend(HSM_BACKEND_MEMORY).name("scratch"));
+    store.add_tier(hsm::tier_settings(9).name("scratch"));
     store.move(others, 4, 9);
     CHECK(store.lose_tier(9).size() == 2);
     store.remove(put.id);
