@@ -3425,8 +3425,8 @@ hsm_status hsm_action_options_expect_digest(hsm_action_options *options,
 
 /**
  * Writes the object to a file of outside, as hsm_get_path(): it is there whole or not at all, also after a power loss.
- * hsm_action_options_set_path() names it, the target is not looked at. It is written beside its path, as ".<id of the
- * action>.new": what a process that is killed leaves there is written over when the action is run again.
+ * hsm_action_options_set_path() names it, the target is not looked at. It is written beside its
+ * path first, as ".NAME.hsm-new": what a process that is killed leaves there is written over when an action gets NAME again.
  */
 #define HSM_ACTION_GET 9
 
@@ -3779,7 +3779,7 @@ typedef struct hsm_group_info {
 /**
  * Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
  *
- * @param verb       as for hsm_action_submit()
+ * @param verb       as for hsm_action_submit(), but HSM_ACTION_PUT and HSM_ACTION_GET: a file is of one object
  * @param ids        the objects; one that is named twice has two actions
  * @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
  * @param source     as for hsm_action_submit()

@@ -48,8 +48,8 @@ pub const HSM_ACTION_SITE: i32 = 7;
 /// no regular file is not waited for.
 pub const HSM_ACTION_PUT: i32 = 8;
 /// Writes the object to a file of outside, as hsm_get_path(): it is there whole or not at all, also after a power loss.
-/// hsm_action_options_set_path() names it, the target is not looked at. It is written beside its path, as ".<id of the
-/// action>.new": what a process that is killed leaves there is written over when the action is run again.
+/// hsm_action_options_set_path() names it, the target is not looked at. It is written beside its
+/// path first, as ".NAME.hsm-new": what a process that is killed leaves there is written over when an action gets NAME again.
 pub const HSM_ACTION_GET: i32 = 9;
 
 /// To be queued when all that it comes after is done.

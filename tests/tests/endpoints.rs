@@ -179,6 +179,29 @@ fn specs_that_make_no_sense_are_refused() {
     }
 }
 
+#[test]
+fn the_files_of_the_store_are_not_outside() {
+    let (fixture, outside) =
+        (Fixture::with_outside_tiers(2, StoreOptions::new()), tempfile::tempdir().unwrap());
+    let store = &fixture.store;
+    store.put(&bytes(SMALL, 1), &PutOptions::id(object(1))).unwrap();
+    let link = outside.path().join("link");
+    std::os::unix::fs::symlink(fixture.path(), &link).unwrap();
+    let root =
+        files_below(fixture.path().parent().unwrap()).into_iter().find(|path| path.ends_with("HSM-TIER"));
+    assert!(root.is_some());
+    let own = [fixture.path().join("HSM-STORE"), link.join("journal/0000000000000001.seg")];
+    for path in own.iter().chain(&root) {
+        let before = fs::read(path).unwrap();
+        for spec in [ActionSpec::get(object(1), None, path), ActionSpec::put(object(2), path, 0)] {
+            let id = store.submit(&spec).unwrap();
+            assert_eq!(run(store), Ran { failed: 1, ..Ran::default() });
+            assert!(outcome(store, id).1.contains("lies in the store itself"));
+        }
+        assert_eq!(fs::read(path).unwrap(), before);
+    }
+}
+
 /// Appends to a file when the first bytes of it were read.
 struct Meddler(PathBuf);
 
@@ -215,12 +238,11 @@ fn what_a_dead_process_left_is_written_over_and_what_a_living_one_writes_is_let_
     let fixture = Fixture::with(StoreOptions::new().clock(clock.clone()));
     let store = &fixture.store;
     store.put(&bytes(SMALL, 1), &PutOptions::id(object(1))).unwrap();
-    let id = ActionId([7; 16]);
-    let left = file(&outside, &format!(".{id}.new"), &bytes(LARGE, 2));
+    let left = file(&outside, ".to.hsm-new", &bytes(LARGE, 2));
     let living = fs::File::open(&left).unwrap();
     living.try_lock().unwrap();
     let to = outside.path().join("to");
-    store.submit_as(id, &ActionSpec::get(object(1), None, &to)).unwrap();
+    let id = store.submit(&ActionSpec::get(object(1), None, &to)).unwrap();
     assert_eq!(run(store), Ran { put_off: 1, ..Ran::default() });
     assert!(outcome(store, id).1.contains("being written"));
     assert_eq!(fs::read(&left).unwrap(), bytes(LARGE, 2));

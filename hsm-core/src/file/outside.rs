@@ -1,7 +1,9 @@
 //! One file outside of the store: read with an eye on whether it changes meanwhile, or made, whole or not at all.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,8 @@ use crate::error::{Error, IoContext as _, Result};
 
 /// How often a temporary file that vanishes between being opened and being locked is made anew.
 const ATTEMPTS_MAX: u32 = 10;
+/// Bytes of a file's name that its temporary name shares: with what is around them that is a name still.
+const NAME_BYTES_MAX: usize = 200;
 
 /// A file that is read.
 #[derive(Debug)]
@@ -82,10 +86,22 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Begins a file that is to lie at `path`. Its temporary name is made of `stem`: what a process that was killed left
-    /// under the same one is written over, and while another has it, this fails.
+    /// Begins the file of a name that nobody else makes at the same time: `.NAME.hsm-new` is written meanwhile. What a
+    /// process that was killed left there is written over, and while another one writes it, this fails with `Busy`.
+    pub(crate) fn begin_alone(path: PathBuf) -> Result<Self> {
+        let name = path.file_name().map(|name| name.as_bytes()).unwrap_or_default();
+        let name = OsString::from_vec([b".", &name[..name.len().min(NAME_BYTES_MAX)], b".hsm-new"].concat());
+        let temporary = path.with_file_name(name);
+        Self::begin_at(path, temporary)
+    }
+
+    /// Begins a file that is to lie at `path`, under a temporary name made of `stem`, which is this call's own.
     pub(crate) fn begin(path: PathBuf, stem: &str) -> Result<Self> {
         let temporary = path.with_file_name(format!(".{stem}.new"));
+        Self::begin_at(path, temporary)
+    }
+
+    fn begin_at(path: PathBuf, temporary: PathBuf) -> Result<Self> {
         for _ in 0..ATTEMPTS_MAX {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(false).custom_flags(OFlag::O_NOFOLLOW.bits());
@@ -115,9 +131,11 @@ impl Target {
         self.file.write_all_at(bytes, offset).context("write", &self.temporary)
     }
 
-    /// Makes the bytes survive a power loss, and gives the file its name, which does too when this returns.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// Makes the bytes survive a power loss, and gives the file its name, which does too when this returns. Before it has
+    /// that, `is_wanted` may say that it is not.
+    pub(crate) fn finish(mut self, is_wanted: impl FnOnce() -> Result<()>) -> Result<()> {
         self.file.sync_data().context("sync", &self.temporary)?;
+        is_wanted()?;
         fs::rename(&self.temporary, &self.path).context("rename", &self.path)?;
         self.is_named = true;
         sync_parent(&OsDisk::new(), &self.path).context("sync", &self.path)

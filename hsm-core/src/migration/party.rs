@@ -56,14 +56,8 @@ impl Claim {
 
 /// What goes between the store and files outside of it.
 pub(crate) trait Carrier: Sync {
-    /// Does a put or a get. `true`: what `attendant` joined was committed with it; `false`: that is left to be done.
-    fn carry(
-        &self,
-        id: ActionId,
-        spec: &ActionSpec,
-        attendant: &dyn Attendant,
-        watch: &mut Watch<'_>,
-    ) -> Result<bool>;
+    /// Does a put, with what `attendant` joins to it, or a get, behind which that is left to be committed.
+    fn carry(&self, spec: &ActionSpec, attendant: &dyn Attendant, watch: &mut Watch<'_>) -> Result<()>;
 }
 
 /// What is done for each object, and for whom.
@@ -74,7 +68,7 @@ pub(super) struct Party<'a> {
     stop: &'a AtomicBool,
     carrier: Option<&'a dyn Carrier>,
     /// What it does for each object.
-    errands: BTreeMap<ObjectId, (ActionId, ActionSpec)>,
+    errands: BTreeMap<ObjectId, ActionSpec>,
     /// How many were joined to the proposal of an object.
     joined: Mutex<BTreeMap<ObjectId, u64>>,
     at: Mutex<At>,
@@ -112,7 +106,7 @@ impl<'a> Party<'a> {
     pub(super) fn carry(&mut self, carrier: &'a dyn Carrier, actions: &[Action]) {
         self.carrier = Some(carrier);
         for action in actions {
-            self.errands.entry(action.spec.object).or_insert_with(|| (action.id, action.spec.clone()));
+            self.errands.entry(action.spec.object).or_insert_with(|| action.spec.clone());
         }
     }
 
@@ -203,7 +197,15 @@ impl<'a> Party<'a> {
             }
             Verb::Verify => verify(engine, id, Scope::Live, tier, Some(self), watch).map(|_| true),
             Verb::Put | Verb::Get => match (self.carrier, self.errands.get(&id)) {
-                (Some(carrier), Some((action, spec))) => carrier.carry(*action, spec, self, watch),
+                (Some(carrier), Some(spec)) => {
+                    carrier.carry(spec, self, watch)?;
+                    if verb == Verb::Get {
+                        // At once: its file is there for all to see.
+                        let done = self.join_all(&[id])?;
+                        self.joined.lock().insert(id, done);
+                    }
+                    Ok(true)
+                }
                 _ => Err(Error::invalid("action", "nobody carries bytes to files outside")),
             },
             Verb::Remove => {

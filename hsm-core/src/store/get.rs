@@ -8,7 +8,7 @@ use crate::backend::ReadFrom;
 use crate::engine::Scope;
 use crate::error::{Error, IoContext, Kind, Result};
 use crate::file::outside::Target;
-use crate::monitor::Phase;
+use crate::monitor::{Phase, Watch};
 use crate::object::{Name, Object, ObjectId, TierIndex};
 use crate::tier::CopyReader;
 
@@ -103,7 +103,7 @@ impl Store {
             at += bytes.len() as u64;
             Ok(())
         })?;
-        target.finish()?;
+        target.finish(|| Ok(()))?;
         Ok(size)
     }
 }
@@ -200,9 +200,20 @@ impl Reader {
 
     /// Calls `take` with all bytes in order, in runs of bounded length. Returns the size.
     pub(super) fn each_run(&mut self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
-        let size = self.size();
         let store = self.store.clone();
-        let mut watch = store.watch(Phase::Get, 1, size);
+        let mut watch = store.watch(Phase::Get, 1, self.size());
+        let size = self.each_run_watched(&mut watch, take)?;
+        watch.done(1);
+        Ok(size)
+    }
+
+    /// The same, with a watch of the caller's.
+    pub(super) fn each_run_watched(
+        &mut self,
+        watch: &mut Watch<'_>,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<u64> {
+        let size = self.size();
         watch.check()?;
         let mut buffer = vec![0; RUN_LEN.min(size as usize)];
         let mut offset = 0;
@@ -212,7 +223,6 @@ impl Reader {
             offset += read as u64;
             watch.bytes(read as u64)?;
         }
-        watch.done(1);
         Ok(size)
     }
 }

@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use super::Store;
-use super::run::{STOP_LOOK, Waiting};
+use super::run::{DEAD_LOOK, STOP_LOOK, Waiting};
 use crate::catalog::{Durability, Expect, Proposal};
 use crate::clock::TimeNs;
 use crate::engine::is_race;
@@ -57,6 +57,7 @@ impl Store {
         check(options)?;
         let until = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut waiting = Waiting::default();
+        let (mut looked, mut looked_at): (Option<Instant>, u64) = (None, 0);
         loop {
             waiting.hear()?;
             let leased = self.lease_now(options)?;
@@ -64,7 +65,10 @@ impl Store {
             if !leased.is_empty() || left().is_zero() {
                 return Ok(leased);
             }
-            self.wake_stuck(0)?;
+            if looked.is_none_or(|looked| looked.elapsed() >= DEAD_LOOK) {
+                looked_at = self.wake_stuck(looked_at)?.0;
+                looked = Some(Instant::now());
+            }
             let due_ns = engine.catalog.next_offer(&options.kinds)?;
             while !left().is_zero() && due_ns.is_none_or(|due_ns| due_ns > engine.clock.now_ns()) {
                 engine.check()?;
@@ -211,9 +215,8 @@ impl Store {
         }
         let mut became = ActionState::Failed;
         self.end_or_extend(id, token, Durability::Durable, |action| {
-            if action.state != ActionState::Running {
-                became = action.state;
-                return None;
+            if action.state == ActionState::Failed {
+                return None; // Said before.
             }
             let now_ns = self.engine().clock.now_ns();
             let due_ns = now_ns.saturating_add(pause_ns(action.attempts + 1));
@@ -233,8 +236,7 @@ impl Store {
     /// As [`extend_lease`](Self::extend_lease).
     pub fn give_back_lease(&self, id: ActionId, token: u64) -> Result<()> {
         self.end_or_extend(id, token, Durability::Durable, |action| {
-            let running = action.state == ActionState::Running;
-            running.then(|| vec![state(action, ActionState::Queued, action.attempts, 0, String::new())])
+            Some(vec![state(action, ActionState::Queued, action.attempts, 0, String::new())])
         })
         .map(drop)
     }

@@ -54,6 +54,7 @@ impl Store {
         let files_removed = engine.reclaim_watched(&mut watch)?;
         let packs_removed = self.remove_empty_packs(engine, &mut watch)?.packs;
         self.make_reserve(engine)?;
+        self.wake_all_stuck()?;
         let actions_forgotten = self.forget_actions()?;
         let segments_dropped = self.drop_segments()?;
         Ok(Maintained { purged, files_removed, packs_removed, segments_dropped, actions_forgotten })

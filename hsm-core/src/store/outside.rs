@@ -1,8 +1,13 @@
 //! The files outside of the store that actions put and get.
 //!
-//! A put's new generation is committed together with its action; a get's file has its name before its action is done.
-//! So both are done once, or once again with the same outcome: a file that is named again holds the same bytes, or those
-//! of a later generation.
+//! A put's new generation is committed together with its action. A get's file has its name before its action is done, in
+//! a commit that follows at once: after a crash in between, it is written once more, with the same bytes or those of a
+//! later generation. Nobody else makes the file of that name meanwhile.
+//!
+//! The store's own directories are not outside.
+
+use std::iter;
+use std::path::{Path, PathBuf};
 
 use super::Store;
 use super::get::GetOptions;
@@ -13,26 +18,44 @@ use crate::file::outside::{Source, Target};
 use crate::integrity::{Digest, DigestSet};
 use crate::migration::{Attendant, Carrier};
 use crate::monitor::Watch;
-use crate::object::{ActionId, ActionSpec, Verb};
+use crate::object::{ActionSpec, Verb};
 
 impl Carrier for Store {
-    fn carry(
-        &self,
-        id: ActionId,
-        spec: &ActionSpec,
-        attendant: &dyn Attendant,
-        watch: &mut Watch<'_>,
-    ) -> Result<bool> {
+    fn carry(&self, spec: &ActionSpec, attendant: &dyn Attendant, watch: &mut Watch<'_>) -> Result<()> {
+        let Some(path) = &spec.path else { return Err(Error::invalid("action", "it has no path")) };
+        self.check_is_outside(path)?;
         match spec.verb {
-            Verb::Put => self.put_outside(spec, attendant, watch).map(|()| true),
-            _ => self.get_outside(id, spec, attendant, watch).map(|()| false),
+            Verb::Put => self.put_outside(path, spec, attendant, watch),
+            _ => self.get_outside(path, spec, attendant, watch),
         }
     }
 }
 
 impl Store {
-    fn put_outside(&self, spec: &ActionSpec, attendant: &dyn Attendant, watch: &mut Watch<'_>) -> Result<()> {
-        let Some(path) = &spec.path else { return Err(Error::invalid("action", "it has no path")) };
+    /// Refuses what lies in the store or one of its roots: a get would write over it, and to read a file of the index and
+    /// close it would drop SQLite's locks.
+    fn check_is_outside(&self, path: &Path) -> Result<()> {
+        let engine = self.engine();
+        let found: Vec<PathBuf> =
+            iter::once(path).chain(path.parent()).filter_map(|path| path.canonicalize().ok()).collect();
+        let roots = engine.catalog.tiers()?.into_iter().map(|usage| engine.directory.join(usage.config.root));
+        for ours in iter::once(engine.directory.clone()).chain(roots) {
+            let Ok(ours) = ours.canonicalize() else { continue };
+            if found.iter().any(|path| path.starts_with(&ours)) {
+                let detail = format!("{} lies in the store itself, in {}", path.display(), ours.display());
+                return Err(Error::invalid("path", detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn put_outside(
+        &self,
+        path: &Path,
+        spec: &ActionSpec,
+        attendant: &dyn Attendant,
+        watch: &mut Watch<'_>,
+    ) -> Result<()> {
         let source = Source::open(path)?;
         let mut writer = self.writer(&PutOptions {
             id: Some(spec.object),
@@ -58,25 +81,23 @@ impl Store {
 
     fn get_outside(
         &self,
-        id: ActionId,
+        path: &Path,
         spec: &ActionSpec,
         attendant: &dyn Attendant,
         watch: &mut Watch<'_>,
     ) -> Result<()> {
-        let Some(path) = &spec.path else { return Err(Error::invalid("action", "it has no path")) };
         let mut reader = self.reader(spec.object, &GetOptions { tier: spec.source })?;
         watch.expect(1, reader.size());
-        let target = Target::begin(path.clone(), &id.to_string())?;
+        let target = Target::begin_alone(path.to_owned())?;
         let mut digests = DigestSet::new(spec.expected.iter().map(Digest::algorithm));
         let mut at = 0;
-        reader.each_run(&mut |bytes| {
+        reader.each_run_watched(watch, &mut |bytes| {
             target.write_at(bytes, at)?;
             digests.update(bytes);
             at += bytes.len() as u64;
-            watch.bytes(bytes.len() as u64)
+            Ok(())
         })?;
         digests.check(&spec.expected)?;
-        attendant.begins(spec.object)?; // Who called it off meanwhile wants no file.
-        target.finish()
+        target.finish(|| attendant.begins(spec.object)) // Who called it off meanwhile wants no file.
     }
 }

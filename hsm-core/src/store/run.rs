@@ -17,7 +17,7 @@ use crate::object::{Action, ActionId, ActionState, GroupId};
 /// Between two looks whether somebody wants it to stop.
 pub(super) const STOP_LOOK: Duration = Duration::from_millis(100);
 /// Between two looks whether who runs actions lives.
-const DEAD_LOOK: Duration = Duration::from_secs(5);
+pub(super) const DEAD_LOOK: Duration = Duration::from_secs(5);
 /// Actions of the dead that are queued again together.
 const REQUEUED_AT_ONCE: usize = 10_000;
 
@@ -69,7 +69,7 @@ impl Store {
             if looked.is_none_or(|looked| looked.elapsed() >= DEAD_LOOK) {
                 self.requeue_of_the_dead()?;
                 self.end_leases(engine.clock.now_ns())?;
-                looked_at = self.wake_stuck(looked_at)?;
+                looked_at = self.wake_stuck(looked_at)?.0;
                 looked = Some(Instant::now());
             }
             waiting.hear()?;
@@ -80,6 +80,10 @@ impl Store {
             let idle_since = *idle.get_or_insert_with(Instant::now);
             let is_over = || options.idle_max.is_some_and(|max| idle_since.elapsed() >= max);
             if is_over() {
+                if self.wake_all_stuck()? {
+                    idle = None;
+                    continue;
+                }
                 break;
             }
             let due_ns = engine.catalog.next_due()?;
@@ -133,9 +137,22 @@ impl Store {
         }
     }
 
+    /// Has all of them looked at. Whether there were any.
+    pub(super) fn wake_all_stuck(&self) -> Result<bool> {
+        let (mut after, mut is_any) = (0, false);
+        loop {
+            let (last, woken) = self.wake_stuck(after)?;
+            is_any |= woken;
+            if last == 0 {
+                return Ok(is_any);
+            }
+            after = last;
+        }
+    }
+
     /// Has those looked at again that wait for nothing any more: a commit takes a bounded number of them along. Says
-    /// behind which one to go on.
-    pub(super) fn wake_stuck(&self, after: u64) -> Result<u64> {
+    /// behind which one to go on, 0 at the end, and whether there were any.
+    pub(super) fn wake_stuck(&self, after: u64) -> Result<(u64, bool)> {
         let engine = self.engine();
         let (stuck, last) = engine.catalog.stuck_actions(after, REQUEUED_AT_ONCE)?;
         let look_again = |(id, changed): (ActionId, u64)| {
@@ -153,12 +170,13 @@ impl Store {
                 ..Proposal::default()
             }
         };
+        let is_any = !stuck.is_empty();
         engine
             .commit(stuck.into_iter().map(look_again).collect(), Durability::Relaxed)?
             .into_iter()
             .filter(|answer| !answer.as_ref().is_err_and(is_race))
             .try_for_each(|answer| answer.map(drop))?;
-        Ok(last)
+        Ok((last, is_any))
     }
 
     /// Queues again what was run by handles that are gone without having closed.

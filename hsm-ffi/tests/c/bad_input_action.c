@@ -79,6 +79,7 @@ static void submits(void)
     BAD(INVALID, hsm_group_submit, source, (store, HSM_ACTION_COPY, object, 1, -2, 1, 0, NULL, &out.id, &error));
     BAD(INVALID, hsm_group_submit, target, (store, HSM_ACTION_COPY, object, 1, -1, -1, 0, NULL, &out.id, &error));
     BAD(INVALID, hsm_group_submit, force, (store, HSM_ACTION_COPY, object, 1, -1, 1, 7, NULL, &out.id, &error));
+    BAD(INVALID, hsm_group_submit, verb, (store, HSM_ACTION_PUT, object, 1, -1, 1, 0, NULL, &out.id, &error));
     FINE(hsm_group_submit, options, (store, HSM_ACTION_COPY, object, 1, -1, 1, 0, NULL, &out.id, &error));
     BAD(INVALID, hsm_group_submit, group_out, (store, HSM_ACTION_COPY, object, 1, -1, 1, 0, NULL, NULL, &error));
 }

@@ -67,10 +67,11 @@ pub(in crate::catalog::embedded) fn offered(
         }
         ours.sort_unstable_by_key(|action| action.number);
         left.extend(ours.split_off(share.min(ours.len())));
+        left.sort_unstable_by_key(|action: &Action| action.number);
+        left.truncate(max);
         chosen.extend(ours);
     }
     chosen.truncate(max);
-    left.sort_unstable_by_key(|action| action.number);
     left.truncate(max - chosen.len());
     chosen.extend(left);
     Ok(chosen)
