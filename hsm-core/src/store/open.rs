@@ -311,11 +311,9 @@ impl Opening<'_> {
         store.check_age()?;
         let is_writable = engine.read_only.read().is_none();
         if is_writable && alone && engine.tiers.has_unseen() {
-            // Were this an older copy of the directory, it could go further than those roots have seen, and would pass for
-            // theirs when they are back. An epoch of its own tells them apart.
-            engine.catalog.begin_epoch(EpochCause::Rebuilt)?;
+            store.set_apart()?;
         }
-        if is_writable {
+        if engine.read_only.read().is_none() {
             store.carry_out(&ordered)?;
             let Others { dead, live } = others;
             engine.sweep(dead, &live, store.inner.instance)?;
@@ -410,6 +408,24 @@ struct Parts {
 }
 
 impl Store {
+    /// Begins an epoch, where some roots are out of reach. Were this an older copy of the directory, it could go further
+    /// than those roots have seen, and would pass for theirs when they are back: the epoch tells them apart. Where
+    /// nothing was changed since the last one began, that one does. Without one the store takes no changes.
+    fn set_apart(&self) -> Result<()> {
+        let engine = self.engine();
+        let newest = engine.catalog.epochs()?.last().map_or(0, |(.., first)| *first);
+        if engine.catalog.progress()?.applied.number <= newest {
+            return Ok(());
+        }
+        if let Err(error) = engine.catalog.begin_epoch(EpochCause::Rebuilt) {
+            let reason = format!(
+                "some roots are out of reach, and changes cannot be set apart from those that they have seen: {error}"
+            );
+            engine.read_only.write().get_or_insert(reason);
+        }
+        Ok(())
+    }
+
     /// A store older than the roots of its tiers is a restored backup: it is read until it is reconciled.
     fn check_age(&self) -> Result<()> {
         let engine = self.engine();

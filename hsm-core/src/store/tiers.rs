@@ -166,6 +166,9 @@ impl Store {
         let order = Order { what: What::Clear, tier: index, incarnation: before.incarnation };
         let is_lost = before.state == TierState::Lost;
         if !is_lost {
+            // A store that took the root over keeps what it has there.
+            let _ = engine.check_is_ours(&*engine.tier(index)?);
+            engine.check_writable()?;
             self.order(order)?;
         }
         if mutant(Mutant::RootClearedEarly) {
@@ -185,7 +188,7 @@ impl Store {
             Ok(_) => engine.tiers.configure(&[config]),
         }
         let Some(tier) = engine.tiers.retired(index) else { return Ok(()) };
-        if tier.clear_root().is_err() {
+        if engine.check_is_ours(&tier).is_err() || tier.clear_root().is_err() {
             return Ok(()); // It is retired. The next open tries to clear the root again.
         }
         self.strike_order(order)
