@@ -115,8 +115,6 @@ fn what_is_damaged_is_read_from_another_copy_or_told_alone() {
     assert_eq!(get_many(store, &ids, &only_there)[&7], Err(Kind::Corrupt), "no other tier was allowed");
 
     // The whole pack goes: all but the one with another copy are told as lost, and nothing else happens.
-    // It was read just now, and would stay open for a moment.
-    store.maintain().unwrap();
     fs::remove_file(&pack).unwrap();
     let came = get_many(store, &ids, &GetOptions::default());
     assert_eq!(came[&7], Ok(bytes(1000, 7)));

@@ -7,8 +7,8 @@
 //!   that a place needs no more than its own sync and its bucket's.
 //!
 //! A name that is not found is never taken for a place that is gone before the marker was seen: a disk that
-//! was pulled out must not look like one that was emptied. Only a pack that was read less than a tenth of a second ago
-//! (`open_packs`) is not looked for again.
+//! was pulled out must not look like one that was emptied. A pack that was read less than a tenth of a second ago is
+//! looked for, and not opened again (`open_packs`).
 
 mod open_packs;
 mod root;
@@ -251,10 +251,14 @@ impl Backend for PosixBackend {
 
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>> {
         let begun = (name.packed && from == ReadFrom::Anywhere).then(Instant::now);
-        if let Some(pack) = begun.and_then(|now| self.open_packs.find(name, now)) {
-            return Ok(Some(pack));
-        }
         let path = self.path(name);
+        if let Some(pack) = begun.and_then(|now| self.open_packs.find(name, now)) {
+            // It may have gone meanwhile, with its root or alone.
+            if self.disk.metadata(&path).is_ok() {
+                return Ok(Some(pack));
+            }
+            self.open_packs.let_go(name);
+        }
         let mode = match from {
             ReadFrom::Anywhere => Mode::Read,
             ReadFrom::Medium => Mode::ReadMedium,

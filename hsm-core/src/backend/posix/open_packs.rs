@@ -1,8 +1,8 @@
 //! Packs that were read just now, kept open for the reads that follow: opening and closing its pack is a quarter of
 //! what a read of a small object costs.
 //!
-//! A pack is kept for [`KEPT`] and then looked for anew, so a root that goes away is missed, and the room of a pack
-//! that another process removes is given back, as if it were opened each time. The next read of any pack lets go of
+//! Its name is looked for all the same, so a pack or a root that goes away is missed at once. It is kept for [`KEPT`] and
+//! then opened anew, so the room of a pack that another process removes is given back. The next read of any pack lets go of
 //! those whose time is up; a handle that is left alone keeps the few of its last reads until it is closed or maintained.
 //!
 //! What is read stays right all the same: a place is never used twice, and each record is checked. A verification never
