@@ -196,7 +196,7 @@ fn the_files_of_the_store_are_not_outside() {
             assert_eq!(run(store), Ran { failed: 1, ..Ran::default() });
             assert!(outcome(store, id).1.contains("lies in the store itself"));
         }
-        assert_eq!(fs::read(path).unwrap(), before);
+        assert!(fs::read(path).unwrap().starts_with(&before), "the journal alone grows");
     }
 }
 
