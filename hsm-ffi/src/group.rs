@@ -69,7 +69,7 @@ pub unsafe extern "C" fn hsm_group_submit(
         unsafe {
             let store = scope.store(store)?.store();
             let (spec, _) = spec((verb, source, target, force), options)?;
-            if spec.path.is_some() {
+            if spec.verb.is_outside() {
                 return Err(hsm_error::invalid(
                     "invalid verb: a file outside is of one object; use hsm_action_submit()",
                 ));
