@@ -166,6 +166,14 @@ pub(super) fn verbs() -> Vec<Verb> {
             ],
         ),
         verb(
+            "give back a lease",
+            LEASED,
+            [whole(|world| {
+                let token = token(world)?;
+                world.store().give_back_lease(id(0), token).map(drop)
+            })],
+        ),
+        verb(
             "let a lease end, then fail one",
             LEASED,
             [
