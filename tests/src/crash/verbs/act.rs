@@ -17,7 +17,7 @@ const LEASE: Duration = Duration::from_mins(1);
 
 /// The same, of actions that come after others.
 pub(in crate::crash) const RUN_IN_ORDER: &str = "run actions in order";
-const RUN_PUT: &str = "run puts of files outside";
+pub(in crate::crash) const RUN_PUT: &str = "run puts of files outside";
 pub(in crate::crash) const RUNS: [&str; 3] = [RUN, RUN_IN_ORDER, RUN_PUT];
 
 /// One action of each verb but removal, two of them for the same work.
