@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::{OsStrExt, OsStringExt as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -89,7 +89,7 @@ impl Target {
     /// Begins the file of a name that nobody else makes at the same time: `.NAME.hsm-new` is written meanwhile. What a
     /// process that was killed left there is written over, and while another one writes it, this fails with `Busy`.
     pub(crate) fn begin_alone(path: PathBuf) -> Result<Self> {
-        let name = path.file_name().map(|name| name.as_bytes()).unwrap_or_default();
+        let name = path.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
         let name = OsString::from_vec([b".", &name[..name.len().min(NAME_BYTES_MAX)], b".hsm-new"].concat());
         let temporary = path.with_file_name(name);
         Self::begin_at(path, temporary)
