@@ -122,7 +122,7 @@ fn safe_copy(
 /// files, their length, tail and digests; of a small one everything.
 fn is_there(engine: &Engine, object: &Object, tier: TierIndex) -> bool {
     let Some(content) = &object.content else { return false };
-    matches!(engine.try_copy(object, content, tier, ReadFrom::Medium), Ok(Some(_)))
+    matches!(engine.try_copy(object, content, tier, ReadFrom::Anywhere), Ok(Some(_)))
 }
 
 /// Reads a copy from the medium and records what was found. A damaged one is an error, after it is recorded.

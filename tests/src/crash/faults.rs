@@ -58,7 +58,9 @@ impl Fault {
 
 /// Every verb with every fault at every step; see [`faults_of_actions`] for the one that runs actions.
 pub fn faults(threads: usize, report: &mut Report) {
-    of_verbs(threads, &|verb| !act::RUNS.contains(&verb.name), &Fault::ALL, report);
+    // A second try of a verb that moves the clock meets another time.
+    let is_meant = |verb: &Verb| !act::RUNS.contains(&verb.name) && verb.name != act::LET_A_LEASE_END;
+    of_verbs(threads, &is_meant, &Fault::ALL, report);
 }
 
 /// The same of actions that run. Nothing of that is alike where it takes another time; and where a put begins is told by

@@ -17,6 +17,8 @@ const LEASE: Duration = Duration::from_mins(1);
 
 /// The same, of actions that come after others.
 pub(in crate::crash) const RUN_IN_ORDER: &str = "run actions in order";
+/// Moves the clock.
+pub(in crate::crash) const LET_A_LEASE_END: &str = "let a lease end, then fail one";
 pub(in crate::crash) const RUN_PUT: &str = "run puts of files outside";
 pub(in crate::crash) const RUNS: [&str; 3] = [RUN, RUN_IN_ORDER, RUN_PUT];
 
@@ -174,7 +176,7 @@ pub(super) fn verbs() -> Vec<Verb> {
             })],
         ),
         verb(
-            "let a lease end, then fail one",
+            LET_A_LEASE_END,
             LEASED,
             [
                 each(|world| {
