@@ -34,6 +34,12 @@ impl Engine {
         Err(Error::TierOffline { tier: tier.index(), detail })
     }
 
+    /// Removes what is left on the root of a tier, marker and all, unless it was taken over.
+    pub(crate) fn clear_root(&self, tier: &Tier) -> Result<()> {
+        self.check_is_ours(tier)?;
+        tier.clear_root()
+    }
+
     /// The store is read, and takes no changes, until it is reconciled.
     pub(crate) fn hold_until_reconciled(&self, reason: String) {
         self.read_only.write().get_or_insert_with(|| {

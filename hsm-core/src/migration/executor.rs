@@ -19,7 +19,9 @@ use crate::engine::{Engine, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::journal::Change;
 use crate::monitor::Monitor;
-use crate::object::{Action, ActionId, ActionSpec, ActionState, ObjectId, Place, STORY_TEXT_BYTES_MAX, Verb};
+use crate::object::{
+    Action, ActionId, ActionSpec, ActionState, LATE, ObjectId, Place, STORY_TEXT_BYTES_MAX, Verb,
+};
 use crate::testing_hooks::{Mutant, mutant};
 
 /// Objects of a window at most.
@@ -63,12 +65,12 @@ impl Executor<'_> {
         let spec = first.spec.clone();
         self.behind.clone_from(&spec.owner);
         let ActionWindow { chosen, others } = window;
-        let is_late = |action: &Action| action.spec.deadline_ns != 0 && action.spec.deadline_ns < now_ns;
-        let (late, chosen): (Vec<_>, Vec<_>) = chosen.into_iter().partition(is_late);
+        let (late, chosen): (Vec<_>, Vec<_>) =
+            chosen.into_iter().partition(|action: &Action| action.is_late(now_ns));
         if !late.is_empty() {
             self.fail_late(&late)?;
         }
-        let others: Vec<_> = others.into_iter().filter(|action| !is_late(action)).collect();
+        let others: Vec<_> = others.into_iter().filter(|action| !action.is_late(now_ns)).collect();
         let near = self.near(&spec, &chosen, others)?;
         if chosen.is_empty() {
             return Ok(true);
@@ -93,15 +95,11 @@ impl Executor<'_> {
 
     fn fail_late(&mut self, late: &[Action]) -> Result<()> {
         let proposals = late.iter().map(|action| {
-            let error = "its deadline passed before it was run".to_owned();
-            Claim::of(action, action.changed).proposal(ActionState::Failed, action.attempts, 0, error)
+            let claim = Claim::of(action, action.changed);
+            claim.proposal(ActionState::Failed, action.attempts, 0, LATE.to_owned())
         });
-        let answers = self.engine.commit(proposals.collect(), Durability::Durable)?;
-        self.ran.failed += answers.iter().filter(|answer| answer.is_ok()).count() as u64;
-        answers
-            .into_iter()
-            .filter(|answer| !answer.as_ref().is_err_and(is_race))
-            .try_for_each(|answer| answer.map(drop))
+        self.ran.failed += self.engine.commit_unraced(proposals.collect(), Durability::Durable)?;
+        Ok(())
     }
 
     /// Those others whose bytes lie in the places that are read anyway.
@@ -226,15 +224,8 @@ impl Executor<'_> {
             return Err(closed);
         }
         self.ran.done += party.join_all(&nothing_to_do)?;
-        if proposals.is_empty() {
-            return Ok(());
-        }
-        let answers = self.engine.commit(proposals, Durability::Durable)?;
         // One that was called off meanwhile stays so.
-        answers
-            .into_iter()
-            .filter(|answer| !answer.as_ref().is_err_and(is_race))
-            .try_for_each(|answer| answer.map(drop))
+        self.engine.commit_unraced(proposals, Durability::Durable).map(drop)
     }
 
     /// Queues again what an executor of this handle could not, since it failed.

@@ -201,8 +201,7 @@ impl<'a> Party<'a> {
                     carrier.carry(spec, self, watch)?;
                     if verb == Verb::Get {
                         // At once: its file is there for all to see.
-                        let done = self.join_all(&[id])?;
-                        self.joined.lock().insert(id, done);
+                        self.join_all(&[id])?;
                     }
                     Ok(true)
                 }

@@ -106,6 +106,8 @@ pub const ACTION_TEXT_BYTES_MAX: usize = 255;
 pub const AFTER_MAX: usize = 16;
 /// Attempts that failed which a story tells of: the last ones.
 pub const STORY_MAX: usize = 16;
+/// The story of one whose deadline passed.
+pub(crate) const LATE: &str = "its deadline passed before it was run";
 /// Longest text of one of them, in bytes.
 pub const STORY_TEXT_BYTES_MAX: usize = 1000;
 
@@ -351,4 +353,11 @@ pub struct Action {
     pub lease: Option<Lease>,
     /// What the worker left with it. Lists of actions leave it out.
     pub result: Vec<u8>,
+}
+
+impl Action {
+    /// Whether it is of no use any more.
+    pub(crate) fn is_late(&self, now_ns: TimeNs) -> bool {
+        self.spec.deadline_ns != 0 && self.spec.deadline_ns < now_ns
+    }
 }

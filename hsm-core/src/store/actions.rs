@@ -285,14 +285,18 @@ fn submission(actions: impl IntoIterator<Item = (ActionId, ActionSpec)>) -> Prop
 }
 
 pub(super) fn changed(action: &Action, state: ActionState, attempts: u32) -> Change {
-    Change::ActionChanged {
-        action: action.id,
-        state,
-        attempts,
-        instance: 0,
-        not_before_ns: 0,
-        error: String::new(),
-    }
+    changed_for(action, state, attempts, 0, String::new())
+}
+
+/// The same, not to be run before a time, and for what went wrong.
+pub(super) fn changed_for(
+    action: &Action,
+    state: ActionState,
+    attempts: u32,
+    not_before_ns: TimeNs,
+    error: String,
+) -> Change {
+    Change::ActionChanged { action: action.id, state, attempts, instance: 0, not_before_ns, error }
 }
 
 /// One that failed or was called off, queued again.

@@ -9,6 +9,7 @@
 use std::time::{Duration, Instant};
 
 use super::Store;
+use super::actions::{changed, changed_for};
 use super::run::{DEAD_LOOK, STOP_LOOK, Waiting};
 use crate::catalog::{Durability, Expect, Proposal};
 use crate::clock::TimeNs;
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::journal::Change;
 use crate::migration::pause_ns;
 use crate::object::{
-    ACTION_TEXT_BYTES_MAX, Action, ActionId, ActionState, SITE_BYTES_MAX, STORY_TEXT_BYTES_MAX,
+    ACTION_TEXT_BYTES_MAX, Action, ActionId, ActionState, LATE, SITE_BYTES_MAX, STORY_TEXT_BYTES_MAX,
     check_site_kind,
 };
 
@@ -89,11 +90,13 @@ impl Store {
             let Some(last) = chosen.last() else { return Ok(Vec::new()) };
             engine.leased_behind.lock().clone_from(&last.spec.owner);
             let until_ns = after(engine.clock.now_ns(), options.duration);
-            let is_late = |action: &Action| action.spec.deadline_ns != 0 && action.spec.deadline_ns < now_ns;
             let proposals = chosen.iter().map(|action| {
-                if is_late(action) {
-                    let error = "its deadline passed before it was run".to_owned();
-                    return changes(action, [state(action, ActionState::Failed, action.attempts, 0, error)]);
+                if action.is_late(now_ns) {
+                    let error = LATE.to_owned();
+                    return changes(
+                        action,
+                        [changed_for(action, ActionState::Failed, action.attempts, 0, error)],
+                    );
                 }
                 let lease = Change::ActionLeased {
                     action: action.id,
@@ -111,7 +114,7 @@ impl Store {
                     // Another worker was first, or it was called off.
                     Err(error) if is_race(&error) => {}
                     Err(error) => return Err(error),
-                    Ok(_) if is_late(action) => {}
+                    Ok(_) if action.is_late(now_ns) => {}
                     Ok(done) => {
                         let found = engine.catalog.action(action.id)?;
                         leased.extend(found.filter(|found| holds(found, done.position.number)));
@@ -135,13 +138,8 @@ impl Store {
                 let error = format!("the lease of worker {worker:?} ended without a word of it");
                 changes(action, [failed_attempt(action, true, 0, error)])
             });
-            for answer in engine.commit(proposals.collect(), Durability::Durable)? {
-                match answer {
-                    // Extended or ended at the last moment, or another one was first.
-                    Err(error) if is_race(&error) => {}
-                    done => drop(done?),
-                }
-            }
+            // One may be extended or ended at the last moment, or another one was first.
+            engine.commit_unraced(proposals.collect(), Durability::Durable)?;
             if count < ENDED_AT_ONCE {
                 return Ok(());
             }
@@ -197,7 +195,7 @@ impl Store {
             }
             let kept =
                 (!result.is_empty()).then(|| Change::ActionResult { action: id, result: result.to_vec() });
-            let done = state(action, ActionState::Done, action.attempts, 0, String::new());
+            let done = changed(action, ActionState::Done, action.attempts);
             Some(kept.into_iter().chain([done]).collect())
         })
     }
@@ -236,7 +234,7 @@ impl Store {
     /// As [`extend_lease`](Self::extend_lease).
     pub fn give_back_lease(&self, id: ActionId, token: u64) -> Result<()> {
         self.end_or_extend(id, token, Durability::Durable, |action| {
-            Some(vec![state(action, ActionState::Queued, action.attempts, 0, String::new())])
+            Some(vec![changed(action, ActionState::Queued, action.attempts)])
         })
         .map(drop)
     }
@@ -317,15 +315,11 @@ fn changes(action: &Action, changes: impl Into<Vec<Change>>) -> Proposal {
     }
 }
 
-fn state(action: &Action, state: ActionState, attempts: u32, not_before_ns: TimeNs, error: String) -> Change {
-    Change::ActionChanged { action: action.id, state, attempts, instance: 0, not_before_ns, error }
-}
-
 /// An attempt that failed: queued again, unless it was the last.
 fn failed_attempt(action: &Action, again: bool, due_ns: TimeNs, error: String) -> Change {
     let attempts = action.attempts + 1;
     if again && attempts < action.spec.attempts_max {
-        return state(action, ActionState::Queued, attempts, due_ns, error);
+        return changed_for(action, ActionState::Queued, attempts, due_ns, error);
     }
-    state(action, ActionState::Failed, attempts, 0, error)
+    changed_for(action, ActionState::Failed, attempts, 0, error)
 }

@@ -127,7 +127,7 @@ impl Store {
                 // Its handle died in between.
                 What::Clear if config.state == TierState::Retired => {
                     let Some(tier) = self.engine().tiers.retired(order.tier) else { continue };
-                    if self.engine().check_is_ours(&tier).is_err() || tier.clear_root().is_err() {
+                    if self.engine().clear_root(&tier).is_err() {
                         left.push(*order);
                     }
                 }

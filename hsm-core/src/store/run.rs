@@ -171,11 +171,7 @@ impl Store {
             }
         };
         let is_any = !stuck.is_empty();
-        engine
-            .commit(stuck.into_iter().map(look_again).collect(), Durability::Relaxed)?
-            .into_iter()
-            .filter(|answer| !answer.as_ref().is_err_and(is_race))
-            .try_for_each(|answer| answer.map(drop))?;
+        engine.commit_unraced(stuck.into_iter().map(look_again).collect(), Durability::Relaxed)?;
         Ok((last, is_any))
     }
 
