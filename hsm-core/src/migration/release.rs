@@ -77,9 +77,9 @@ fn commit_with(
 }
 
 /// Whether a copy on `other` can stand for one on `tier`: one that goes with the process is none for one that stays.
-pub(super) fn may_replace(engine: &Engine, tier: TierIndex, other: TierIndex) -> bool {
-    let stays = |index| engine.tier(index).is_ok_and(|tier| tier.outlives_the_process());
-    stays(other) || !stays(tier) || mutant(Mutant::MemoryForGood)
+pub(super) fn may_replace(engine: &Engine, tier: TierIndex, other: TierIndex) -> Result<bool> {
+    let stays = |index| engine.tier(index).map(|tier| tier.outlives_the_process());
+    Ok(stays(other)? || !stays(tier)? || mutant(Mutant::MemoryForGood))
 }
 
 /// A verified copy in reach other than the one on `tier`, that is still there; verifies one where none is yet.
@@ -92,7 +92,7 @@ fn safe_copy(
 ) -> Result<Copy> {
     let in_reach = |copy: &&Copy| {
         copy.tier != tier
-            && may_replace(engine, tier, copy.tier)
+            && may_replace(engine, tier, copy.tier).unwrap_or(false)
             && engine
                 .tier(copy.tier)
                 .is_ok_and(|tier| tier.config.state.is_readable() && tier.backend.check_root().is_ok())

@@ -178,7 +178,7 @@ impl Pass<'_> {
         }
         if let Some(source) = wanted.source
             && wanted.release_source
-            && !super::release::may_replace(engine, source, wanted.target)
+            && !super::release::may_replace(engine, source, wanted.target)?
         {
             return Err(Error::LastCopy { id, tier: source });
         }
