@@ -251,14 +251,14 @@ impl Backend for PosixBackend {
 
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>> {
         let begun = (name.packed && from == ReadFrom::Anywhere).then(Instant::now);
-        let path = self.path(name);
-        if let Some(pack) = begun.and_then(|now| self.open_packs.find(name, now)) {
+        if let Some((pack, path)) = begun.and_then(|now| self.open_packs.find(name, now)) {
             // It may have gone meanwhile, with its root or alone.
             if self.disk.metadata(&path).is_ok() {
                 return Ok(Some(pack));
             }
             self.open_packs.let_go(name);
         }
+        let path = self.path(name);
         let mode = match from {
             ReadFrom::Anywhere => Mode::Read,
             ReadFrom::Medium => Mode::ReadMedium,
@@ -267,9 +267,9 @@ impl Backend for PosixBackend {
             Ok(file) => {
                 let (disk, named) = (self.disk.clone(), Mutex::new(true));
                 let place: Arc<dyn PlaceReader> =
-                    Arc::new(PosixPlace { disk, path, file, bucket: None, named });
+                    Arc::new(PosixPlace { disk, path: path.clone(), file, bucket: None, named });
                 if let Some(opened) = begun {
-                    self.open_packs.keep(name, &place, opened);
+                    self.open_packs.keep(name, &path, &place, opened);
                 }
                 Ok(Some(place))
             }

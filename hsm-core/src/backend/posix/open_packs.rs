@@ -8,6 +8,7 @@
 //! What is read stays right all the same: a place is never used twice, and each record is checked. A verification never
 //! reads through a pack that is kept.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,28 +28,29 @@ pub(super) struct OpenPacks(Mutex<Vec<Kept>>);
 #[derive(Debug)]
 struct Kept {
     name: PlaceName,
+    path: Arc<Path>,
     opened: Instant,
     pack: Arc<dyn PlaceReader>,
 }
 
 impl OpenPacks {
-    /// The pack, if it was opened less than [`KEPT`] before `now`.
-    pub(super) fn find(&self, name: PlaceName, now: Instant) -> Option<Arc<dyn PlaceReader>> {
+    /// The pack, if it was opened less than [`KEPT`] before `now`, and its path.
+    pub(super) fn find(&self, name: PlaceName, now: Instant) -> Option<(Arc<dyn PlaceReader>, Arc<Path>)> {
         let mut kept = self.0.lock();
         if kept.first().is_some_and(|first| first.is_over(now)) {
             kept.retain(|one| !one.is_over(now));
         }
-        kept.iter().find(|one| one.name == name).map(|one| one.pack.clone())
+        kept.iter().find(|one| one.name == name).map(|one| (one.pack.clone(), one.path.clone()))
     }
 
     /// Keeps a pack that was looked for at `opened`, before it was opened.
-    pub(super) fn keep(&self, name: PlaceName, pack: &Arc<dyn PlaceReader>, opened: Instant) {
+    pub(super) fn keep(&self, name: PlaceName, path: &Path, pack: &Arc<dyn PlaceReader>, opened: Instant) {
         let mut kept = self.0.lock();
         kept.retain(|one| one.name != name);
         if kept.len() >= PACKS_MAX {
             kept.remove(0);
         }
-        kept.push(Kept { name, opened, pack: pack.clone() });
+        kept.push(Kept { name, path: path.into(), opened, pack: pack.clone() });
     }
 
     /// Lets go of a pack.
@@ -93,7 +95,7 @@ mod tests {
     fn kept(serials: std::ops::Range<u64>, opened: Instant) -> OpenPacks {
         let packs = OpenPacks::default();
         let pack: Arc<dyn PlaceReader> = Arc::new(Nothing);
-        serials.for_each(|serial| packs.keep(name(serial), &pack, opened));
+        serials.for_each(|serial| packs.keep(name(serial), Path::new("pack"), &pack, opened));
         packs
     }
 
