@@ -134,7 +134,7 @@ impl Disk for OsDisk {
             let entry = entry?;
             names.push((lossy(&entry.file_name()), kind_of(entry.file_type()?)));
         }
-        names.sort_by(|(one, _), (other, _)| one.cmp(other));
+        names.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         Ok(names)
     }
 

@@ -172,7 +172,7 @@ impl<'a> Compaction<'a> {
     fn flush(&mut self, watch: &mut Watch<'_>, found: Finder<'_>) -> Result<()> {
         let mut objects = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
-        objects.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        objects.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         let mut ready = Vec::with_capacity(objects.len());
         for object in objects {
             watch.phase(Phase::Copy);

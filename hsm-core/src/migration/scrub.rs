@@ -125,7 +125,7 @@ impl Scrub<'_> {
             loop {
                 let page = self.engine.catalog.page(&query, after.as_ref(), OBJECTS_AT_ONCE)?;
                 let mut objects: Vec<Object> = page.items.map(|(_, object)| object).collect();
-                objects.sort_by_key(|object| {
+                objects.sort_unstable_by_key(|object| {
                     let first = object.copy_on(tier).and_then(|copy| copy.pieces.first());
                     first.map(|piece| (piece.place, piece.offset))
                 });

@@ -296,7 +296,7 @@ impl Parts {
     fn join<'a>(&self, receipts: &'a [PartReceipt]) -> Result<(u64, Vec<&'a PartReceipt>)> {
         let mut sorted: Vec<&PartReceipt> = receipts.iter().collect();
         // One without a byte comes before the one that begins where it does.
-        sorted.sort_by_key(|receipt| (receipt.offset, receipt.length));
+        sorted.sort_unstable_by_key(|receipt| (receipt.offset, receipt.length));
         let mut size = 0;
         for receipt in &sorted {
             if receipt.name != self.name {

@@ -129,7 +129,7 @@ impl Store {
         let new = Piece { start: begin, length: end - begin, place: guard.place(), offset: 0, packed: false };
         let mut pieces = split(&base.pieces, rewritten);
         pieces.push(new);
-        pieces.sort_by_key(|piece| piece.start);
+        pieces.sort_unstable_by_key(|piece| piece.start);
         let generation = object.generation + 1;
         let tail = Tail {
             store_id: self.inner.store_id,

@@ -89,7 +89,7 @@ impl Store {
             let (name, created_ns) = (found.name, found.created_ns);
             all.push(Subscriber { name, acked, acked_ns, created_ns, is_followed });
         }
-        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
     }
 

@@ -141,7 +141,7 @@ pub(crate) fn all(backend: &dyn Backend, store_id: &[u8; 16]) -> Result<Vec<(Ste
         let list = place.read_at(&mut bytes, 0).and_then(|read| List::decode(&bytes[..read], store_id, stem));
         found.push((stem, list));
     }
-    found.sort_by_key(|(stem, _)| std::cmp::Reverse(*stem));
+    found.sort_unstable_by_key(|(stem, _)| std::cmp::Reverse(*stem));
     Ok(found)
 }
 

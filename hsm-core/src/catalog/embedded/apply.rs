@@ -116,7 +116,7 @@ impl<'a> Applier<'a> {
                     let before = found.copies.clone();
                     found.copies.retain(|other| other.tier != copy.tier);
                     found.copies.push(copy);
-                    found.copies.sort_by_key(|copy| copy.tier);
+                    found.copies.sort_unstable_by_key(|copy| copy.tier);
                     applier.account(number, &before, &found.copies)?;
                     applier.keep(&found.copies)
                 }),

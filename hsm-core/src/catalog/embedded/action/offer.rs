@@ -56,7 +56,7 @@ pub(in crate::catalog::embedded) fn offered(
     for (_, kind) in &found {
         all_owners.extend(owners(connection, now_ns, Some(kind), highest, behind)?);
     }
-    all_owners.sort_by(|a, b| (a.as_str() <= behind, a).cmp(&(b.as_str() <= behind, b)));
+    all_owners.sort_unstable_by(|a, b| (a.as_str() <= behind, a).cmp(&(b.as_str() <= behind, b)));
     all_owners.dedup();
     let share = max.div_ceil(all_owners.len().max(1));
     let (mut chosen, mut left) = (Vec::new(), Vec::new());
