@@ -186,6 +186,14 @@ impl Engine {
         }
     }
 
+    /// Refuses where a pin keeps an object's copy on a tier.
+    pub(crate) fn check_not_pinned(&self, id: ObjectId, tier: TierIndex) -> Result<()> {
+        match self.catalog.pinned(id, tier, self.clock.now_ns())? {
+            Some(pin) => Err(Error::Pinned { pin: Box::new(pin) }),
+            None => Ok(()),
+        }
+    }
+
     /// A live object.
     pub(crate) fn live(&self, id: ObjectId) -> Result<Object> {
         self.catalog.object(id)?.filter(|object| !object.is_removed()).ok_or(Error::ObjectNotFound { id })

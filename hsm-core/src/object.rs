@@ -9,12 +9,14 @@ mod action;
 mod attributes;
 mod id;
 mod limits;
+mod pin;
 mod tier_config;
 
 pub use action::*;
 pub use attributes::{Attributes, AttributesIter};
 pub use id::{ActionId, DatasetId, GroupId, IdGenerator, ObjectId};
 pub use limits::*;
+pub use pin::{FOR_EVER_NS, Pin};
 pub use tier_config::{Access, BackendKind, TierConfig, TierState};
 
 use crate::clock::TimeNs;

@@ -32,6 +32,7 @@ mod orders;
 mod outside;
 mod parts;
 mod patch;
+mod pin;
 mod put;
 mod put_file;
 mod reconcile;

@@ -45,10 +45,12 @@ fn try_release(
     let Some(copy) = object.copy_on(tier) else {
         return if object.content.is_some() { Ok(None) } else { Err(Error::NoData { id }) };
     };
+    engine.check_not_pinned(id, tier)?;
     let generation = object.generation;
     let mut expect = Vec::from_iter(scope.expect(id));
     expect.push(Expect::Generation(id, generation));
     expect.push(Expect::CopyAt(id, tier, copy.pieces.clone()));
+    expect.push(Expect::NotPinned(id, tier));
     if !force && !mutant(Mutant::ReleaseUnverified) {
         let other = safe_copy(engine, &object, scope, tier, watch)?;
         expect.push(Expect::CopyAt(id, other.tier, other.pieces));

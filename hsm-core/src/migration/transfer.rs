@@ -182,6 +182,9 @@ impl Pass<'_> {
         {
             return Err(Error::LastCopy { id, tier: source });
         }
+        if let Some(source) = wanted.source.filter(|_| wanted.release_source) {
+            engine.check_not_pinned(id, source)?; // Before its bytes are copied for nothing.
+        }
         if let Some(there) = object.copy_on(wanted.target) {
             return self.keep_what_is_there(&object, there, watch).map(|()| None);
         }
@@ -320,6 +323,7 @@ fn proposal(copy: &Ready, wanted: Transfer) -> Proposal {
     let mut changes = vec![Change::CopyAdded { object: id, generation, copy: new }];
     if wanted.release_source {
         expect.push(Expect::CopyAt(id, copy.source, source));
+        expect.push(Expect::NotPinned(id, copy.source));
         changes.push(Change::CopyDropped {
             object: id,
             generation,
