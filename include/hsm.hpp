@@ -2117,6 +2117,17 @@ public:
         detail::call(hsm_store_run, get(), timeout_ms, &ran, sizeof ran);
         return ran;
     }
+    /// How much of a tier run() takes at most; zeros: as much as it can.
+    void set_limits(std::int32_t tier, const hsm_limits &limits) const
+    {
+        detail::call(hsm_tier_set_limits, get(), tier, &limits, sizeof limits, no_position());
+    }
+    hsm_limits limits(std::int32_t tier) const
+    {
+        hsm_limits limits;
+        detail::call(hsm_tier_limits, get(), tier, &limits, sizeof limits);
+        return limits;
+    }
     /// How many finished actions are kept, and for how long; UINT64_MAX: no bound.
     void set_actions_kept(std::uint64_t count_max, std::uint64_t age_max_ns) const
     {

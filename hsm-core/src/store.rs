@@ -23,6 +23,7 @@ mod get;
 mod get_into;
 mod get_many;
 mod lease;
+mod limits;
 mod list;
 mod maintain;
 mod member;

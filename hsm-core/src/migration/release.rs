@@ -165,7 +165,7 @@ fn read_whole(engine: &Engine, object: &Object, tier: TierIndex, watch: &mut Wat
     watch.expect_size(content.size);
     watch.check()?;
     match engine.try_copy(object, content, tier, from)? {
-        Some(reader) => reader.verify(watch),
+        Some(reader) => watch.on(&[tier], |watch| reader.verify(watch)),
         None if engine.look_up(object.id, Scope::Kept)?.changed != object.changed => {
             Err(Error::Conflict { what: format!("object {}", object.id) })
         }

@@ -199,7 +199,9 @@ impl Pass<'_> {
             return Err(Error::Conflict { what: format!("object {id}") });
         }
         watch.expect_size(content.size);
-        write(engine, object, &reader, source, target, watch).map(Some)
+        watch
+            .on(&[source, wanted.target], |watch| write(engine, object, &reader, source, target, watch))
+            .map(Some)
     }
 
     /// The target holds a copy already: it is verified if it never was, and the source dropped if that is wanted.
@@ -234,7 +236,8 @@ impl Pass<'_> {
         let mut proposals = Vec::with_capacity(good.len());
         let mut keepers = Vec::with_capacity(good.len());
         for (index, copy) in good {
-            let verified = engine.unless_closed(verify(engine, &copy, &mut window, watch));
+            let verified = watch.on(&[wanted.target], |watch| verify(engine, &copy, &mut window, watch));
+            let verified = engine.unless_closed(verified);
             match verified.and_then(|()| self.propose(&copy)) {
                 Ok(proposal) => {
                     proposals.push(proposal);

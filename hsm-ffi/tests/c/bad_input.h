@@ -77,6 +77,7 @@ static struct outs {
     hsm_group_info group;
     hsm_ran ran;
     hsm_pin_info pin;
+    hsm_limits limits;
     const uint8_t *bytes, *value;
     const char *text;
     const hsm_attributes *attributes;

@@ -35,6 +35,7 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("GROUPS OF ACTIONS", "group"),
     ("A SITE'S OWN ACTIONS", "lease"),
     ("RUNNING ACTIONS", "run"),
+    ("LIMITS OF TIERS", "limits"),
     ("CHECKING", "check"),
     ("REBUILDING", "rebuild"),
     ("COMPACTING", "compact"),

@@ -60,6 +60,10 @@ pub fn view(store: &Store) -> Verdict<View> {
     view.entities.extend(pins.iter().map(describe_pin));
     view.outlines.extend(pins.iter().map(describe_pin));
     view.entities.insert("setting retention".to_owned(), format!("{:?}", store.retention()));
+    for tier in view.tiers.clone() {
+        let limits = store.tier_limits(tier.index).map_err(|error| format!("limits: {error}"))?;
+        view.entities.insert(format!("setting limits {}", tier.index), format!("{limits:?}"));
+    }
     view.entities.insert("setting staleness".to_owned(), format!("{:?}", store.access_staleness()));
     for subscriber in store.subscribers().map_err(|error| format!("subscribers: {error}"))? {
         view.entities.insert(format!("subscriber {}", subscriber.name), format!("{:?}", subscriber.acked));

@@ -71,6 +71,7 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::change_tier", Crash(&["change tier"])),
     ("Store::set_tier_state", Crash(&["set tier state"])),
     ("Store::apply_tiers", Crash(&["apply tiers"])),
+    ("Store::set_tier_limits", Crash(&["set the limits of a tier"])),
     ("Store::drain_tier", Crash(&["drain tier", "drain a tier in memory"])),
     ("Store::lose_tier", Crash(&["lose tier", "lose a tier that is away"])),
     ("Store::lose_tier_each", Crash(&["lose tier, each object told"])),
@@ -119,7 +120,7 @@ pub const API: &[(&str, Shown)] = &[
     (
         "Store::object Store::find Store::page Store::objects Store::dataset Store::dataset_by_id Store::datasets \
          Store::names Store::names_page Store::tiers Store::tier Store::is_tier_online Store::export_tiers \
-         Store::snapshots_on Store::retention Store::access_staleness Store::pins",
+         Store::snapshots_on Store::retention Store::access_staleness Store::pins Store::tier_limits",
         Reads,
     ),
     (
