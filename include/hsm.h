@@ -3188,6 +3188,109 @@ hsm_status hsm_objects_move(const hsm_store *store,
 
 
 /*
+ * PINS
+ *
+ * Pins: an object stays on a tier until a time.
+ *
+ * A pin forbids that the object's copy on the tier is released: by hsm_object_release(), forced or not, by a move away, a
+ * drain, or an action of these. They are refused with HSM_STATUS_REFUSED, and the message says until when and for whom.
+ * Each owner has one pin of an object on a tier; the copy stays until the last of them ends. A pin ends by the store's
+ * clock, without an event, or when it is taken away.
+ *
+ * The copy need not be there yet: pin first, then recall, and nothing can come in between.
+ *
+ * A pin says where bytes lie, not whether they do: new content takes the place of the old, a pinned object can be removed
+ * and its pins go with it for good (they stay as long as it can be brought back), a compaction may move the copy within its
+ * tier, and a copy on a tier that is lost, or one that is damaged, is struck off. Pins survive a crash and a restore from a
+ * snapshot; hsm_store_rebuild(), which has only the roots, does not find them.
+ */
+
+/**
+ * One pin.
+ */
+typedef struct hsm_pin_info {
+  /**
+   * The object.
+   */
+  hsm_id object;
+  /**
+   * When it ends, in nanoseconds since 1970; INT64_MAX: when it is taken away.
+   */
+  int64_t until_ns;
+  /**
+   * The tier on which the object's copy stays.
+   */
+  int32_t tier;
+  /**
+   * Zero.
+   */
+  int32_t reserved;
+  /**
+   * Whose it is, with a NUL; may be empty.
+   */
+  char owner[256];
+} hsm_pin_info;
+
+/**
+ * Pins an object to a tier, durably. In the place of the pin that this owner has there: it may end sooner, too.
+ *
+ * @param tier          the tier on which its copy stays, or will stay once it is there
+ * @param owner         whose pin it is: at most 255 bytes of UTF-8; may be empty
+ * @param owner_length  in bytes; SIZE_MAX: up to the NUL
+ * @param until_ns      when it ends, in nanoseconds since 1970; INT64_MAX: when it is taken away
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_INVALID when the time is over, HSM_STATUS_NOT_FOUND when there is no such object or tier
+ */
+hsm_status hsm_object_pin(const hsm_store *store,
+                          const hsm_id *id,
+                          int32_t tier,
+                          const char *owner,
+                          size_t owner_length,
+                          int64_t until_ns,
+                          hsm_position *position_out,
+                          hsm_error **error_out);
+
+/**
+ * Takes an owner's pin away. Where there is none, or it has ended, the answer is HSM_STATUS_OK with a position of zeros.
+ * The object may be one that was removed.
+ *
+ * @param owner         as it was given to hsm_object_pin()
+ * @param owner_length  in bytes; SIZE_MAX: up to the NUL
+ * @param position_out  gets the position of the change; may be NULL
+ */
+hsm_status hsm_object_unpin(const hsm_store *store,
+                            const hsm_id *id,
+                            int32_t tier,
+                            const char *owner,
+                            size_t owner_length,
+                            hsm_position *position_out,
+                            hsm_error **error_out);
+
+/**
+ * The next pin that has not ended, in order of object, tier and owner.
+ *
+ * @param after         the pin behind which to look; NULL: the first. It may be the record that info_out is
+ * @param after_size    sizeof(hsm_pin_info)
+ * @param object        only pins of this object; NULL, or zeros: of any
+ * @param tier          only on this tier; -1: on any
+ * @param owner         only of this owner; NULL: of any
+ * @param owner_length  in bytes; SIZE_MAX: up to the NUL
+ * @param info_size     sizeof(hsm_pin_info)
+ * @return HSM_STATUS_END behind the last
+ */
+hsm_status hsm_pin_next(const hsm_store *store,
+                        const hsm_pin_info *after,
+                        size_t after_size,
+                        const hsm_id *object,
+                        int32_t tier,
+                        const char *owner,
+                        size_t owner_length,
+                        hsm_pin_info *info_out,
+                        size_t info_size,
+                        hsm_error **error_out);
+
+
+/*
  * REMOVING
  *
  * Removing objects, and bringing them back.
@@ -3582,24 +3685,6 @@ typedef struct hsm_action_info {
 } hsm_action_info;
 
 /**
- * What hsm_store_run() did.
- */
-typedef struct hsm_ran {
-  /**
-   * Actions that are done.
-   */
-  uint64_t done;
-  /**
-   * Actions that it gave up.
-   */
-  uint64_t failed;
-  /**
-   * Attempts that failed and will be made again.
-   */
-  uint64_t put_off;
-} hsm_ran;
-
-/**
  * Submits an action. It is durable when this returns, and run by hsm_store_run().
  *
  * Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
@@ -3704,38 +3789,6 @@ hsm_status hsm_action_cancel(const hsm_store *store,
 hsm_status hsm_action_retry(const hsm_store *store,
                             const hsm_id *id,
                             hsm_error **error_out);
-
-/**
- * Runs actions in the calling thread. Any number of threads and processes may do so at once: each takes what no other
- * has, and what one that died had taken.
- *
- * It ends when the store is closed, and when the callback of a handle of hsm_store_with_progress() says stop, which is
- * asked about ten times a second also while there is nothing to run. What it was at is then queued again.
- *
- * @param timeout_ms  0: returns when nothing is to be run now; actions that wait for their next attempt are left.
- *                    Else it waits for more, and returns when none came for so long; -1: goes on until it is stopped
- * @param ran_out     what was done; may be NULL
- * @param ran_size    sizeof(hsm_ran)
- * @return HSM_STATUS_OK however the actions went; HSM_STATUS_CANCELLED when the callback said stop, HSM_STATUS_CLOSED
- *         when the store was closed
- */
-hsm_status hsm_store_run(const hsm_store *store,
-                         int32_t timeout_ms,
-                         hsm_ran *ran_out,
-                         size_t ran_size,
-                         hsm_error **error_out);
-
-/**
- * Says for how long finished actions are kept, and how many of them, for every handle of the store.
- * hsm_store_maintain() forgets what exceeds either.
- *
- * @param count_max   so many of the last finished ones; UINT64_MAX: however many
- * @param age_max_ns  those that were finished at most so many nanoseconds ago; UINT64_MAX: of any age
- */
-hsm_status hsm_store_set_actions_kept(const hsm_store *store,
-                                      uint64_t count_max,
-                                      uint64_t age_max_ns,
-                                      hsm_error **error_out);
 
 
 /*
@@ -4000,6 +4053,66 @@ hsm_status hsm_action_bytes(const hsm_store *store,
                             size_t buffer_size,
                             size_t *length_out,
                             hsm_error **error_out);
+
+
+/*
+ * RUNNING ACTIONS
+ *
+ * Running actions, in threads that the caller gives.
+ *
+ * Nothing is run unless somebody calls hsm_store_run(): the library starts no thread of its own. One thread in one process is
+ * enough; more do more at once.
+ */
+
+/**
+ * What hsm_store_run() did.
+ */
+typedef struct hsm_ran {
+  /**
+   * Actions that are done.
+   */
+  uint64_t done;
+  /**
+   * Actions that it gave up.
+   */
+  uint64_t failed;
+  /**
+   * Attempts that failed and will be made again.
+   */
+  uint64_t put_off;
+} hsm_ran;
+
+/**
+ * Runs actions in the calling thread. Any number of threads and processes may do so at once: each takes what no other
+ * has, and what one that died had taken.
+ *
+ * It ends when the store is closed, and when the callback of a handle of hsm_store_with_progress() says stop, which is
+ * asked about ten times a second also while there is nothing to run. What it was at is then queued again.
+ *
+ * @param timeout_ms  0: returns when nothing is to be run now; actions that wait for their next attempt are left.
+ *                    Else it waits for more, and returns when none came for so long; -1: goes on until it is stopped
+ * @param ran_out     what was done; may be NULL
+ * @param ran_size    sizeof(hsm_ran)
+ * @return HSM_STATUS_OK however the actions went; HSM_STATUS_CANCELLED when the callback said stop, HSM_STATUS_CLOSED
+ *         when the store was closed
+ */
+hsm_status hsm_store_run(const hsm_store *store,
+                         int32_t timeout_ms,
+                         hsm_ran *ran_out,
+                         size_t ran_size,
+                         hsm_error **error_out);
+
+/**
+ * Says for how long finished actions are kept, and how many of them, for every handle of the store.
+ * hsm_store_maintain() forgets what exceeds either.
+ *
+ * @param count_max   so many of the last finished ones; UINT64_MAX: however many
+ * @param age_max_ns  those that were finished at most so many nanoseconds ago; UINT64_MAX: of any age
+ */
+hsm_status hsm_store_set_actions_kept(const hsm_store *store,
+                                      uint64_t count_max,
+                                      uint64_t age_max_ns,
+                                      hsm_error **error_out);
 
 
 /*
@@ -4894,6 +5007,16 @@ void hsm_batch_free(hsm_batch *batch);
 #define HSM_EVENT_ACTION_RESULT 36
 
 /**
+ * An owner pinned an object to a tier: object, tier, until_ns, and the owner as its name.
+ */
+#define HSM_EVENT_PINNED 49
+
+/**
+ * An owner took its pin away: object, tier, and the owner as its name. A pin that ends by itself is no event.
+ */
+#define HSM_EVENT_UNPINNED 50
+
+/**
  * Somebody asked for it: a release, or the second half of a move.
  */
 #define HSM_REASON_RELEASED 1
@@ -4987,7 +5110,7 @@ typedef struct hsm_event_info {
    */
   uint64_t attributes;
   /**
-   * Until when a removed object can be brought back.
+   * Until when a removed object can be brought back, or a pin keeps its copy.
    */
   int64_t until_ns;
   /**
@@ -5111,9 +5234,9 @@ hsm_status hsm_event_key(const hsm_event *event,
                          hsm_error **error_out);
 
 /**
- * The name of the dataset that was created, of the tier, or of the setting. It lives as long as the event.
+ * The name of the dataset that was created, of the tier, or of the setting; the owner of a pin. It lives as long as the event.
  *
- * @param name_out         the name, without a NUL at its end; of no bytes for a tier that has none
+ * @param name_out         the name, without a NUL at its end; of no bytes for a tier or an owner that has none
  * @param name_length_out  in bytes
  * @return HSM_STATUS_END where there is none
  */

@@ -1947,6 +1947,32 @@ public:
         detail::call(hsm_objects_move, get(), objects.data(), objects.size(), source, target, no_statuses());
     }
 
+    /* Pins. */
+
+    /// Keeps the object's copy on a tier until a time, in nanoseconds since 1970; INT64_MAX: until it is unpinned.
+    void pin(const id &object, std::int32_t tier, std::string_view owner, std::int64_t until_ns) const
+    {
+        detail::call(hsm_object_pin, get(), &object, tier, owner.data(), owner.size(), until_ns, no_position());
+    }
+    /// Whether there was one.
+    bool unpin(const id &object, std::int32_t tier, std::string_view owner) const
+    {
+        hsm::position at;
+        detail::call(hsm_object_unpin, get(), &object, tier, owner.data(), owner.size(), &at);
+        return at.number != 0;
+    }
+    /// The next pin behind `after`, in order of object, tier and owner; `owner` nullopt: of any.
+    std::optional<hsm_pin_info> next_pin(const hsm_pin_info *after, const id *object = nullptr,
+                                         std::int32_t tier = any_tier,
+                                         std::optional<std::string_view> owner = std::nullopt) const
+    {
+        hsm_pin_info info;
+        if (detail::call(hsm_pin_next, get(), after, sizeof info, object, tier, owner ? owner->data() : nullptr,
+                         owner ? owner->size() : std::size_t(0), &info, sizeof info) == HSM_STATUS_END)
+            return std::nullopt;
+        return info;
+    }
+
     /* Remove. */
 
     void remove(const id &object) const { detail::call(hsm_object_remove, get(), &object, no_position()); }
@@ -2090,6 +2116,17 @@ public:
         hsm_ran ran;
         detail::call(hsm_store_run, get(), timeout_ms, &ran, sizeof ran);
         return ran;
+    }
+    /// How much of a tier run() takes at most; zeros: as much as it can.
+    void set_limits(std::int32_t tier, const hsm_limits &limits) const
+    {
+        detail::call(hsm_tier_set_limits, get(), tier, &limits, sizeof limits, no_position());
+    }
+    hsm_limits limits(std::int32_t tier) const
+    {
+        hsm_limits limits;
+        detail::call(hsm_tier_limits, get(), tier, &limits, sizeof limits);
+        return limits;
     }
     /// How many finished actions are kept, and for how long; UINT64_MAX: no bound.
     void set_actions_kept(std::uint64_t count_max, std::uint64_t age_max_ns) const

@@ -11,6 +11,7 @@
 
 mod action;
 pub(crate) mod embedded;
+mod pin;
 mod query;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::fmt::Debug;
 
 pub use action::ActionQuery;
 pub(crate) use action::ActionWindow;
+pub use pin::PinQuery;
 pub use query::{Cursor, Items, NamesPage, Page, Query};
 
 use crate::backend::PlaceName;
@@ -28,7 +30,7 @@ use crate::event::{Event, Gap, Retention};
 use crate::journal::{Change, EpochCause};
 use crate::object::{
     Action, ActionId, ActionState, Content, Copy, Dataset, DatasetId, Generation, GroupId, Name, Object,
-    ObjectId, Piece, Position, TierConfig, TierIndex,
+    ObjectId, Piece, Pin, Position, TierConfig, TierIndex,
 };
 use crate::tier::kept::Source;
 
@@ -73,6 +75,8 @@ pub(crate) enum Expect {
     NoCopy(ObjectId, TierIndex),
     /// There is another verified copy, on a readable tier other than this. Fails with `LastCopy`.
     VerifiedElsewhere(ObjectId, TierIndex),
+    /// No pin keeps the copy on this tier now. Fails with `Pinned`.
+    NotPinned(ObjectId, TierIndex),
     /// No object has this name. Fails with `Exists`.
     NameFree(Name),
     /// This object has this name. Fails with `Conflict`.
@@ -384,6 +388,10 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// Finished actions, each with the number of its last change: those that were finished before `until_ns`, and the
     /// oldest of those beyond `kept`.
     fn finished_actions(&self, kept: u64, until_ns: TimeNs, limit: usize) -> Result<Vec<(ActionId, u64)>>;
+    /// Of the pins that keep a copy on a tier at `now_ns`, the one that ends last.
+    fn pinned(&self, id: ObjectId, tier: TierIndex, now_ns: TimeNs) -> Result<Option<Pin>>;
+    /// Pins that have not ended at `now_ns`, by object, tier and owner, behind `after`.
+    fn pins(&self, wanted: &PinQuery, now_ns: TimeNs, after: Option<&Pin>, limit: usize) -> Result<Vec<Pin>>;
     /// How a reader of the feed that came to its end hears when to look again.
     fn notice(&self) -> Result<embedded::Notice>;
 }

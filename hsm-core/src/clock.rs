@@ -44,6 +44,23 @@ impl Clock for SystemClock {
     }
 }
 
+/// A time as people read it: date and time of day, UTC, to the second.
+pub(crate) fn utc(time_ns: TimeNs) -> String {
+    let seconds = time_ns.div_euclid(1_000_000_000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Days since 1 March of the year 0, in eras of 400 years: a leap day is the last of its year.
+    let day = days + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * day + 2) / 153;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let day = day - (153 * from_march + 2) / 5 + 1;
+    let year = year + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
 /// Draws a random 64-bit number that is not zero.
 pub(crate) fn random_u64(clock: &dyn Clock) -> u64 {
     let mut bytes = [0; 8];

@@ -2,6 +2,7 @@
 //!
 //! The verbs themselves are in `store` and `migration`.
 
+mod limits;
 mod ours;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::object::{ActionId, Content, IdGenerator, Object, ObjectId, Position, 
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted};
 
+pub(crate) use limits::Limits;
 pub(crate) use ours::is_unknown;
 
 /// Garbage removed at once.
@@ -58,6 +60,8 @@ pub(crate) struct Engine {
     pub(crate) claims_left: Mutex<Vec<(ActionId, u64, u32)>>,
     /// The owner that was last served with a lease by this handle.
     pub(crate) leased_behind: Mutex<String>,
+    /// What executors of this handle take of the tiers.
+    pub(crate) limits: Limits,
 }
 
 /// Which objects a verb is about.
@@ -183,6 +187,14 @@ impl Engine {
         match scope {
             Scope::Live => self.live(id),
             Scope::Kept => self.catalog.object(id)?.ok_or(Error::ObjectNotFound { id }),
+        }
+    }
+
+    /// Refuses where a pin keeps an object's copy on a tier.
+    pub(crate) fn check_not_pinned(&self, id: ObjectId, tier: TierIndex) -> Result<()> {
+        match self.catalog.pinned(id, tier, self.clock.now_ns())? {
+            Some(pin) => Err(Error::Pinned { pin: Box::new(pin) }),
+            None => Ok(()),
         }
     }
 

@@ -10,7 +10,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::object::{ActionId, ObjectId, TierIndex};
+use crate::object::{ActionId, ObjectId, Pin, TierIndex};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -101,6 +101,15 @@ pub enum Error {
         id: ObjectId,
         /// The tier whose copy was to go.
         tier: TierIndex,
+    },
+    /// A pin keeps the copy where it is. Nothing was changed.
+    #[error(
+        "refused to drop the copy of object {} on tier {}: it is pinned {} by owner {:?}; unpin it first (hsm_object_unpin)",
+        pin.object, pin.tier, pin.until(), pin.owner
+    )]
+    Pinned {
+        /// Of all that keep it, the one that ends last.
+        pin: Box<Pin>,
     },
     /// Stored bytes do not match their recorded checksum.
     #[error("object {id} on tier {tier} is damaged at byte {offset}: {detail}")]
@@ -303,6 +312,7 @@ impl Error {
             Self::Exists { .. } => Kind::Exists,
             Self::Conflict { .. } => Kind::Conflict,
             Self::LastCopy { .. }
+            | Self::Pinned { .. }
             | Self::ReadOnly { .. }
             | Self::TierReadOnly { .. }
             | Self::LeaseLost { .. } => Kind::Refused,

@@ -97,7 +97,9 @@ mod testing_hooks;
 mod tier;
 mod wire;
 
-pub use catalog::{ActionQuery, Committed, Cursor, Durability, Items, NamesPage, Page, Query, TierUsage};
+pub use catalog::{
+    ActionQuery, Committed, Cursor, Durability, Items, NamesPage, Page, PinQuery, Query, TierUsage,
+};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, EventKind, EventKinds, Filter, Gap, Retention};
 pub use store::*;

@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::object::TierIndex;
 
 /// Bytes between two reports.
 const REPORT_LEN: u64 = 1 << 20;
@@ -25,6 +26,8 @@ const REPORT_LEN: u64 = 1 << 20;
 const PHASES: usize = 11;
 /// Longest sleep of a verb that is paced, before it looks whether it is to stop.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
+/// Shortest sleep: the store's clock may be slower than ours.
+const SLEEP_MIN: Duration = Duration::from_millis(1);
 
 /// Follows long verbs, and may stop them.
 pub trait Monitor: Send + Sync {
@@ -79,6 +82,25 @@ pub struct Progress {
     pub bytes_total: u64,
 }
 
+/// What keeps verbs below the limits of tiers.
+pub(crate) trait Throttle: Sync {
+    /// Takes a stream on each of these tiers, all or none. `false`: there was none for a moment.
+    fn enter(&self, tiers: &[TierIndex]) -> Result<bool>;
+    /// Gives them back.
+    fn leave(&self, tiers: &[TierIndex]);
+    /// Takes so much of a tier. More than zero: nothing was taken, and it takes so long until something can be.
+    fn take(&self, tier: TierIndex, operations: u64, bytes: u64) -> Result<Duration>;
+}
+
+/// Streams that are held.
+struct Streams<'a>(&'a dyn Throttle, &'a [TierIndex]);
+
+impl Drop for Streams<'_> {
+    fn drop(&mut self) {
+        self.0.leave(self.1);
+    }
+}
+
 /// One verb under way, and the monitor that follows it, if one does.
 pub(crate) struct Watch<'a> {
     monitor: Option<&'a dyn Monitor>,
@@ -90,6 +112,9 @@ pub(crate) struct Watch<'a> {
     /// Whether the store was closed: by the monitor, or by another thread.
     closed: Option<&'a AtomicBool>,
     pace: Option<Pace>,
+    throttle: Option<&'a dyn Throttle>,
+    /// The tiers that bytes are counted for.
+    on: Vec<TierIndex>,
 }
 
 /// Keeps a verb below a number of bytes a second.
@@ -112,12 +137,61 @@ impl Pace {
 impl<'a> Watch<'a> {
     pub(crate) fn new(monitor: Option<&'a dyn Monitor>, phase: Phase) -> Self {
         let progress = Progress { phase, objects_done: 0, objects_total: 0, bytes_done: 0, bytes_total: 0 };
-        Self { monitor, progress, bytes: [0; PHASES], unreported: 0, stopped: None, closed: None, pace: None }
+        Self {
+            monitor,
+            progress,
+            bytes: [0; PHASES],
+            unreported: 0,
+            stopped: None,
+            closed: None,
+            pace: None,
+            throttle: None,
+            on: Vec::new(),
+        }
     }
 
     /// Ends the verb when the store is closed.
     pub(crate) fn until(self, closed: &'a AtomicBool) -> Self {
         Self { closed: Some(closed), ..self }
+    }
+
+    /// Keeps the verb below the limits of tiers.
+    pub(crate) fn throttled(self, throttle: &'a dyn Throttle) -> Self {
+        Self { throttle: Some(throttle), ..self }
+    }
+
+    /// Does what reads one object from, or writes it to, these tiers, once and as fast as their limits allow. Ends as
+    /// soon as the verb is to stop.
+    pub(crate) fn on<T>(
+        &mut self,
+        tiers: &[TierIndex],
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let Some(throttle) = self.throttle else { return work(self) };
+        while !throttle.enter(tiers)? {
+            self.check()?;
+        }
+        let _streams = Streams(throttle, tiers);
+        self.on = tiers.to_vec();
+        let done = self.keep_limits(1, 0).and_then(|()| work(self));
+        self.on.clear();
+        done
+    }
+
+    /// Sleeps until so much may be taken of each tier that is worked on.
+    fn keep_limits(&mut self, operations: u64, bytes: u64) -> Result<()> {
+        let Some(throttle) = self.throttle else { return Ok(()) };
+        for index in 0..self.on.len() {
+            loop {
+                let early = throttle.take(self.on[index], operations, bytes)?;
+                if early.is_zero() {
+                    break;
+                }
+                thread::sleep(early.clamp(SLEEP_MIN, SLEEP_MAX));
+                self.check()?;
+            }
+        }
+        Ok(())
     }
 
     /// For work that nobody follows.
@@ -146,8 +220,8 @@ impl<'a> Watch<'a> {
 
     /// Another kind of work, which counts anew.
     pub(crate) fn stage(&mut self, phase: Phase) {
-        let (stopped, closed, pace) = (self.stopped, self.closed, self.pace);
-        *self = Self { stopped, closed, pace, ..Self::new(self.monitor, phase) };
+        let (stopped, closed, pace, throttle) = (self.stopped, self.closed, self.pace, self.throttle);
+        *self = Self { stopped, closed, pace, throttle, ..Self::new(self.monitor, phase) };
     }
 
     /// Reports, and fails when the verb is to stop, or the store was closed.
@@ -189,6 +263,7 @@ impl<'a> Watch<'a> {
     /// Counts bytes, and reports once there are enough.
     pub(crate) fn bytes(&mut self, count: u64) -> Result<()> {
         self.keep_pace(count)?;
+        self.keep_limits(0, count)?;
         self.progress.bytes_done += count;
         self.bytes[self.progress.phase as usize] = self.progress.bytes_done;
         self.unreported += count;

@@ -9,13 +9,15 @@ mod action;
 mod attributes;
 mod id;
 mod limits;
+mod pin;
 mod tier_config;
 
 pub use action::*;
 pub use attributes::{Attributes, AttributesIter};
 pub use id::{ActionId, DatasetId, GroupId, IdGenerator, ObjectId};
 pub use limits::*;
-pub use tier_config::{Access, BackendKind, TierConfig, TierState};
+pub use pin::{FOR_EVER_NS, Pin};
+pub use tier_config::{Access, BackendKind, TierConfig, TierLimits, TierState};
 
 use crate::clock::TimeNs;
 use crate::integrity::{Digest, RootDigest};

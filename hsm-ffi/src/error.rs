@@ -96,6 +96,7 @@ impl From<Error> for hsm_error {
             Error::CopyNotFound { id, tier }
             | Error::LastCopy { id, tier }
             | Error::Corrupt { id, tier, .. } => (Some(*id), Some(*tier)),
+            Error::Pinned { pin } => (Some(pin.object), Some(pin.tier)),
             _ => (None, None),
         };
         let callback = if let Error::Stopped { code } = error { code } else { 0 };

@@ -13,9 +13,9 @@
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
-use hsm_core::journal::{Change, Subject, Updates};
-use hsm_core::object::{Content, Copy, DatasetId, Name, TierConfig};
-use hsm_core::{Event, EventKind};
+use hsm_core::Event;
+use hsm_core::journal::Change;
+use hsm_core::object::Pin;
 
 use crate::attributes::hsm_attributes;
 use crate::error::hsm_error;
@@ -25,7 +25,7 @@ use crate::object::hsm_copy_info;
 use crate::status::{HSM_STATUS_END, hsm_status};
 use crate::tier::hsm_tier_info;
 use crate::tier_settings::hsm_tier_settings;
-use crate::{input, lease, output};
+use crate::{input, output};
 
 /// A change of a kind that this library does not know; record_type has its number in the format.
 pub const HSM_EVENT_UNKNOWN: i32 = 0;
@@ -81,6 +81,10 @@ pub const HSM_EVENT_ACTION_FORGOTTEN: i32 = 34;
 pub const HSM_EVENT_ACTION_LEASED: i32 = 35;
 /// A worker left a result with an action: action. That it is done is an event of its own, behind this.
 pub const HSM_EVENT_ACTION_RESULT: i32 = 36;
+/// An owner pinned an object to a tier: object, tier, until_ns, and the owner as its name.
+pub const HSM_EVENT_PINNED: i32 = 49;
+/// An owner took its pin away: object, tier, and the owner as its name. A pin that ends by itself is no event.
+pub const HSM_EVENT_UNPINNED: i32 = 50;
 
 /// Somebody asked for it: a release, or the second half of a move.
 pub const HSM_REASON_RELEASED: i32 = 1;
@@ -134,7 +138,7 @@ pub struct hsm_event_info {
     pub digests: u64,
     /// How many attributes were set or removed, each time one is named counted.
     pub attributes: u64,
-    /// Until when a removed object can be brought back.
+    /// Until when a removed object can be brought back, or a pin keeps its copy.
     pub until_ns: i64,
     /// The last position of the epoch before.
     pub ended: hsm_position,
@@ -171,104 +175,6 @@ pub struct hsm_event_info {
 impl hsm_event {
     pub(crate) fn new(event: Event) -> Self {
         Self { event, attributes: OnceLock::new() }
-    }
-
-    fn content(&self) -> Option<&Content> {
-        match &self.event.change {
-            Change::Put { content, .. } => content.as_ref(),
-            _ => None,
-        }
-    }
-
-    fn copies(&self) -> &[Copy] {
-        match &self.event.change {
-            Change::Put { copies, .. } => copies,
-            Change::CopyAdded { copy, .. } | Change::CopyRelocated { copy, .. } => std::slice::from_ref(copy),
-            _ => &[],
-        }
-    }
-
-    fn updates(&self) -> &Updates {
-        static NONE: Updates = Vec::new();
-        match &self.event.change {
-            Change::Put { attributes, .. }
-            | Change::AttributesSet { attributes, .. }
-            | Change::DatasetCreated { attributes, .. } => attributes,
-            _ => &NONE,
-        }
-    }
-
-    fn key(&self) -> Option<&Name> {
-        match &self.event.change {
-            Change::Put { name, .. } | Change::Undeleted { name, .. } => name.as_ref(),
-            Change::Named { name, .. } | Change::Unnamed { name, .. } => Some(name),
-            _ => None,
-        }
-    }
-
-    fn dataset(&self) -> Option<DatasetId> {
-        match &self.event.change {
-            Change::DatasetCreated { dataset, .. }
-            | Change::DatasetRemoved { dataset }
-            | Change::AttributesSet { subject: Subject::Dataset(dataset), .. } => Some(*dataset),
-            _ => self.key().map(|name| name.dataset),
-        }
-    }
-
-    fn tier(&self) -> Option<&TierConfig> {
-        match &self.event.change {
-            Change::TierSet(config) => Some(config),
-            _ => None,
-        }
-    }
-
-    fn info(&self) -> hsm_event_info {
-        let Event { position, time_ns, instance, change } = &self.event;
-        let content = self.content();
-        let mut info = hsm_event_info {
-            position: (*position).into(),
-            time_ns: *time_ns,
-            instance: *instance,
-            object: change.object().map(hsm_id::from).unwrap_or_default(),
-            dataset: self.dataset().map(hsm_id::from).unwrap_or_default(),
-            size_bytes: content.map_or(0, |content| content.size),
-            block_size_bytes: content.map_or(0, Content::block_size),
-            copies: self.copies().len() as u64,
-            digests: content.map_or(0, |content| content.digests.len() as u64),
-            attributes: self.updates().len() as u64,
-            tier: self.copies().first().map_or(-1, |copy| copy.tier.into()),
-            has_data: content.is_some().into(),
-            has_key: self.key().is_some().into(),
-            ..hsm_event_info::default()
-        };
-        // The kinds, reasons and causes have the format's numbers.
-        info.kind = EventKind::of(change) as i32;
-        info.record_type = info.kind;
-        match change {
-            Change::Put { generation, new, .. } => {
-                (info.generation, info.is_new) = (*generation, (*new).into());
-            }
-            Change::CopyAdded { generation, .. } | Change::CopyRelocated { generation, .. } => {
-                info.generation = *generation;
-            }
-            Change::CopyDropped { generation, tier, reason, .. } => {
-                (info.generation, info.tier) = (*generation, (*tier).into());
-                info.reason = *reason as i32;
-            }
-            Change::CopyVerified { generation, tier, whole, .. } => {
-                (info.generation, info.tier) = (*generation, (*tier).into());
-                info.is_whole = (*whole).into();
-            }
-            Change::Removed { until_ns, .. } => info.until_ns = *until_ns,
-            Change::TierSet(config) => info.tier = config.index.into(),
-            Change::EpochBegan { cause, ended } => {
-                (info.cause, info.ended) = (*cause as i32, (*ended).into());
-            }
-            Change::Accessed { accessed_ns, .. } => info.accessed_ns = *accessed_ns,
-            Change::Unknown { record_type } => info.record_type = (*record_type).into(),
-            change => lease::note_action(change, &mut info),
-        }
-        info
     }
 }
 
@@ -392,9 +298,9 @@ pub unsafe extern "C" fn hsm_event_key(
     }
 }
 
-/// The name of the dataset that was created, of the tier, or of the setting. It lives as long as the event.
+/// The name of the dataset that was created, of the tier, or of the setting; the owner of a pin. It lives as long as the event.
 ///
-/// @param name_out         the name, without a NUL at its end; of no bytes for a tier that has none
+/// @param name_out         the name, without a NUL at its end; of no bytes for a tier or an owner that has none
 /// @param name_length_out  in bytes
 /// @return HSM_STATUS_END where there is none
 #[unsafe(no_mangle)]
@@ -408,6 +314,7 @@ pub unsafe extern "C" fn hsm_event_name(
     unsafe {
         lend(event, name_out, name_length_out, "name_out", error_out, |event| match &event.event.change {
             Change::DatasetCreated { name, .. } | Change::SettingSet { name, .. } => Some(name.as_bytes()),
+            Change::Pinned(Pin { owner, .. }) | Change::Unpinned { owner, .. } => Some(owner.as_bytes()),
             _ => event.tier().map(|config| config.name.as_bytes()),
         })
     }
@@ -490,6 +397,8 @@ unsafe fn lend(
         done()
     })
 }
+
+mod told;
 
 #[cfg(test)]
 mod tests;

@@ -261,7 +261,7 @@ pub(crate) unsafe fn objects(ids: *const hsm_id, count: usize) -> Result<Vec<Obj
 /// # Safety
 ///
 /// NULL, or valid for a write.
-unsafe fn put_position(place: *mut hsm_position, position: Option<Position>) {
+pub(crate) unsafe fn put_position(place: *mut hsm_position, position: Option<Position>) {
     // SAFETY: as the caller promises.
     unsafe { output::put_if(place, position.map(hsm_position::from).unwrap_or_default()) };
 }

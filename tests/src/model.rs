@@ -11,6 +11,7 @@ mod batch;
 mod contents;
 mod entry;
 pub mod fold;
+mod pin;
 mod query;
 pub mod roots;
 pub mod run;

@@ -20,6 +20,7 @@ mod lookup;
 mod moment;
 mod notice;
 mod page_checksum;
+mod pin;
 mod recover;
 mod retention;
 mod row;
@@ -42,7 +43,8 @@ pub(crate) use recover::Found;
 
 use super::{
     ActionQuery, ActionWindow, Catalog, Committed, Contradictions, Cursor, Durability, Expired, Fed,
-    FeedCursor, Garbage, NamesPage, PackUsage, Page, Places, Progress, Proposal, Query, TierUsage, View,
+    FeedCursor, Garbage, NamesPage, PackUsage, Page, PinQuery, Places, Progress, Proposal, Query, TierUsage,
+    View,
 };
 use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
@@ -52,7 +54,8 @@ use crate::file::Disk;
 use crate::journal::queue::LockFile;
 use crate::journal::{EpochCause, Segments};
 use crate::object::{
-    Action, ActionId, ActionState, Dataset, DatasetId, GroupId, Name, Object, ObjectId, Position, TierIndex,
+    Action, ActionId, ActionState, Dataset, DatasetId, GroupId, Name, Object, ObjectId, Pin, Position,
+    TierIndex,
 };
 use crate::testing_hooks::lookup_fails;
 use crate::tier::kept::Source;
@@ -376,6 +379,14 @@ impl Catalog for Embedded {
 
     fn finished_actions(&self, kept: u64, until_ns: TimeNs, limit: usize) -> Result<Vec<(ActionId, u64)>> {
         self.read(|connection| action::finished(connection, kept, until_ns, limit))
+    }
+
+    fn pinned(&self, id: ObjectId, tier: TierIndex, now_ns: TimeNs) -> Result<Option<Pin>> {
+        self.read(|connection| pin::longest(connection, id, tier, now_ns))
+    }
+
+    fn pins(&self, wanted: &PinQuery, now_ns: TimeNs, after: Option<&Pin>, limit: usize) -> Result<Vec<Pin>> {
+        self.read(|connection| pin::list(connection, wanted, now_ns, after, limit))
     }
 
     fn notice(&self) -> Result<Notice> {

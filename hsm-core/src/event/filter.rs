@@ -54,11 +54,15 @@ pub enum EventKind {
     ActionResult = 36,
     /// [`Change::Accessed`].
     Accessed = 48,
+    /// [`Change::Pinned`].
+    Pinned = 49,
+    /// [`Change::Unpinned`].
+    Unpinned = 50,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Unknown,
         Self::Put,
         Self::CopyAdded,
@@ -82,6 +86,8 @@ impl EventKind {
         Self::ActionLeased,
         Self::ActionResult,
         Self::Accessed,
+        Self::Pinned,
+        Self::Unpinned,
     ];
 
     /// The kind of a change.
@@ -109,6 +115,8 @@ impl EventKind {
             Change::ActionForgotten { .. } => Self::ActionForgotten,
             Change::ActionLeased { .. } => Self::ActionLeased,
             Change::ActionResult { .. } => Self::ActionResult,
+            Change::Pinned(_) => Self::Pinned,
+            Change::Unpinned { .. } => Self::Unpinned,
             Change::Unknown { .. } => Self::Unknown,
         }
     }

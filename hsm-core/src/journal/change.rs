@@ -2,7 +2,7 @@
 
 use crate::clock::TimeNs;
 use crate::object::{
-    ActionId, ActionSpec, ActionState, Content, Copy, DatasetId, Generation, Name, ObjectId, Position,
+    ActionId, ActionSpec, ActionState, Content, Copy, DatasetId, Generation, Name, ObjectId, Pin, Position,
     TierConfig, TierIndex,
 };
 
@@ -196,6 +196,17 @@ pub enum Change {
         /// The action.
         action: ActionId,
     },
+    /// An object's copy on a tier is not released before a time. In place of the pin that this owner has there.
+    Pinned(Pin),
+    /// An owner took its pin away.
+    Unpinned {
+        /// The object.
+        object: ObjectId,
+        /// The tier.
+        tier: TierIndex,
+        /// Whose pin it was.
+        owner: String,
+    },
     /// A change of a kind that this version does not know and need not know.
     Unknown {
         /// The record's type.
@@ -263,7 +274,9 @@ impl Change {
             | Self::Undeleted { object, .. }
             | Self::Purged { object }
             | Self::Named { object, .. }
-            | Self::Unnamed { object, .. } => Some(*object),
+            | Self::Unnamed { object, .. }
+            | Self::Pinned(Pin { object, .. })
+            | Self::Unpinned { object, .. } => Some(*object),
             _ => None,
         }
     }

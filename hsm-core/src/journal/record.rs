@@ -6,7 +6,7 @@ pub(crate) use action::{read_spec, write_spec};
 
 use crate::integrity::{Algorithm, Digest};
 use crate::object::{
-    Access, BackendKind, Content, Copy, DatasetId, Name, ObjectId, Piece, Place, Position, TierConfig,
+    Access, BackendKind, Content, Copy, DatasetId, Name, ObjectId, Piece, Pin, Place, Position, TierConfig,
     TierIndex, TierState,
 };
 use crate::wire::{Reader, Writer};
@@ -43,7 +43,7 @@ pub(super) fn read_record(reader: &mut Reader<'_>) -> Option<Change> {
     let body = reader.bytes(len as usize)?;
     match read_body(&mut Reader(body), record_type) {
         Some(change) => Some(change),
-        None if !matches!(record_type, 1..=16 | 32..=34 | 48) && flags & MUST_UNDERSTAND == 0 => {
+        None if !matches!(record_type, 1..=16 | 32..=36 | 48..=50) && flags & MUST_UNDERSTAND == 0 => {
             Some(Change::Unknown { record_type })
         }
         None => None,
@@ -182,6 +182,15 @@ fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
             out.i64(*accessed_ns);
             48
         }
+        Change::Pinned(pin) => {
+            write_pin(out, pin.object, pin.tier, &pin.owner);
+            out.i64(pin.until_ns);
+            49
+        }
+        Change::Unpinned { object, tier, owner } => {
+            write_pin(out, *object, *tier, owner);
+            50
+        }
         Change::Unknown { record_type } => *record_type,
     }
 }
@@ -259,8 +268,22 @@ fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
             copy: read_copy(body)?,
         },
         48 => Change::Accessed { object: ObjectId(body.array()?), accessed_ns: body.i64()? },
+        49 | 50 => {
+            let (object, tier) = (ObjectId(body.array()?), body.u8()?);
+            let owner = read_text(body.b16()?)?;
+            if record_type == 50 {
+                return Some(Change::Unpinned { object, tier, owner });
+            }
+            Change::Pinned(Pin { object, tier, owner, until_ns: body.i64()? })
+        }
         _ => return action::read(body, record_type),
     })
+}
+
+fn write_pin(out: &mut Writer<'_>, object: ObjectId, tier: TierIndex, owner: &str) {
+    out.bytes(&object.0);
+    out.u8(tier);
+    out.b16(owner.as_bytes());
 }
 
 fn read_text(bytes: &[u8]) -> Option<String> {

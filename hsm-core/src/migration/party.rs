@@ -242,7 +242,7 @@ impl<'a> Party<'a> {
     }
 
     fn watch(&self, objects: u64) -> Watch<'_> {
-        let mut watch = Watch::new(Some(self), Phase::Copy).until(&self.engine.closed);
+        let mut watch = Watch::new(Some(self), Phase::Copy).until(&self.engine.closed).throttled(self.engine);
         watch.expect(objects, 0);
         watch
     }

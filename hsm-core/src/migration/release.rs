@@ -45,10 +45,12 @@ fn try_release(
     let Some(copy) = object.copy_on(tier) else {
         return if object.content.is_some() { Ok(None) } else { Err(Error::NoData { id }) };
     };
+    engine.check_not_pinned(id, tier)?;
     let generation = object.generation;
     let mut expect = Vec::from_iter(scope.expect(id));
     expect.push(Expect::Generation(id, generation));
     expect.push(Expect::CopyAt(id, tier, copy.pieces.clone()));
+    expect.push(Expect::NotPinned(id, tier));
     if !force && !mutant(Mutant::ReleaseUnverified) {
         let other = safe_copy(engine, &object, scope, tier, watch)?;
         expect.push(Expect::CopyAt(id, other.tier, other.pieces));
@@ -163,7 +165,7 @@ fn read_whole(engine: &Engine, object: &Object, tier: TierIndex, watch: &mut Wat
     watch.expect_size(content.size);
     watch.check()?;
     match engine.try_copy(object, content, tier, from)? {
-        Some(reader) => reader.verify(watch),
+        Some(reader) => watch.on(&[tier], |watch| reader.verify(watch)),
         None if engine.look_up(object.id, Scope::Kept)?.changed != object.changed => {
             Err(Error::Conflict { what: format!("object {}", object.id) })
         }

@@ -182,6 +182,9 @@ impl Pass<'_> {
         {
             return Err(Error::LastCopy { id, tier: source });
         }
+        if let Some(source) = wanted.source.filter(|_| wanted.release_source) {
+            engine.check_not_pinned(id, source)?; // Before its bytes are copied for nothing.
+        }
         if let Some(there) = object.copy_on(wanted.target) {
             return self.keep_what_is_there(&object, there, watch).map(|()| None);
         }
@@ -196,7 +199,9 @@ impl Pass<'_> {
             return Err(Error::Conflict { what: format!("object {id}") });
         }
         watch.expect_size(content.size);
-        write(engine, object, &reader, source, target, watch).map(Some)
+        watch
+            .on(&[source, wanted.target], |watch| write(engine, object, &reader, source, target, watch))
+            .map(Some)
     }
 
     /// The target holds a copy already: it is verified if it never was, and the source dropped if that is wanted.
@@ -231,7 +236,8 @@ impl Pass<'_> {
         let mut proposals = Vec::with_capacity(good.len());
         let mut keepers = Vec::with_capacity(good.len());
         for (index, copy) in good {
-            let verified = engine.unless_closed(verify(engine, &copy, &mut window, watch));
+            let verified = watch.on(&[wanted.target], |watch| verify(engine, &copy, &mut window, watch));
+            let verified = engine.unless_closed(verified);
             match verified.and_then(|()| self.propose(&copy)) {
                 Ok(proposal) => {
                     proposals.push(proposal);
@@ -320,6 +326,7 @@ fn proposal(copy: &Ready, wanted: Transfer) -> Proposal {
     let mut changes = vec![Change::CopyAdded { object: id, generation, copy: new }];
     if wanted.release_source {
         expect.push(Expect::CopyAt(id, copy.source, source));
+        expect.push(Expect::NotPinned(id, copy.source));
         changes.push(Change::CopyDropped {
             object: id,
             generation,

@@ -117,3 +117,14 @@ impl TierConfig {
         Self { backend: BackendKind::Memory, ..Self::posix(index, "") }
     }
 }
+
+/// How much of a tier the executors of one handle take at most, all its threads together; 0: as much as they can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TierLimits {
+    /// Objects that actions read from it or write to it at once.
+    pub actions_max: u64,
+    /// Objects that are begun to be read from it, written to it or read back there, in a second.
+    pub operations_a_second: u64,
+    /// Bytes that are read from it, written to it or read back there, in a second.
+    pub bytes_a_second: u64,
+}

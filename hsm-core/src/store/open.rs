@@ -385,6 +385,7 @@ impl Opening<'_> {
             commits: RwLock::new(()),
             claims_left: Mutex::default(),
             leased_behind: Mutex::default(),
+            limits: crate::engine::Limits::default(),
         };
         let inner = Inner {
             engine: Some(Arc::new(engine)),

@@ -67,13 +67,15 @@ impl Store {
         })?;
         watch.expect(1, source.len());
         let mut buffer = vec![0; RUN_LEN];
-        loop {
-            let read = source.read_at(&mut buffer, writer.len())?;
-            if read == 0 {
-                break;
+        watch.on(&[spec.target], |watch| {
+            loop {
+                let read = source.read_at(&mut buffer, writer.len())?;
+                if read == 0 {
+                    return Ok(());
+                }
+                writer.add_watched(&buffer[..read], watch)?;
             }
-            writer.add_watched(&buffer[..read], watch)?;
-        }
+        })?;
         source.check_unchanged()?;
         watch.check()?;
         writer.commit_with(attendant).map(drop)
@@ -91,11 +93,13 @@ impl Store {
         let target = Target::begin_alone(path.to_owned())?;
         let mut digests = DigestSet::new(spec.expected.iter().map(Digest::algorithm));
         let mut at = 0;
-        reader.each_run_watched(watch, &mut |bytes| {
-            target.write_at(bytes, at)?;
-            digests.update(bytes);
-            at += bytes.len() as u64;
-            Ok(())
+        watch.on(&[reader.tier()], |watch| {
+            reader.each_run_watched(watch, &mut |bytes| {
+                target.write_at(bytes, at)?;
+                digests.update(bytes);
+                at += bytes.len() as u64;
+                Ok(())
+            })
         })?;
         digests.check(&spec.expected)?;
         target.finish(|| attendant.begins(spec.object)) // Who called it off meanwhile wants no file.

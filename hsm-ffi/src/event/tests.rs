@@ -1,8 +1,9 @@
 //! Every kind of change as C sees it, those that no test in C can bring about included.
 
+use hsm_core::EventKind;
 use hsm_core::integrity::Digest;
-use hsm_core::journal::{DropReason, EpochCause};
-use hsm_core::object::{ObjectId, Piece, Place, Position};
+use hsm_core::journal::{DropReason, EpochCause, Subject, Updates};
+use hsm_core::object::{Content, Copy, DatasetId, Name, ObjectId, Piece, Place, Position, TierConfig};
 
 use super::*;
 use crate::attributes::hsm_attributes_get;
@@ -169,6 +170,14 @@ fn all_other_kinds_tell_what_they_have() {
         (
             Change::Accessed { object: OBJECT, accessed_ns: 88 },
             hsm_event_info { accessed_ns: 88, ..about_the_object(HSM_EVENT_ACCESSED) },
+        ),
+        (
+            Change::Pinned(Pin { object: OBJECT, tier: 3, owner: "ann".to_owned(), until_ns: 99 }),
+            hsm_event_info { tier: 3, until_ns: 99, ..about_the_object(HSM_EVENT_PINNED) },
+        ),
+        (
+            Change::Unpinned { object: OBJECT, tier: 3, owner: "ann".to_owned() },
+            hsm_event_info { tier: 3, ..about_the_object(HSM_EVENT_UNPINNED) },
         ),
         (Change::Undeleted { object: OBJECT, name: None }, about_the_object(HSM_EVENT_UNDELETED)),
         (Change::Undeleted { object: OBJECT, name: Some(name()) }, keyed(HSM_EVENT_UNDELETED)),

@@ -76,6 +76,8 @@ static struct outs {
     hsm_action_info action;
     hsm_group_info group;
     hsm_ran ran;
+    hsm_pin_info pin;
+    hsm_limits limits;
     const uint8_t *bytes, *value;
     const char *text;
     const hsm_attributes *attributes;

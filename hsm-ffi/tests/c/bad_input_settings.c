@@ -109,6 +109,7 @@ static void tiers(void)
 {
     const hsm_store *store = world.store, *closed = world.closed;
     hsm_tier_settings *some = NULL, *zero = NULL;
+    const hsm_limits limits = {2, 3, 4};
     const hsm_id_callback none = {NULL, NULL, NULL}, half = {NULL, NULL, destroy}, whole = {take, NULL, destroy};
     CHECK_OK(hsm_tier_settings_new(77, &some, &error));
     CHECK_OK(hsm_tier_settings_get(store, 0, &zero, &error));
@@ -163,6 +164,20 @@ static void tiers(void)
     BAD(INVALID, hsm_tier_set_state, tier, (store, -1, HSM_TIER_ACTIVE, &error));
     BAD(INVALID, hsm_tier_set_state, state, (store, 0, 0, &error));
     BAD(INVALID, hsm_tier_set_state, state, (store, 0, HSM_TIER_LOST, &error));
+    BAD(INVALID, hsm_tier_set_limits, store, (NULL, 0, &limits, sizeof limits, &out.position, &error));
+    CLOSED(hsm_tier_set_limits, store, (closed, 0, &limits, sizeof limits, &out.position, &error));
+    BAD(INVALID, hsm_tier_set_limits, tier, (store, -1, &limits, sizeof limits, &out.position, &error));
+    BAD(NOT_FOUND, hsm_tier_set_limits, tier, (store, 77, &limits, sizeof limits, &out.position, &error));
+    FINE(hsm_tier_set_limits, limits, (store, 0, NULL, 9, &out.position, &error));
+    BAD(INVALID, hsm_tier_set_limits, limits_size, (store, 0, &limits, 0, &out.position, &error));
+    BAD(INVALID, hsm_tier_set_limits, limits_size, (store, 0, &limits, TOO_LONG, &out.position, &error));
+    FINE(hsm_tier_set_limits, position_out, (store, 0, &limits, sizeof limits, NULL, &error));
+    BAD(INVALID, hsm_tier_limits, store, (NULL, 0, &out.limits, sizeof limits, &error));
+    CLOSED(hsm_tier_limits, store, (closed, 0, &out.limits, sizeof limits, &error));
+    BAD(INVALID, hsm_tier_limits, tier, (store, 256, &out.limits, sizeof limits, &error));
+    BAD(NOT_FOUND, hsm_tier_limits, tier, (store, 77, &out.limits, sizeof limits, &error));
+    BAD(INVALID, hsm_tier_limits, limits_out, (store, 0, NULL, sizeof limits, &error));
+    BAD(INVALID, hsm_tier_limits, limits_size, (store, 0, &out.limits, 0, &error));
     BAD(INVALID, hsm_tier_drain, store, (NULL, 0, 1, &out.number, &error));
     CLOSED(hsm_tier_drain, store, (closed, 0, 1, &out.number, &error));
     BAD(NOT_FOUND, hsm_tier_drain, tier, (store, 77, 1, &out.number, &error));

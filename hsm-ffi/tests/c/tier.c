@@ -142,6 +142,16 @@ int main(int argc, char **argv)
     CHECK(strstr(hsm_error_message(error), "256") != NULL && strchr(hsm_error_message(error), '\n') == NULL);
     hsm_error_free(error);
 
+    hsm_limits limits = {2, 30, 1 << 20}, found = {9, 9, 9};
+    CHECK_OK(hsm_tier_limits(store, 9, &found, sizeof found, &error));
+    CHECK(found.actions_max == 0 && found.operations_a_second == 0 && found.bytes_a_second == 0);
+    CHECK_OK(hsm_tier_set_limits(store, 9, &limits, sizeof limits, NULL, &error));
+    CHECK_OK(hsm_tier_limits(store, 9, &found, sizeof found, &error));
+    CHECK(memcmp(&found, &limits, sizeof found) == 0);
+    CHECK_OK(hsm_tier_set_limits(store, 9, NULL, 0, NULL, &error));
+    CHECK_OK(hsm_tier_limits(store, 9, &found, sizeof found, &error));
+    CHECK(found.actions_max == 0 && found.bytes_a_second == 0);
+
     CHECK_OK(hsm_store_close(store, &error));
     CHECK_STATUS(hsm_tier_stat(store, 9, &info, sizeof info, &error), HSM_STATUS_CLOSED);
     hsm_store_free(store);

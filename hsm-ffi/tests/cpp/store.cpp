@@ -114,6 +114,12 @@ void tiers_and_moves(const hsm::store &store)
     } catch (const hsm::error &error) {
         CHECK(error.status() == HSM_STATUS_REFUSED && error.object() == put.id && error.tier() == 3);
     }
+    store.pin(put.id, 3, "ann", INT64_MAX);
+    const auto pinned = store.next_pin(nullptr, &put.id, 3, "ann");
+    CHECK(pinned && pinned->tier == 3 && !store.next_pin(&*pinned));
+    CHECK(store.unpin(put.id, 3, "ann") && !store.unpin(put.id, 3, "ann"));
+    store.set_limits(3, {2, 0, 1 << 20});
+    CHECK(store.limits(3).actions_max == 2 && store.limits(2).actions_max == 0);
     CHECK(store.recall(put.id, 0) && store.move(put.id, 3, 2));
     store.verify(put.id, 2);
     const auto others = std::vector<hsm::id>{store.put("a").id, store.put("b").id};

@@ -9,12 +9,12 @@ use hsm_core::clock::TimeNs;
 use hsm_core::journal::{Change, Subject, Updates};
 use hsm_core::object::{
     Action, ActionId, ActionState, Attempt, Attributes, Copy, Dataset, DatasetId, Lease, Name, Object,
-    ObjectId, Place, TierConfig, TierState,
+    ObjectId, Pin, Place, TierConfig, TierState,
 };
 
 use super::view::{
-    describe_action, describe_dataset, describe_object, describe_tier, object_key, outline_action,
-    outline_dataset, outline_object,
+    describe_action, describe_dataset, describe_object, describe_pin, describe_tier, object_key,
+    outline_action, outline_dataset, outline_object,
 };
 
 /// Length of a record's header in a pack, in bytes.
@@ -30,6 +30,8 @@ pub struct Model {
     datasets: BTreeMap<DatasetId, (u64, Dataset)>,
     tiers: BTreeMap<u8, TierConfig>,
     actions: BTreeMap<ActionId, Action>,
+    /// Those that ended too: what is compared with it has none.
+    pins: BTreeMap<(ObjectId, u8, String), Pin>,
     /// The end of the last record of each pack that a change ever named.
     pub pack_ends: BTreeMap<Place, u64>,
     /// What must not have happened, and did.
@@ -87,6 +89,7 @@ impl Model {
             }
             Change::Purged { object } => {
                 self.objects.remove(object);
+                self.pins.retain(|(pinned, ..), _| pinned != object);
             }
             Change::DatasetCreated { dataset, name, attributes } => {
                 let mut all = Attributes::new();
@@ -107,6 +110,15 @@ impl Model {
             Change::Unnamed { name, object } => self.unname(number, *object, name),
             Change::TierSet(config) => {
                 self.tiers.insert(config.index, config.clone());
+                if config.state == TierState::Retired {
+                    self.pins.retain(|(_, tier, _), _| *tier != config.index);
+                }
+            }
+            Change::Pinned(pin) => {
+                self.pins.insert((pin.object, pin.tier, pin.owner.clone()), pin.clone());
+            }
+            Change::Unpinned { object, tier, owner } => {
+                self.pins.remove(&(*object, *tier, owner.clone()));
             }
             other => self.act(number, time_ns, other),
         }
@@ -191,6 +203,7 @@ impl Model {
         let in_use = self.tiers.values().filter(|config| config.state != TierState::Retired);
         entities.extend(in_use.map(describe_tier));
         entities.extend(self.actions.values().map(describe_action));
+        entities.extend(self.pins.values().map(describe_pin));
         entities
     }
 
@@ -204,6 +217,7 @@ impl Model {
         let in_use = self.tiers.values().filter(|config| config.state != TierState::Retired);
         outlines.extend(in_use.map(describe_tier));
         outlines.extend(self.actions.values().map(outline_action));
+        outlines.extend(self.pins.values().map(describe_pin));
         outlines
     }
 
@@ -252,6 +266,7 @@ impl Model {
                 name: None,
             };
             self.objects.insert(id, object);
+            self.pins.retain(|(pinned, ..), _| *pinned != id);
         }
         self.change(number, id, |found| {
             found.generation = *generation;

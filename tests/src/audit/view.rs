@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 
-use hsm_core::object::{Action, BackendKind, Copy, Dataset, Lease, Name, Object, ObjectId, TierConfig};
-use hsm_core::{ActionQuery, GetOptions, Query, Store};
+use hsm_core::object::{Action, BackendKind, Copy, Dataset, Lease, Name, Object, ObjectId, Pin, TierConfig};
+use hsm_core::{ActionQuery, GetOptions, PinQuery, Query, Store};
 
 use super::Verdict;
 
@@ -55,7 +55,15 @@ pub fn view(store: &Store) -> Verdict<View> {
         view.entities.extend([describe_action(&action)]);
         view.outlines.extend([outline_action(&action)]);
     }
+    let pins =
+        store.pins(&PinQuery::default(), None, usize::MAX).map_err(|error| format!("pins: {error}"))?;
+    view.entities.extend(pins.iter().map(describe_pin));
+    view.outlines.extend(pins.iter().map(describe_pin));
     view.entities.insert("setting retention".to_owned(), format!("{:?}", store.retention()));
+    for tier in view.tiers.clone() {
+        let limits = store.tier_limits(tier.index).map_err(|error| format!("limits: {error}"))?;
+        view.entities.insert(format!("setting limits {}", tier.index), format!("{limits:?}"));
+    }
     view.entities.insert("setting staleness".to_owned(), format!("{:?}", store.access_staleness()));
     for subscriber in store.subscribers().map_err(|error| format!("subscribers: {error}"))? {
         view.entities.insert(format!("subscriber {}", subscriber.name), format!("{:?}", subscriber.acked));
@@ -88,6 +96,10 @@ pub(super) fn describe_dataset(dataset: &Dataset) -> (String, String) {
 
 pub(super) fn describe_action(action: &Action) -> (String, String) {
     (format!("action {}", action.id), format!("{action:?}"))
+}
+
+pub(super) fn describe_pin(pin: &Pin) -> (String, String) {
+    (format!("pin {} {} {}", pin.object, pin.tier, pin.owner), pin.until_ns.to_string())
 }
 
 pub(super) fn outline_action(action: &Action) -> (String, String) {

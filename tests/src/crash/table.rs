@@ -64,12 +64,14 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::move_object", Crash(&["move small", "move large", "move pieces", "move empty"])),
     ("Store::move_many", Crash(&["move many"])),
     ("Store::release", Crash(&["release", "release large, verified first"])),
+    ("Store::pin Store::unpin", Crash(&["pin, then unpin", "move and release of what is pinned"])),
     ("Store::recall", Crash(&["recall"])),
     ("Store::verify", Crash(&["verify", "verify again"])),
     ("Store::add_tier", Crash(&["add tier"])),
     ("Store::change_tier", Crash(&["change tier"])),
     ("Store::set_tier_state", Crash(&["set tier state"])),
     ("Store::apply_tiers", Crash(&["apply tiers"])),
+    ("Store::set_tier_limits", Crash(&["set the limits of a tier"])),
     ("Store::drain_tier", Crash(&["drain tier", "drain a tier in memory"])),
     ("Store::lose_tier", Crash(&["lose tier", "lose a tier that is away"])),
     ("Store::lose_tier_each", Crash(&["lose tier, each object told"])),
@@ -118,7 +120,7 @@ pub const API: &[(&str, Shown)] = &[
     (
         "Store::object Store::find Store::page Store::objects Store::dataset Store::dataset_by_id Store::datasets \
          Store::names Store::names_page Store::tiers Store::tier Store::is_tier_online Store::export_tiers \
-         Store::snapshots_on Store::retention Store::access_staleness",
+         Store::snapshots_on Store::retention Store::access_staleness Store::pins Store::tier_limits",
         Reads,
     ),
     (

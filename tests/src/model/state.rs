@@ -133,6 +133,8 @@ pub struct State {
     pub datasets: BTreeMap<DatasetId, DatasetEntry>,
     /// By index, retired ones included.
     pub tiers: BTreeMap<TierIndex, TierConfig>,
+    /// By object, tier and owner: when each ends.
+    pub pins: BTreeMap<(ObjectId, TierIndex, String), TimeNs>,
     /// Whether a verb is about removed objects, too: a drain is.
     pub looks_at_removed: bool,
 }
@@ -260,6 +262,7 @@ impl State {
         copies: BTreeMap<TierIndex, Copy>,
     ) {
         let changed = self.next(put.durability);
+        self.forget_pins(id, resolved.new);
         let before = self.objects.remove(&id).filter(|_| !resolved.new);
         let (created_ns, mut attributes, mut name) = before
             .map_or((self.now_ns, Attributes::new(), None), |before| {

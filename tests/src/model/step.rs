@@ -135,6 +135,8 @@ pub enum Step {
     MoveMany { objects: Vec<u8>, source: u8, target: u8 },
     Release { object: u8, tier: u8, force: bool },
     Verify { object: u8, tier: u8 },
+    Pin { object: u8, tier: u8, owner: bool, minutes: u8 },
+    Unpin { object: u8, tier: u8, owner: bool },
     Remove { object: u8 },
     Undelete { object: u8 },
     Purge { object: u8 },
@@ -306,6 +308,10 @@ fn copy_step() -> impl Strategy<Value = Step> {
         2 => (object(), tier(), prop::bool::weighted(0.2))
             .prop_map(|(object, tier, force)| Step::Release { object, tier, force }),
         1 => (object(), tier()).prop_map(|(object, tier)| Step::Verify { object, tier }),
+        1 => (object(), tier(), any::<bool>(), 0_u8..90)
+            .prop_map(|(object, tier, owner, minutes)| Step::Pin { object, tier, owner, minutes }),
+        1 => (object(), tier(), any::<bool>())
+            .prop_map(|(object, tier, owner)| Step::Unpin { object, tier, owner }),
     ]
 }
 

@@ -57,6 +57,9 @@ impl State {
             let done = wanted.release_source && there.is_some_and(|copy| copy.verified_ns != 0);
             return if done { Ok(Some(false)) } else { Err(Kind::NotFound) };
         }
+        if let Some(source) = wanted.source.filter(|_| wanted.release_source) {
+            self.not_pinned(id, source)?;
+        }
         if there.is_some() {
             if there.is_some_and(|copy| copy.verified_ns == 0) {
                 self.verify(id, wanted.target)?;
@@ -106,6 +109,7 @@ impl State {
         if !entry.copies.contains_key(&tier) {
             return if entry.content.is_some() { Ok(false) } else { Err(Kind::NotFound) };
         }
+        self.not_pinned(id, tier)?;
         if !force {
             let readable = |index: &TierIndex| self.tiers[index].state.is_readable();
             let others: Vec<(TierIndex, Copy)> =

@@ -14,12 +14,14 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::index::{damaged, failed, one, run};
 use super::row::{self, Body, dated, update};
-use super::{action, known_packs, lookup};
+use super::{action, known_packs, lookup, pin};
 use crate::backend::pack;
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::journal::{self, Change, Subject, Updates};
-use crate::object::{Attributes, Copy, DatasetId, Name, Object, ObjectId, Piece, Place, TierConfig};
+use crate::object::{
+    Attributes, Copy, DatasetId, Name, Object, ObjectId, Piece, Place, TierConfig, TierState,
+};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::Writer;
 
@@ -67,6 +69,8 @@ pub(super) struct Applier<'a> {
     datasets: RefCell<DatasetNumbers>,
     /// Whether places that come in were not synced yet.
     pub(super) relaxed: bool,
+    /// When what is checked would be committed.
+    pub(super) time_ns: TimeNs,
 }
 
 impl<'a> Applier<'a> {
@@ -77,6 +81,7 @@ impl<'a> Applier<'a> {
             tiers: RefCell::default(),
             datasets: RefCell::default(),
             relaxed: false,
+            time_ns: 0,
         }
     }
 
@@ -156,7 +161,7 @@ impl<'a> Applier<'a> {
                     self.account(number, &found.copies, &[])?;
                     self.run("DELETE FROM object WHERE id = ?1", params![object.0])?;
                 }
-                Ok(())
+                pin::forget_object(self.connection, *object)
             }
             Change::DatasetCreated { dataset, name, attributes } => {
                 self.datasets.borrow_mut().0.remove(dataset);
@@ -180,6 +185,10 @@ impl<'a> Applier<'a> {
                 known_packs::note(self.connection, *cause)?;
                 let sql = "INSERT OR REPLACE INTO epoch(epoch, cause, first) VALUES (?1, ?2, ?3)";
                 self.run(sql, params![ended.epoch as i64 + 1, *cause as u8, number as i64]).map(drop)
+            }
+            Change::Pinned(pin) => pin::set(self.connection, time_ns, pin),
+            Change::Unpinned { object, tier, owner } => {
+                pin::take_away(self.connection, *object, *tier, owner)
             }
             other => action::apply(self.connection, number, time_ns, other),
         }
@@ -249,6 +258,7 @@ impl<'a> Applier<'a> {
                 "UPDATE object SET dataset = NULL, key = NULL WHERE id = ?1 AND key IS NOT NULL",
                 params![id.0],
             )?;
+            pin::forget_object(self.connection, id)?;
         }
         match name {
             Some(name) => self.name(number, id, name),
@@ -446,6 +456,9 @@ impl<'a> Applier<'a> {
 
     fn set_tier(&self, config: &TierConfig) -> Result<()> {
         self.tiers.borrow_mut().remove(&config.index);
+        if config.state == TierState::Retired {
+            pin::forget_tier(self.connection, config.index)?;
+        }
         let mut bytes = Vec::new();
         journal::write_tier(&mut Writer(&mut bytes), config);
         let sql = "INSERT INTO tier(tier, config, objects, bytes) VALUES (?1, ?2, 0, 0)

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::apply::{self, Applier};
 use super::index::one;
-use super::{action, lookup};
+use super::{action, lookup, pin};
 use crate::catalog::{Expect, Expired};
 use crate::error::{Error, Result};
 use crate::object::{Object, ObjectId, TierConfig, TierIndex, TierState};
@@ -53,6 +53,7 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             }
             Err(Error::LastCopy { id: *id, tier: *tier })
         }
+        Expect::NotPinned(id, tier) => not_pinned(connection, applier, *id, *tier),
         Expect::NameFree(name) => match applier.resolve(name)? {
             Some(_) => Err(Error::Exists { what: format!("key \"{}\"", name.key.escape_ascii()) }),
             None => Ok(()),
@@ -105,6 +106,14 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             Some(_) => Ok(()),
             None => Err(Error::ActionNotFound { id: *id }),
         },
+    }
+}
+
+/// Whether the copy on a tier may be released now.
+fn not_pinned(connection: &Connection, applier: &Applier<'_>, id: ObjectId, tier: TierIndex) -> Result<()> {
+    match pin::longest(connection, id, tier, applier.time_ns)? {
+        Some(pin) => Err(Error::Pinned { pin: Box::new(pin) }),
+        None => Ok(()),
     }
 }
 

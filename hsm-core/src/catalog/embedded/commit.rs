@@ -175,6 +175,7 @@ impl Embedded {
             chain: state.tail.chain,
         });
         let mut applier = Applier::new(connection);
+        applier.time_ns = time_ns;
         let (mut done, mut relaxed) = (Vec::new(), true);
         for index in next..round.proposals.len() {
             if group.payload_len() > GROUP_BYTES_SOFT {

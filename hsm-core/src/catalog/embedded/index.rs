@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, SCHEMA, USER_VERSION};
+use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
 use super::{known_packs, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
@@ -74,7 +74,8 @@ impl Index {
         if version != USER_VERSION {
             return Err(damaged("open", &format!("its version is {version}, not {USER_VERSION}")));
         }
-        for (table, schema) in [("action", ACTION_SCHEMA), ("action_after", ACTION_SCHEMA_MORE)] {
+        let later = [("action", ACTION_SCHEMA), ("action_after", ACTION_SCHEMA_MORE), ("pin", PIN_SCHEMA)];
+        for (table, schema) in later {
             let sql = "SELECT 1 FROM sqlite_schema WHERE name = ?1";
             if one(&writer, "read its schema", sql, [table], |_| Ok(()))?.is_none() {
                 writer

@@ -119,6 +119,18 @@ CREATE INDEX action_group ON action(together, number) WHERE together IS NOT NULL
 CREATE INDEX action_finished ON action(finished) WHERE state >= 4;
 ";
 
+/// Pins: made in an index that does not have them yet.
+pub(super) const PIN_SCHEMA: &str = "
+CREATE TABLE pin(
+    object BLOB NOT NULL,
+    tier INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (object, tier, owner)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pin_until ON pin(until);
+";
+
 /// What actions come after, and those of a site: made in an index that knows actions, and not these.
 pub(super) const ACTION_SCHEMA_MORE: &str = "
 CREATE TABLE action_after(

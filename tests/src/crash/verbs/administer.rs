@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hsm_core::object::{TierConfig, TierState};
+use hsm_core::object::{TierConfig, TierLimits, TierState};
 use hsm_core::{Retention, SnapshotOptions};
 
 use super::{Verb, each, simple, verb, whole};
@@ -32,6 +32,10 @@ pub(super) fn verbs() -> Vec<Verb> {
         ),
         simple("set the retention", |world| {
             world.store().set_retention(&Retention { events_max: Some(1_000_000), age_max: None }).map(drop)
+        }),
+        simple("set the limits of a tier", |world| {
+            let limits = TierLimits { actions_max: 3, bytes_a_second: 1 << 40, operations_a_second: 0 };
+            world.store().set_tier_limits(2, &limits).map(drop)
         }),
         simple("set the staleness of accesses", |world| {
             world.store().set_access_staleness(Some(Duration::from_hours(9))).map(drop)

@@ -1,7 +1,7 @@
 //! Verbs that copy, move, drop and verify.
 
-use hsm_core::Result;
-use hsm_core::object::ObjectId;
+use hsm_core::object::{FOR_EVER_NS, ObjectId};
+use hsm_core::{Error, Result};
 
 use super::{Verb, each, simple, verb, whole};
 use crate::crash::world::World;
@@ -27,6 +27,15 @@ fn move_many(world: &mut World) -> Result<()> {
 fn several(world: &World) -> [ObjectId; 5] {
     let cast = world.cast();
     [cast.small, cast.other, cast.large, cast.pieces, cast.empty]
+}
+
+/// What a pin forbids is an answer; all else is an error.
+fn refused<T: std::fmt::Debug>(answer: Result<T>) -> Result<()> {
+    match answer {
+        Err(Error::Pinned { .. }) => Ok(()),
+        Err(error) => Err(error),
+        Ok(done) => panic!("done, though it is pinned: {done:?}"),
+    }
 }
 
 pub(super) fn verbs() -> Vec<Verb> {
@@ -62,6 +71,30 @@ pub(super) fn verbs() -> Vec<Verb> {
             "recall",
             |world| world.store().move_object(world.cast().large, 0, 3).map(drop),
             [whole(|world| world.store().recall(world.cast().large, 0).map(drop))],
+        ),
+        verb(
+            "pin, then unpin",
+            super::READY,
+            [
+                whole(|world| world.store().pin(world.cast().doubled, 0, "ann", FOR_EVER_NS).map(drop)),
+                whole(|world| world.store().pin(world.cast().doubled, 0, "bob", FOR_EVER_NS - 1).map(drop)),
+                whole(|world| world.store().pin(world.cast().large, 0, "", FOR_EVER_NS).map(drop)),
+                whole(|world| world.store().unpin(world.cast().doubled, 0, "ann").map(drop)),
+                whole(|world| world.store().purge(world.cast().large).map(drop)),
+            ],
+        ),
+        verb(
+            "move and release of what is pinned",
+            |world| {
+                world.store().pin(world.cast().large, 0, "ann", FOR_EVER_NS)?;
+                world.store().pin(world.cast().doubled, 0, "ann", FOR_EVER_NS).map(drop)
+            },
+            [
+                whole(|world| refused(world.store().move_object(world.cast().large, 0, 2))),
+                whole(|world| refused(world.store().release(world.cast().doubled, 0, true))),
+                whole(|world| world.store().unpin(world.cast().large, 0, "ann").map(drop)),
+                whole(|world| world.store().move_object(world.cast().large, 0, 2).map(drop)),
+            ],
         ),
         simple("verify", |world| world.store().verify(world.cast().large, 0).map(drop)),
         simple("verify again", |world| world.store().verify(world.cast().doubled, 1).map(drop)),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hsm_core::object::{Dataset, Name, Object, ObjectId};
-use hsm_core::{Kind, Query};
+use hsm_core::{Kind, PinQuery, Query};
 
 use super::super::roots;
 use super::Run;
@@ -20,6 +20,8 @@ impl Run {
         let usage: Vec<_> =
             usage.into_iter().map(|usage| (usage.config, usage.objects, usage.bytes)).collect();
         assert_eq!(usage, self.tiers_in_use(), "tiers and their usage");
+        let pins = store.pins(&PinQuery::default(), None, usize::MAX).expect("pins");
+        assert_eq!(pins, self.state.pins_now(), "pins");
         if self.state.durable == self.state.number {
             assert_eq!(self.folded.position, self.position());
             assert_eq!(self.folded.objects, objects, "objects as the feed tells them (left)");

@@ -13,6 +13,10 @@ use super::{
     BEGIN_NS, Kept, Run, attribute, dataset_name, key_bytes, no_attributes, same, tier_config, updates, value,
 };
 
+fn owner_name(number: bool) -> &'static str {
+    if number { "ann" } else { "" }
+}
+
 impl Run {
     /// Does a step on copies. `None`: it is another kind of step.
     pub(super) fn copy_step(&mut self, step: &Step) -> Option<Vec<ObjectId>> {
@@ -44,6 +48,21 @@ impl Run {
                 let done = store.verify(id, *tier);
                 let predicted = self.state.verify(id, *tier).map(|()| self.position());
                 same(done, predicted);
+                return Some(vec![id]);
+            }
+            Step::Pin { object, tier, owner, minutes } => {
+                let (id, owner) = (self.object(*object), owner_name(*owner));
+                let until_ns = self.state.now_ns + Duration::from_mins((*minutes).into()).as_nanos() as i64;
+                let done = store.pin(id, *tier, owner, until_ns);
+                let predicted = self.state.pin(id, *tier, owner, until_ns).map(|()| self.position());
+                same(done, predicted);
+                return Some(vec![id]);
+            }
+            Step::Unpin { object, tier, owner } => {
+                let (id, owner) = (self.object(*object), owner_name(*owner));
+                let done = store.unpin(id, *tier, owner);
+                let there = self.state.unpin(id, *tier, owner);
+                same(done, Ok(there.then_some(self.position())));
                 return Some(vec![id]);
             }
             _ => return None,
