@@ -15,7 +15,7 @@ pub use action::*;
 pub use attributes::{Attributes, AttributesIter};
 pub use id::{ActionId, DatasetId, GroupId, IdGenerator, ObjectId};
 pub use limits::*;
-pub use tier_config::{Access, BackendKind, TierConfig, TierState};
+pub use tier_config::{Access, BackendKind, Delay, Readiness, TierConfig, TierState};
 
 use crate::clock::TimeNs;
 use crate::integrity::{Digest, RootDigest};
