@@ -8,9 +8,11 @@
 //!
 //! Beside its places a root keeps *side files*, a few under names of their own: the snapshots of the store.
 //!
-//! Backends: [`posix`] (a directory), [`memory`] (for tests and scratch tiers). Every backend passes the
+//! Backends: [`posix`] (a directory), [`memory`] (for tests and scratch tiers); [`delayed`] makes one of either that
+//! answers like a tape library. Every backend passes the
 //! conformance suite in `testing`.
 
+pub mod delayed;
 pub mod memory;
 pub mod object_file;
 pub mod pack;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::file::Space;
+use crate::object::Readiness;
 
 /// The name of a place within one tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,6 +105,20 @@ pub trait Backend: Send + Sync + Debug {
     fn reopen(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>>;
     /// Opens a place for reading. `None` when it is gone: whoever looked it up looks again.
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>>;
+    /// How long a place is, without reading it. `None` when it is gone.
+    fn length(&self, name: PlaceName) -> Result<Option<u64>> {
+        self.open(name, ReadFrom::Anywhere)?.map(|place| place.len()).transpose()
+    }
+    /// Whether a place can be read now, as far as that depends on recalls. It says nothing of whether it is there.
+    fn readiness(&self, _name: PlaceName) -> Readiness {
+        Readiness::Online
+    }
+    /// Asks for places together, to be fetched in this order, and says how each stands then, in the same order. It never
+    /// waits, and may be repeated: what was asked for already keeps its turn. `Waiting` says when to ask again: one that
+    /// there was no room for in the queue is asked for anew then.
+    fn recall(&self, names: &[PlaceName]) -> Vec<Readiness> {
+        names.iter().map(|name| self.readiness(*name)).collect()
+    }
     /// Closes what is only kept open in case it is read again.
     fn close_idle(&self) {}
     /// Removes a place; one that is gone already is no error. Readers that have it open keep its bytes.

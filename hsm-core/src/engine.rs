@@ -261,7 +261,7 @@ impl Engine {
         Ok(elsewhere.then_some(target))
     }
 
-    /// Opens one of an object's copies: on `tier` if one is named, else the hottest that can be read.
+    /// Opens one of an object's copies: on `tier` if one is named, else the hottest that can be read, a delayed one last.
     /// Returns the object as it was when it was opened, with the index of the copy in it.
     pub(crate) fn open_copy(
         &self,
@@ -280,20 +280,20 @@ impl Engine {
                 return Err(Error::CopyNotFound { id, tier });
             }
             let mut first_error = None;
-            for copy in object.copies.iter().filter(|copy| tier.is_none_or(|tier| tier == copy.tier)) {
-                match self.try_copy(&object, &content, copy.tier, from) {
-                    Ok(Some(reader)) => {
-                        let tier = copy.tier;
-                        return Ok((object, reader, tier));
-                    }
+            let tiers: Vec<TierIndex> = self.tiers.in_order(&object).map(|copy| copy.tier).collect();
+            for at in tiers.into_iter().filter(|at| tier.is_none_or(|tier| tier == *at)) {
+                match self.try_copy(&object, &content, at, from) {
+                    Ok(Some(reader)) => return Ok((object, reader, at)),
                     Ok(None) => {
                         first_error.get_or_insert_with(|| Error::Corrupt {
                             id,
-                            tier: copy.tier,
+                            tier: at,
                             offset: 0,
                             detail: "the file that holds it is missing".to_owned(),
                         });
                     }
+                    // That one can be mended by whoever asks.
+                    Err(error @ Error::Delayed { .. }) => first_error = Some(error),
                     Err(error) => {
                         first_error.get_or_insert(error);
                     }

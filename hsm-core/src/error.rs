@@ -169,6 +169,14 @@ pub enum Error {
         /// Why, and what brings it back.
         detail: String,
     },
+    /// What was to be read lies on a tier with delayed access, and was not recalled, or not lately. Nothing was read.
+    #[error("{place} on tier {tier} is offline: submit a recall and read it when that is done")]
+    Delayed {
+        /// The tier.
+        tier: TierIndex,
+        /// The place on it.
+        place: String,
+    },
     /// The tier takes no new data.
     #[error("tier {tier} is {state} and takes no new data")]
     TierReadOnly {
@@ -320,7 +328,7 @@ impl Error {
                 Kind::Corrupt
             }
             Self::DigestMismatch { .. } | Self::Invalid { .. } | Self::NotAStore { .. } => Kind::Invalid,
-            Self::TierOffline { .. } => Kind::Offline,
+            Self::TierOffline { .. } | Self::Delayed { .. } => Kind::Offline,
             Self::Busy { .. } => Kind::Busy,
             Self::Forked | Self::Closed { .. } => Kind::Closed,
             Self::Stopped { .. } | Self::Cancelled { .. } => Kind::Cancelled,

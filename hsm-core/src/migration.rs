@@ -10,7 +10,8 @@
 //!
 //! A compaction moves what lives in a pack to another place of the same tier, likewise.
 //!
-//! An executor runs the actions that were submitted: the same work, committed with the word that it is done.
+//! An executor runs the actions that were submitted: the same work, committed with the word that it is done. What it
+//! has to wait for a tape for is left until then.
 //!
 //! What to move, and when, is decided by the caller, never here.
 
@@ -22,6 +23,7 @@ mod party;
 mod release;
 mod scrub;
 mod transfer;
+mod waiting;
 mod window;
 
 pub use compact::{CompactOptions, Compacted};

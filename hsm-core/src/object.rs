@@ -17,7 +17,7 @@ pub use attributes::{Attributes, AttributesIter};
 pub use id::{ActionId, DatasetId, GroupId, IdGenerator, ObjectId};
 pub use limits::*;
 pub use pin::{FOR_EVER_NS, Pin};
-pub use tier_config::{Access, BackendKind, TierConfig, TierLimits, TierState};
+pub use tier_config::{Access, BackendKind, Delay, Readiness, TierConfig, TierLimits, TierState};
 
 use crate::clock::TimeNs;
 use crate::integrity::{Digest, RootDigest};

@@ -36,6 +36,7 @@ mod patch;
 mod pin;
 mod put;
 mod put_file;
+mod recall;
 mod reconcile;
 mod remove;
 mod reserve;
@@ -73,6 +74,7 @@ pub use open::{RebuildFinding, RebuildOptions, Rebuilt, RestoreOptions, Restored
 pub use options::StoreOptions;
 pub use parts::{Part, PartReceipt, Parts};
 pub use put::{Put, PutMode, PutOptions, Writer};
+pub use recall::RecallEstimate;
 pub use reconcile::Reconciled;
 pub use run::RunOptions;
 pub use sink::{Sink, SinkOptions};

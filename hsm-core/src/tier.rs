@@ -11,16 +11,18 @@
 
 pub(crate) mod kept;
 mod read;
+mod ready;
 mod seen;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::backend::delayed::DelayedBackend;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::pack::{PACK_HEADER_LENGTH, PackIdentity, PackWriter, header_fault};
 use crate::backend::posix::{PosixBackend, RootIdentity};
@@ -37,6 +39,7 @@ use crate::object::{
 use crate::testing_hooks::{Mutant, mutant};
 
 pub(crate) use read::{CopyReader, Wanted};
+pub(crate) use ready::{places, worst};
 pub(crate) use write::{CopyWriter, PackEnd, PlaceGuard, ScratchPlace, Written};
 
 /// Bytes of small writes between two looks at the room of a file system that has plenty.
@@ -60,6 +63,10 @@ pub(crate) struct TierGround {
 pub(crate) struct Tier {
     pub(crate) config: TierConfig,
     pub(crate) backend: Arc<dyn Backend>,
+    /// The backend without what delays it.
+    bare: Arc<dyn Backend>,
+    /// What delays it, where something does.
+    pub(crate) delayed: Option<Arc<DelayedBackend>>,
     posix: Option<Arc<PosixBackend>>,
     ground: TierGround,
     /// The packs that small objects are appended to: of durable puts, and of relaxed ones.
@@ -84,6 +91,8 @@ pub(crate) struct Tiers {
     /// Tiers whose roots were out of reach when the store was opened: what they have seen was not compared with the
     /// journal, and has to be there for the next open that can.
     unseen: RwLock<BTreeSet<TierIndex>>,
+    /// While this is not zero, delayed tiers answer at once: the store is opened or reconciled, and reads what it must.
+    at_once: Arc<AtomicUsize>,
 }
 
 /// Counts places, and knows which are still being written.
@@ -176,6 +185,7 @@ impl Tiers {
             told_segment: AtomicU64::new(0),
             reconciled_epoch: AtomicU64::new(0),
             unseen: RwLock::default(),
+            at_once: Arc::default(),
         }
     }
 
@@ -236,8 +246,8 @@ impl Tiers {
             let old = &tier.config;
             (old.backend, &old.root, old.incarnation) == (config.backend, &config.root, config.incarnation)
         };
-        let (backend, posix): (Arc<dyn Backend>, _) = match (before.filter(same_place), config.backend) {
-            (Some(tier), _) => (tier.backend.clone(), tier.posix.clone()),
+        let (bare, posix): (Arc<dyn Backend>, _) = match (before.filter(same_place), config.backend) {
+            (Some(tier), _) => (tier.bare.clone(), tier.posix.clone()),
             (None, BackendKind::Memory) => (Arc::new(MemoryBackend::new()), None),
             (None, BackendKind::Posix) => {
                 let root = self.ground.directory.join(&config.root);
@@ -250,11 +260,15 @@ impl Tiers {
                 (posix.clone(), Some(posix))
             }
         };
+        let delayed = self.delayed(config, before.filter(same_place), &bare);
+        let backend = delayed.as_ref().map_or_else(|| bare.clone(), |delayed| delayed.clone());
         let pack =
             |of: usize| Mutex::new(before.filter(same_place).and_then(|tier| tier.packs[of].lock().take()));
         Arc::new(Tier {
             config: config.clone(),
             backend,
+            bare,
+            delayed,
             posix,
             ground: self.ground.clone(),
             packs: [pack(0), pack(1)],
@@ -354,7 +368,7 @@ impl Tier {
             _ => header_fault(&*place, &identity),
         };
         match self.backend.open(name, from).and_then(|open| open.map_or(Ok(None), read)) {
-            Err(Error::Io { .. }) => Ok(None),
+            Err(Error::Io { .. } | Error::Delayed { .. }) => Ok(None),
             read => read,
         }
     }

@@ -6,8 +6,8 @@ pub(crate) use action::{read_spec, write_spec};
 
 use crate::integrity::{Algorithm, Digest};
 use crate::object::{
-    Access, BackendKind, Content, Copy, DatasetId, Name, ObjectId, Piece, Pin, Place, Position, TierConfig,
-    TierIndex, TierState,
+    Access, BackendKind, Content, Copy, DatasetId, Delay, Name, ObjectId, Piece, Pin, Place, Position,
+    TierConfig, TierIndex, TierState,
 };
 use crate::wire::{Reader, Writer};
 
@@ -418,6 +418,14 @@ pub(crate) fn write_tier(out: &mut Writer<'_>, config: &TierConfig) {
     out.u64(config.pack_size_bytes);
     out.u8(config.high_watermark_percent);
     out.u8(config.low_watermark_percent);
+    // A record without them is one of a library that had none.
+    if let Some(delay) = &config.delay {
+        let Delay { latency_ms, mount_ms, seek_ms, readable_ms, drives } = *delay;
+        for ms in [latency_ms, mount_ms, seek_ms, readable_ms] {
+            out.u64(ms);
+        }
+        out.u32(drives);
+    }
 }
 
 /// Takes a tier's settings.
@@ -450,5 +458,12 @@ pub(crate) fn read_tier(body: &mut Reader<'_>) -> Option<TierConfig> {
         pack_size_bytes: body.u64()?,
         high_watermark_percent: body.u8()?,
         low_watermark_percent: body.u8()?,
+        delay: if body.0.is_empty() { None } else { Some(read_delay(body)?) },
     })
+}
+
+fn read_delay(body: &mut Reader<'_>) -> Option<Delay> {
+    let mut ms = || body.u64();
+    let (latency_ms, mount_ms, seek_ms, readable_ms) = (ms()?, ms()?, ms()?, ms()?);
+    Some(Delay { latency_ms, mount_ms, seek_ms, readable_ms, drives: body.u32()? })
 }

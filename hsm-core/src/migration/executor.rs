@@ -2,10 +2,11 @@
 //!
 //! A *window* is actions of one kind whose turn it is, with all that want the same. The executor
 //!
-//! 1. *claims* them, in one commit that may be lost with the power: then no claimer lives either;
-//! 2. does the work of each object once, and commits with the effect, in the same group, that all who wanted it are
+//! 1. asks for what lies on a delayed tier, and leaves those that have to wait for it;
+//! 2. *claims* the others, in one commit that may be lost with the power: then no claimer lives either;
+//! 3. does the work of each object once, and commits with the effect, in the same group, that all who wanted it are
 //!    done: a crash at any instant leaves them not done, to be run again, or done;
-//! 3. notes what failed: to be tried again later, or given up.
+//! 4. notes what failed: to be tried again later, or given up.
 //!
 //! One that was called off meanwhile takes no work away from the others who want the same.
 
@@ -14,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::party::{Carrier, Claim, Party};
 use super::transfer::source_piece;
+use super::waiting::before_deadline;
 use crate::catalog::{ActionWindow, Durability, Expect, Proposal};
 use crate::engine::{Engine, is_race};
 use crate::error::{Error, Kind, Result};
@@ -75,14 +77,21 @@ impl Executor<'_> {
         if chosen.is_empty() {
             return Ok(true);
         }
-        let mut all = chosen.clone();
-        all.extend(near);
+        let turns = chosen.len();
+        let all: Vec<Action> = chosen.into_iter().chain(near).collect();
+        let ready = self.ask(&all, now_ns)?;
+        let of_turn = ready.iter().take(turns).filter(|ready| **ready).count();
+        let all: Vec<Action> =
+            all.into_iter().zip(ready).filter_map(|(action, ready)| ready.then_some(action)).collect();
+        if all.is_empty() {
+            return Ok(true);
+        }
         match self.claim(&all) {
             Err(error) if is_race(&error) => Ok(true), // Another executor was first, or one was called off.
             Err(error) => Err(error),
             Ok(claims) => {
-                let (first, near) = claims.split_at(chosen.len());
-                let done = self.perform(&spec, first, near, &chosen);
+                let (first, near) = claims.split_at(of_turn);
+                let done = self.perform(&spec, first, near, &all);
                 if done.is_err() {
                     let left = claims.iter().map(|(_, claim)| (claim.id, claim.changed, claim.attempts));
                     self.engine.claims_left.lock().extend(left);
@@ -111,7 +120,7 @@ impl Executor<'_> {
             let ids: Vec<ObjectId> = actions.iter().map(|action| action.spec.object).collect();
             let objects = self.engine.catalog.view().objects(&ids)?;
             let piece = |object: &Option<_>| {
-                object.as_ref().and_then(|found| source_piece(found, spec.source).copied())
+                object.as_ref().and_then(|found| source_piece(self.engine, found, spec.source).copied())
             };
             Ok(objects
                 .iter()
@@ -210,7 +219,21 @@ impl Executor<'_> {
                 closed.get_or_insert(error);
                 continue;
             }
+            let asked_ns = match &error {
+                Error::Delayed { tier, .. } => Some(self.ask_for(object, *tier, now_ns)?),
+                _ => None,
+            };
             for claim in party.held(object)? {
+                if let Some(due_ns) = asked_ns {
+                    let due_ns = before_deadline(due_ns, claim.deadline_ns);
+                    proposals.push(claim.proposal(
+                        ActionState::Queued,
+                        claim.attempts,
+                        due_ns,
+                        String::new(),
+                    ));
+                    continue;
+                }
                 let (state, change) = after_failure(&claim, &error, now_ns);
                 match state {
                     ActionState::Failed => self.ran.failed += 1,
@@ -235,7 +258,8 @@ impl Executor<'_> {
             return Ok(());
         }
         let put_back = |(id, changed, attempts): &(ActionId, u64, u32)| {
-            let claim = Claim { id: *id, changed: *changed, attempts: *attempts, attempts_max: 0 };
+            let claim =
+                Claim { id: *id, changed: *changed, attempts: *attempts, attempts_max: 0, deadline_ns: 0 };
             claim.proposal(ActionState::Queued, *attempts, 0, String::new())
         };
         let done = self.engine.commit(left.iter().map(put_back).collect(), Durability::Relaxed);

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::transfer::{Attendant, Transfer, transfer};
 use super::{release, verify};
 use crate::catalog::{Durability, Expect, Proposal};
+use crate::clock::TimeNs;
 use crate::engine::{ATTEMPTS_MAX, Engine, Scope, is_race};
 use crate::error::{Error, Result};
 use crate::journal::Change;
@@ -27,12 +28,14 @@ pub(super) struct Claim {
     pub(super) changed: u64,
     pub(super) attempts: u32,
     pub(super) attempts_max: u32,
+    pub(super) deadline_ns: TimeNs,
 }
 
 impl Claim {
     /// An action as the change of a number left it.
     pub(super) fn of(action: &Action, changed: u64) -> Self {
-        Self { id: action.id, changed, attempts: action.attempts, attempts_max: action.spec.attempts_max }
+        let (attempts_max, deadline_ns) = (action.spec.attempts_max, action.spec.deadline_ns);
+        Self { id: action.id, changed, attempts: action.attempts, attempts_max, deadline_ns }
     }
 
     fn change(&self, state: ActionState, attempts: u32, not_before_ns: i64, error: String) -> Change {

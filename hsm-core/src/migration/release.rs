@@ -9,6 +9,7 @@ use crate::journal::{Change, DropReason};
 use crate::monitor::{Phase, Watch};
 use crate::object::{Copy, Object, ObjectId, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
+use crate::tier::places;
 
 /// Drops the copy on `tier`. Unless forced, another verified copy must be in reach now; one that was never
 /// verified is read back first. `None`: there was no copy there.
@@ -121,9 +122,16 @@ fn safe_copy(
 }
 
 /// Whether a copy that was verified once is there yet, as far as it shows without reading all of it again: its
-/// files, their length, tail and digests; of a small one everything.
+/// files, their length, tail and digests; of a small one everything. Of one that would have to be recalled: that its
+/// places are there.
 fn is_there(engine: &Engine, object: &Object, tier: TierIndex) -> bool {
     let Some(content) = &object.content else { return false };
+    if let (Some(copy), Ok(tier)) = (object.copy_on(tier), engine.tier(tier))
+        && !tier.readiness(copy).is_readable()
+    {
+        // What lies on a tape is known from the shelf.
+        return places(copy).into_iter().all(|name| matches!(tier.backend.length(name), Ok(Some(_))));
+    }
     matches!(engine.try_copy(object, content, tier, ReadFrom::Anywhere), Ok(Some(_)))
 }
 

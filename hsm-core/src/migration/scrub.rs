@@ -45,7 +45,7 @@ pub struct ScrubOptions {
 pub struct Scrubbed {
     /// Copies that are whole.
     pub whole: u64,
-    /// Copies that were verified lately and not read.
+    /// Copies that were verified lately, or would have to be recalled first, and were not read.
     pub passed_over: u64,
     /// Copies that are not whole, or could not be read; those that were healed too.
     pub bad: u64,
@@ -81,14 +81,23 @@ pub(crate) fn scrub(
         window: Window::default(),
         pack: None,
         damaged_packs: BTreeSet::new(),
+        offline: 0,
     };
     for tier in engine.tiers.all() {
         let is_meant = options.tier.is_none_or(|meant| meant == tier.index());
         if !is_meant || !tier.config.state.is_readable() {
             continue;
         }
+        scrub.offline = 0;
         let read = tier.backend.check_root().and_then(|()| scrub.tier(tier.index(), watch, found));
         scrub.note_whole()?;
+        if scrub.offline > 0 {
+            let detail = format!(
+                "{} copies on it are offline; recall them and scrub while they are readable",
+                scrub.offline
+            );
+            found(Finding::OutOfReach { tier: tier.index(), detail })?;
+        }
         match read {
             Err(error) if error.kind() == Kind::Offline => {
                 found(Finding::OutOfReach { tier: tier.index(), detail: error.to_string() })?;
@@ -115,6 +124,8 @@ struct Scrub<'a> {
     pack: Option<Place>,
     /// Packs whose damaged header was told of.
     damaged_packs: BTreeSet<Place>,
+    /// Copies on the tier that it is at that would have to be recalled.
+    offline: u64,
 }
 
 impl Scrub<'_> {
@@ -164,11 +175,21 @@ impl Scrub<'_> {
                 self.done.passed_over += 1;
                 return Ok(true);
             }
+            if !self.engine.tier(tier)?.readiness(&copy).is_readable() {
+                self.offline += 1;
+                self.done.passed_over += 1;
+                return Ok(true);
+            }
             watch.phase(Phase::Verify);
             for piece in copy.pieces.iter().filter(|piece| piece.packed) {
                 self.header(piece, found)?;
             }
-            let Some(first) = self.read(&object, &copy, watch)? else {
+            let first = match self.read(&object, &copy, watch) {
+                // It could be a moment ago.
+                Err(Error::Delayed { .. }) => continue,
+                read => read?,
+            };
+            let Some(first) = first else {
                 return self.found_whole(&object, &copy).map(|()| true);
             };
             // What is said of a copy is said of it as it is now, after a second look.

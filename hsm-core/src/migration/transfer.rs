@@ -90,7 +90,7 @@ fn by_place(
     let Ok(objects) = engine.catalog.view().objects(&asked) else { return packs };
     let mut placed: Vec<(Option<(Place, u64)>, usize)> = Vec::with_capacity(left.len());
     for (object, index) in objects.iter().zip(left.iter()) {
-        let piece = object.as_ref().and_then(|object| source_piece(object, source));
+        let piece = object.as_ref().and_then(|object| source_piece(engine, object, source));
         if let Some(piece) = piece {
             *packs.entry(piece.place).or_default() += 1;
         }
@@ -104,10 +104,14 @@ fn by_place(
 }
 
 /// Where the bytes begin that a transfer reads.
-pub(super) fn source_piece(object: &Object, source: Option<TierIndex>) -> Option<&Piece> {
+pub(super) fn source_piece<'a>(
+    engine: &Engine,
+    object: &'a Object,
+    source: Option<TierIndex>,
+) -> Option<&'a Piece> {
     let copy = match source {
         Some(source) => object.copy_on(source),
-        None => object.copies.first(),
+        None => engine.tiers.in_order(object).next(),
     };
     copy?.pieces.first()
 }
@@ -188,7 +192,7 @@ impl Pass<'_> {
         if let Some(there) = object.copy_on(wanted.target) {
             return self.keep_what_is_there(&object, there, watch).map(|()| None);
         }
-        let place = source_piece(&object, wanted.source).map(|piece| piece.place);
+        let place = source_piece(engine, &object, wanted.source).map(|piece| piece.place);
         let together = place.filter(|place| self.packs.get(place).is_some_and(|count| *count > 1));
         let near = together.and_then(|place| super::window::open_packed(engine, &object, place.tier, packs));
         let (object, reader, source) = match (near, together) {

@@ -1,6 +1,7 @@
 //! A tier's settings, as the journal records them.
 
 use super::TierIndex;
+use crate::clock::TimeNs;
 
 /// Which backend a tier's bytes go through. The number is the format's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +58,63 @@ pub enum Access {
     Delayed = 2,
 }
 
+/// How a tier behaves whose places are on tapes in a library with a few drives: it is simulated, in front of the tier's
+/// backend. A place is a tape. What was recalled, or written, can be read for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Delay {
+    /// Between a request and the beginning of its work, in milliseconds.
+    pub latency_ms: u64,
+    /// To put another tape into a drive, in milliseconds.
+    pub mount_ms: u64,
+    /// To find the place on the tape and fetch it, in milliseconds.
+    pub seek_ms: u64,
+    /// For how long a place can be read once it was fetched or written, in milliseconds; at least
+    /// [`READABLE_MS_MIN`](Self::READABLE_MS_MIN), so that what was written can be read back.
+    pub readable_ms: u64,
+    /// How many drives there are.
+    pub drives: u32,
+}
+
+impl Delay {
+    /// The least [`readable_ms`](Self::readable_ms): a second.
+    pub const READABLE_MS_MIN: u64 = 1000;
+    /// The most of each time: a year.
+    pub const MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+    /// The most drives.
+    pub const DRIVES_MAX: u32 = 1024;
+
+    /// One drive, and times as tapes have them: a minute to mount, half a minute to find, an hour to be read.
+    pub fn tape() -> Self {
+        Self { latency_ms: 0, mount_ms: 60_000, seek_ms: 30_000, readable_ms: 3_600_000, drives: 1 }
+    }
+}
+
+/// Whether bytes can be read now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Readiness {
+    /// At once, at any time.
+    Online,
+    /// Not before a recall, or, where the tier is out of reach, not before that is back.
+    Offline,
+    /// They were asked for, and can be read from then on, as far as is known.
+    Waiting {
+        /// Nanoseconds since 1970, UTC.
+        ready_ns: TimeNs,
+    },
+    /// At once, until then.
+    Readable {
+        /// Nanoseconds since 1970, UTC.
+        until_ns: TimeNs,
+    },
+}
+
+impl Readiness {
+    /// Whether they can be read now.
+    pub fn is_readable(self) -> bool {
+        matches!(self, Self::Online | Self::Readable { .. })
+    }
+}
+
 /// A tier's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TierConfig {
@@ -84,6 +142,8 @@ pub struct TierConfig {
     pub high_watermark_percent: u8,
     /// Policies stop to free the tier when it is emptier than this.
     pub low_watermark_percent: u8,
+    /// Of a tier with delayed access: how it is simulated. `None`: it answers as its backend does.
+    pub delay: Option<Delay>,
 }
 
 impl TierConfig {
@@ -109,7 +169,13 @@ impl TierConfig {
             pack_size_bytes: Self::PACK_SIZE_DEFAULT,
             high_watermark_percent: 90,
             low_watermark_percent: 80,
+            delay: None,
         }
+    }
+
+    /// The same tier with delayed access.
+    pub fn delayed(self, delay: Delay) -> Self {
+        Self { access: Access::Delayed, delay: Some(delay), ..self }
     }
 
     /// An active tier in this process's memory with default settings.

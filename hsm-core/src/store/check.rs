@@ -264,8 +264,7 @@ pub(super) fn look(tier: &Tier, object: &Object, copy: &Copy, lengths: &mut Leng
         if lengths.get(&key).is_some_and(|len| *len >= needed) {
             continue;
         }
-        let opened = tier.backend.open(key.1, ReadFrom::Anywhere);
-        let len = match opened.and_then(|place| place.map(|place| place.len()).transpose()) {
+        let len = match tier.backend.length(key.1) {
             Ok(Some(len)) => len,
             Ok(None) => return Ok(Some(Bad { offset: piece.start, ..Bad::gone() })),
             Err(error) => return Bad::of(error).map(|bad| Some(Bad { offset: piece.start, ..bad })),

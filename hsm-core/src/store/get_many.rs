@@ -179,7 +179,9 @@ impl<'a> Bulk<'a> {
                 records.push(Record { wanted, expect, size, used_ns: object.last_used_ns() });
                 continue;
             }
-            let place = object.as_ref().and_then(|object| object.copies.first()?.pieces.first().copied());
+            let tiers = &self.store.engine().tiers;
+            let first = |object: &Object| tiers.in_order(object).next()?.pieces.first().copied();
+            let place = object.as_ref().and_then(first);
             others.push((place.map(|piece| piece.place), wanted));
         }
         records.sort_unstable_by_key(|record| (record.expect.piece.place, record.begin()));
@@ -193,7 +195,7 @@ impl<'a> Bulk<'a> {
         let content = object.content.as_ref()?;
         let copy = match self.options.tier {
             Some(tier) => object.copy_on(tier)?,
-            None => object.copies.first()?,
+            None => self.store.engine().tiers.in_order(object).next()?,
         };
         let [piece] = copy.pieces.as_slice() else { return None };
         let expect = ExpectedRecord {

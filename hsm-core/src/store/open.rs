@@ -297,6 +297,8 @@ impl Opening<'_> {
         }
         self.check_index(&lock, alone)?;
         let parts = self.parts(id, lock)?;
+        // What recovery has to read is read now, or the store would have to wait for tapes.
+        let _at_once = parts.tiers.at_once();
         let ordered = orders::read(&*self.disk, &self.directory, &id)?;
         let lost: Vec<_> = ordered.iter().filter(|order| order.what == What::Lose).map(|o| o.tier).collect();
         let (catalog, mut found) = Embedded::open(parts.ground.clone(), alone, &lost)?;

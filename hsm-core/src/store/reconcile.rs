@@ -74,6 +74,8 @@ impl Store {
     /// is for [`check_all`](Self::check_all), when told. What is on a tier that is out of reach is not known; reconcile
     /// again when it is back.
     ///
+    /// Everything on a delayed tier is read too, without recalls: in a real library that is every tape.
+    ///
     /// Stopped, or interrupted by a crash, it can be called again.
     ///
     /// # Errors
@@ -95,6 +97,7 @@ impl Store {
         }
         let mut watch = self.watch(Phase::Reconcile, 0, 0);
         watch.check()?;
+        let _at_once = engine.tiers.at_once();
         let is_restored = engine.restored.load(Ordering::Acquire);
         let mut reconciling = Reconciling {
             engine,

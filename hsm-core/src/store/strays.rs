@@ -88,7 +88,7 @@ fn sift(
     engine.catalog.strike_known(&mut listed)?;
     for ((tier_index, place), bytes) in listed {
         // Garbage that was removed since it was listed is no stray.
-        if tier.backend.open(place, crate::backend::ReadFrom::Anywhere)?.is_some() {
+        if tier.backend.length(place)?.is_some() {
             visit(tier, Stray { tier: tier_index, place, bytes })?;
         }
     }

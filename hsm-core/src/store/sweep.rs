@@ -124,10 +124,7 @@ pub(super) fn is_among(packs: &[PackUsage], tier: TierIndex, name: PlaceName) ->
 
 /// Cuts a pack behind its last committed record.
 fn cut_pack(tier: &Tier, pack: &PackUsage) -> Result<()> {
-    let Some(reader) = tier.backend.open(pack.name, crate::backend::ReadFrom::Anywhere)? else {
-        return Ok(());
-    };
-    if reader.len()? > pack.used {
+    if tier.backend.length(pack.name)?.is_some_and(|length| length > pack.used) {
         let writer = tier.backend.reopen(pack.name)?;
         writer.truncate(pack.used)?;
         writer.sync()?;

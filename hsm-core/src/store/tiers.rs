@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::journal::{Change, DropReason};
 use crate::monitor::{Phase, Watch};
-use crate::object::{self, BackendKind, ObjectId, TierConfig, TierIndex, TierState};
+use crate::object::{self, Access, BackendKind, Delay, ObjectId, TierConfig, TierIndex, TierState};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::Tier;
 
@@ -32,6 +32,15 @@ pub(super) fn check_config(config: &TierConfig) -> Result<()> {
     let threshold = config.pack_threshold_bytes;
     check(threshold <= TierConfig::PACK_THRESHOLD_MAX, "pack threshold", "the most is 1 MiB")?;
     check(config.pack_size_bytes >= 4096, "pack size", "the least is 4096 bytes")?;
+    if let Some(delay) = &config.delay {
+        let Delay { latency_ms, mount_ms, seek_ms, readable_ms, drives } = *delay;
+        check(config.access == Access::Delayed, "delay", "only a tier with delayed access has one")?;
+        let most = [latency_ms, mount_ms, seek_ms, readable_ms].into_iter().max();
+        check(most <= Some(Delay::MS_MAX), "delay", "the most of each time is a year")?;
+        let detail = "what was fetched is readable for a second at least";
+        check(readable_ms >= Delay::READABLE_MS_MIN, "delay", detail)?;
+        check((1..=Delay::DRIVES_MAX).contains(&drives), "delay", "there are 1 to 1024 drives")?;
+    }
     let (low, high) = (config.low_watermark_percent, config.high_watermark_percent);
     check(low <= high && high <= 100, "watermarks", "low must not exceed high, nor high 100 percent")
 }

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::Reconciling;
+use crate::backend::PlaceName;
 use crate::backend::pack::Depth;
-use crate::backend::{PlaceName, ReadFrom};
 use crate::catalog::Garbage;
 use crate::error::Result;
 use crate::monitor::{Phase, Watch};
@@ -82,7 +82,7 @@ impl Reconciling<'_> {
 /// Whether a place that a copy needs is not there.
 pub(super) fn is_gone(tier: &Tier, copy: &Copy) -> Result<bool> {
     for piece in &copy.pieces {
-        if tier.backend.open(place_name(piece), ReadFrom::Anywhere)?.is_none() {
+        if tier.backend.length(place_name(piece))?.is_none() {
             return Ok(true);
         }
     }

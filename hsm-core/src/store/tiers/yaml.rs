@@ -1,7 +1,7 @@
 //! Tiers as a YAML file: exported, edited, applied.
 //!
 //! One mapping with the key `tiers`: a sequence of mappings, one a tier, whose values are scalars. What of a tier is
-//! left out has the default of a new one. Anchors and aliases are not taken.
+//! left out has the default of a new one, and what is left out of a delay that of a tape. Anchors and aliases are not taken.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use granit_parser::{Event, Parser, StrInput};
 
 use super::super::Store;
 use crate::error::{Error, Result};
-use crate::object::{Access, BackendKind, TierConfig, TierState};
+use crate::object::{Access, BackendKind, Delay, TierConfig, TierState};
 
 /// What a value can be, with the words for it.
 type Words<T> = [(&'static str, T)];
@@ -24,6 +24,8 @@ const STATES: &Words<TierState> = &[
     ("lost", TierState::Lost),
 ];
 const ACCESSES: &Words<Access> = &[("online", Access::Online), ("delayed", Access::Delayed)];
+/// The keys of a delay, in the order of its fields.
+const DELAY_KEYS: [&str; 5] = ["latency_ms", "mount_ms", "seek_ms", "readable_ms", "drives"];
 /// Units of a size, and how far each shifts the number before it.
 const UNITS: &Words<u32> =
     &[("", 0), ("B", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("PiB", 50)];
@@ -85,7 +87,12 @@ fn write_tier(yaml: &mut String, config: &TierConfig) {
         ("high_watermark", config.high_watermark_percent.to_string()),
         ("low_watermark", config.low_watermark_percent.to_string()),
     ];
-    for (index, (key, value)) in entry.into_iter().enumerate() {
+    let delay = config.delay.map(|delay| {
+        let Delay { latency_ms, mount_ms, seek_ms, readable_ms, drives } = delay;
+        [latency_ms, mount_ms, seek_ms, readable_ms, drives.into()].map(|number| number.to_string())
+    });
+    let delay = delay.into_iter().flat_map(|numbers| DELAY_KEYS.into_iter().zip(numbers));
+    for (index, (key, value)) in entry.into_iter().chain(delay).enumerate() {
         let before = if index == 0 { "  - " } else { "    " };
         let _ = writeln!(yaml, "{before}{key}: {value}"); // A string takes everything.
     }
@@ -208,7 +215,22 @@ impl<'a> File<'a> {
                 "pack_size" => config.pack_size_bytes = self.size(&key, &value)?,
                 "high_watermark" => config.high_watermark_percent = self.number(&key, &value)?,
                 "low_watermark" => config.low_watermark_percent = self.number(&key, &value)?,
-                _ => return Err(self.wrong(format!("a tier has no {key:?}"))),
+                _ => {
+                    let Some(at) = DELAY_KEYS.iter().position(|known| *known == key) else {
+                        return Err(self.wrong(format!("a tier has no {key:?}")));
+                    };
+                    let wrong = || self.wrong(format!("{key}: {value:?} is no number of this size"));
+                    let number: u64 = value.parse().map_err(|_| wrong())?;
+                    let drives = u32::try_from(number);
+                    let delay = config.delay.get_or_insert_with(Delay::tape);
+                    match at {
+                        0 => delay.latency_ms = number,
+                        1 => delay.mount_ms = number,
+                        2 => delay.seek_ms = number,
+                        3 => delay.readable_ms = number,
+                        _ => delay.drives = drives.map_err(|_| wrong())?,
+                    }
+                }
             }
             if !seen.insert(key.clone()) {
                 return Err(self.wrong(format!("{key:?} is there twice")));
@@ -263,6 +285,10 @@ mod tests {
             let config =
                 TierConfig { name: name.to_owned(), ..TierConfig::posix(index as u8, format!("/{name}/x")) };
             all.push(TierConfig { capacity_bytes: u64::MAX >> index, access: Access::Delayed, ..config });
+            if index % 2 == 0 {
+                let delay = Delay { drives: index as u32, seek_ms: u64::MAX, ..Delay::tape() };
+                all.extend(all.last().cloned().map(|config| config.delayed(delay)));
+            }
         }
         let mut yaml = "tiers:\n".to_owned();
         for config in &all {
