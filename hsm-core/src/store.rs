@@ -53,7 +53,7 @@ mod transfer;
 
 use std::cell::Cell;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -107,6 +107,8 @@ struct Inner {
     keeping: ReentrantMutex<Cell<bool>>,
     /// Reads that the journal does not know of yet.
     accesses: access::Accesses,
+    /// Where its index lies, if that was said.
+    index_directory: Option<PathBuf>,
     store_id: [u8; 16],
     instance: u64,
     found: crate::catalog::embedded::Found,

@@ -10,10 +10,11 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
+use hsm_core::clock::Clock as _;
 use hsm_core::journal::Change;
 use hsm_core::monitor::{Monitor, Progress};
 use hsm_core::object::{ActionId, ActionSpec, ActionState, ObjectId};
-use hsm_core::{Kind, PutOptions, Ran, RunOptions, Store, StoreOptions};
+use hsm_core::{ActionQuery, Kind, PutOptions, Ran, RunOptions, Store, StoreOptions};
 use hsm_tests::fixture::{Fixture, LARGE, ManualClock, SMALL, bytes, events, files_below, kind};
 
 fn run(store: &Store) -> Ran {
@@ -198,6 +199,67 @@ fn the_files_of_the_store_are_not_outside() {
         }
         assert!(fs::read(path).unwrap().starts_with(&before), "the journal alone grows");
     }
+}
+
+#[test]
+fn what_lies_beside_an_index_that_lies_elsewhere_is_not_outside_and_what_lies_below_it_is() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let fixture = Fixture::with(StoreOptions::new().index_directory(elsewhere.path()));
+    let store = &fixture.store;
+    store.put(&bytes(SMALL, 1), &PutOptions::id(object(1))).unwrap();
+    let index =
+        files_below(elsewhere.path()).into_iter().find(|path| path.extension().unwrap() == "db").unwrap();
+    let index = elsewhere.path().join(index);
+    // Not read here: to close it would drop SQLite's locks.
+    let before = fs::metadata(&index).unwrap().len();
+    for path in [index.clone(), elsewhere.path().join("new")] {
+        for spec in [ActionSpec::get(object(1), None, &path), ActionSpec::put(object(2), &path, 0)] {
+            let id = store.submit(&spec).unwrap();
+            assert_eq!(run(store), Ran { failed: 1, ..Ran::default() });
+            assert!(outcome(store, id).1.contains("lies in the store itself"));
+        }
+    }
+    assert!(fs::metadata(&index).unwrap().len() >= before && !elsewhere.path().join("new").exists());
+    fs::create_dir(elsewhere.path().join("below")).unwrap();
+    store.submit(&ActionSpec::get(object(1), None, elsewhere.path().join("below/new"))).unwrap();
+    assert_eq!(run(store), Ran { done: 1, ..Ran::default() });
+}
+
+#[test]
+fn however_a_get_ends_nothing_is_left_of_an_attempt_that_was_killed() {
+    let outside = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new();
+    let fixture = Fixture::with(StoreOptions::new().clock(clock.clone()));
+    let store = &fixture.store;
+    store.put(&bytes(SMALL, 1), &PutOptions::id(object(1))).unwrap();
+    let get = ActionSpec::get(object(1), None, outside.path().join("to"));
+    let left = || file(&outside, ".to.hsm-new", &bytes(LARGE, 2));
+    for end in ["gone", "cancelled", "all cancelled", "late"] {
+        left();
+        let mut spec = get.clone();
+        match end {
+            "gone" => spec.object = object(9),
+            "late" => spec.deadline_ns = clock.now_ns() + 1,
+            _ => {}
+        }
+        let id = store.submit(&spec).unwrap();
+        match end {
+            "cancelled" => assert!(store.cancel(id).unwrap()),
+            "all cancelled" => assert_eq!(store.cancel_all(&ActionQuery::default()).unwrap(), 1),
+            _ => {
+                clock.advance(Duration::from_secs(1));
+                assert_eq!(run(store), Ran { failed: 1, ..Ran::default() });
+            }
+        }
+        assert!(store.action(id).unwrap().state.is_finished());
+        assert_eq!(names(outside.path()), [""; 0], "{end}");
+    }
+    // What another process writes is let be.
+    let living = fs::File::open(left()).unwrap();
+    living.try_lock().unwrap();
+    let id = store.submit(&get).unwrap();
+    assert!(store.cancel(id).unwrap());
+    assert_eq!(names(outside.path()), [".to.hsm-new"]);
 }
 
 /// Appends to a file when the first bytes of it were read.

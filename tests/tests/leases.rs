@@ -10,7 +10,8 @@ use std::time::Duration;
 use hsm_core::journal::Change;
 use hsm_core::object::{Action, ActionId, ActionSpec, ActionState, GroupId};
 use hsm_core::{
-    ActionQuery, Kind, LEASED_AT_ONCE_MAX, LeaseOptions, PutOptions, RunOptions, Store, StoreOptions,
+    ActionQuery, Kind, LEASED_AT_ONCE_MAX, LeaseOptions, PutOptions, RestoreOptions, RunOptions,
+    SnapshotOptions, Store, StoreOptions,
 };
 use hsm_tests::audit;
 use hsm_tests::fixture::{Fixture, ManualClock, SMALL, bytes, events, kind};
@@ -253,6 +254,26 @@ fn a_worker_that_waits_wakes_for_what_another_handle_submits_and_ends_with_the_s
     thread::sleep(Duration::from_millis(20));
     fixture.store.close().unwrap();
     assert_eq!(worker.join().unwrap(), Some(Kind::Closed));
+}
+
+#[test]
+fn a_token_of_what_a_restore_took_back_is_no_token_of_what_came_then() {
+    let mut fixture = Fixture::with_outside_tiers(2, StoreOptions::new());
+    let id = fixture.store.submit(&ActionSpec::site("ingest", *b"")).unwrap();
+    fixture.store.snapshot_to(1, &SnapshotOptions::default()).unwrap();
+    let lost = token(&lease(&fixture.store, &["ingest"], 1)[0]);
+    fixture.close();
+    std::fs::remove_dir_all(fixture.path()).unwrap();
+    Store::restore(fixture.path(), fixture.outside("tier-1"), &RestoreOptions::new()).unwrap();
+    fixture.reopen();
+    fixture.store.reconcile().unwrap();
+    let mine = token(&lease(&fixture.store, &["ingest"], 1)[0]);
+    assert_ne!(mine, lost);
+    assert_eq!(
+        kind(&fixture.store.complete_lease(id, lost, b"of a store that is gone")),
+        Some(Kind::Refused)
+    );
+    assert!(fixture.store.complete_lease(id, mine, b"").unwrap());
 }
 
 fn worker(fixture: &Fixture, seed: u64) -> Child {

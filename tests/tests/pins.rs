@@ -1,13 +1,16 @@
 //! Pins: what an owner pinned to a tier stays there until the pin ends, and no longer.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hsm_core::clock::Clock as _;
 use hsm_core::journal::Change;
 use hsm_core::object::{ActionSpec, ActionState, FOR_EVER_NS, ObjectId, Pin};
-use hsm_core::{CompactOptions, Error, EventKind, Kind, PinQuery, RunOptions, Store, StoreOptions};
+use hsm_core::{
+    CompactOptions, Error, EventKind, Kind, PinQuery, RebuildOptions, RestoreOptions, RunOptions,
+    SnapshotOptions, Store, StoreOptions,
+};
 use hsm_tests::audit;
 use hsm_tests::fixture::{Fixture, LARGE, ManualClock, SMALL, bytes, events, kind, on_tier, tiers_of};
 
@@ -194,6 +197,73 @@ fn pins_are_in_the_feed_in_a_new_index_and_in_a_snapshot_that_is_restored() {
     fixture.store.snapshot().unwrap();
     fixture.reopen_after(|path| std::fs::remove_dir_all(path.join("index")).unwrap());
     assert_eq!(pins(&fixture.store), kept, "from a snapshot");
+}
+
+#[test]
+fn pins_are_there_in_a_store_that_is_restored_and_not_in_one_that_is_rebuilt_from_its_roots() {
+    for rebuilt in [false, true] {
+        let mut fixture = Fixture::with_outside_tiers(2, StoreOptions::new());
+        let id = put(&fixture.store, LARGE);
+        fixture.store.pin(id, 0, "ann", FOR_EVER_NS).unwrap();
+        fixture.store.snapshot_to(1, &SnapshotOptions::default()).unwrap();
+        fixture.close();
+        std::fs::remove_dir_all(fixture.path()).unwrap();
+        let roots = [fixture.outside("tier-0"), fixture.outside("tier-1")];
+        if rebuilt {
+            let options = RebuildOptions::new().root(&roots[0]).root(&roots[1]);
+            Store::rebuild(fixture.path(), &options, None, |_| Ok(())).unwrap();
+        } else {
+            Store::restore(fixture.path(), &roots[1], &RestoreOptions::new()).unwrap();
+        }
+        fixture.reopen();
+        fixture.store.reconcile().unwrap();
+        let kept = if rebuilt { vec![] } else { vec![pin(id, 0, "ann", FOR_EVER_NS)] };
+        assert_eq!(pins(&fixture.store), kept);
+    }
+}
+
+#[test]
+fn while_others_move_it_no_copy_is_dropped_between_a_pin_and_its_end() {
+    const ROUNDS: usize = 100;
+    let fixture = Fixture::new();
+    let (store, id) = (fixture.store.clone(), put(&fixture.store, SMALL));
+    let other = fixture.another_handle();
+    let done = Arc::new(AtomicBool::new(false));
+    let mover = {
+        let done = done.clone();
+        std::thread::spawn(move || {
+            let mut refused = 0;
+            while !done.load(Ordering::Relaxed) {
+                for (source, target) in [(0, 1), (1, 0)] {
+                    match other.move_object(id, source, target) {
+                        Err(Error::Pinned { .. }) => refused += 1,
+                        // Not moved there, since it was refused before.
+                        Ok(_) | Err(Error::CopyNotFound { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+            refused
+        })
+    };
+    for _ in 0..ROUNDS {
+        store.pin(id, 0, "ann", FOR_EVER_NS).unwrap();
+        store.unpin(id, 0, "ann").unwrap();
+    }
+    // The last pin is met for sure.
+    store.pin(id, 0, "ann", FOR_EVER_NS).unwrap();
+    while store.move_object(id, 0, 1).is_ok() {}
+    done.store(true, Ordering::Relaxed);
+    mover.join().unwrap();
+    let mut pinned = false;
+    for event in events(&store) {
+        match event.change {
+            Change::Pinned(_) => pinned = true,
+            Change::Unpinned { .. } => pinned = false,
+            Change::CopyDropped { tier: 0, .. } => assert!(!pinned, "dropped by change {:?}", event.position),
+            _ => {}
+        }
+    }
 }
 
 #[test]

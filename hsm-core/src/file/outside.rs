@@ -89,10 +89,15 @@ impl Target {
     /// Begins the file of a name that nobody else makes at the same time: `.NAME.hsm-new` is written meanwhile. What a
     /// process that was killed left there is written over, and while another one writes it, this fails with `Busy`.
     pub(crate) fn begin_alone(path: PathBuf) -> Result<Self> {
-        let name = path.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
-        let name = OsString::from_vec([b".", &name[..name.len().min(NAME_BYTES_MAX)], b".hsm-new"].concat());
-        let temporary = path.with_file_name(name);
+        let temporary = temporary(&path);
         Self::begin_at(path, temporary)
+    }
+
+    /// Removes what a process that was killed left of a file that nobody makes any more. What another one writes is let be.
+    pub(crate) fn clear(path: &Path) {
+        if fs::symlink_metadata(temporary(path)).is_ok_and(|found| found.is_file()) {
+            drop(Self::begin_alone(path.to_owned()));
+        }
     }
 
     /// Begins a file that is to lie at `path`, under a temporary name made of `stem`, which is this call's own.
@@ -140,6 +145,13 @@ impl Target {
         self.is_named = true;
         sync_parent(&OsDisk::new(), &self.path).context("sync", &self.path)
     }
+}
+
+/// What the file at a path is called before it is whole, where nobody else makes it.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
+    let name = [b".", &name[..name.len().min(NAME_BYTES_MAX)], b".hsm-new"].concat();
+    path.with_file_name(OsString::from_vec(name))
 }
 
 fn busy(temporary: &Path, why: &str) -> Error {

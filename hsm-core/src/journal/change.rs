@@ -177,7 +177,7 @@ pub enum Change {
         action: ActionId,
         /// What the worker calls itself.
         worker: String,
-        /// The number of the change that leased it; 0: of this one.
+        /// What shows whose lease it is; 0, of an older version: the number of this change.
         token: u64,
         /// When the lease ends.
         until_ns: TimeNs,

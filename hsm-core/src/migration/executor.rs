@@ -108,6 +108,7 @@ impl Executor<'_> {
             claim.proposal(ActionState::Failed, action.attempts, 0, LATE.to_owned())
         });
         self.ran.failed += self.engine.commit_unraced(proposals.collect(), Durability::Durable)?;
+        late.iter().for_each(|action| self.carrier.forget(&action.spec));
         Ok(())
     }
 
@@ -183,7 +184,7 @@ impl Executor<'_> {
         }
         let mut party = Party::new(self.engine, claims, self.monitor, self.stop);
         if spec.verb.is_outside() {
-            party.carry(self.carrier, chosen);
+            party.carry(self.carrier, chosen)?;
         }
         if mutant(Mutant::DoneBeforeEffect) {
             party.join_all(&orders.concat())?;

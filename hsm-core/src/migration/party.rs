@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -59,8 +60,18 @@ impl Claim {
 
 /// What goes between the store and files outside of it.
 pub(crate) trait Carrier: Sync {
+    /// The directories that are no outside: asked for once a window.
+    fn own_directories(&self) -> Result<Vec<PathBuf>>;
     /// Does a put, with what `attendant` joins to it, or a get, behind which that is left to be committed.
-    fn carry(&self, spec: &ActionSpec, attendant: &dyn Attendant, watch: &mut Watch<'_>) -> Result<()>;
+    fn carry(
+        &self,
+        spec: &ActionSpec,
+        own_directories: &[PathBuf],
+        attendant: &dyn Attendant,
+        watch: &mut Watch<'_>,
+    ) -> Result<()>;
+    /// Removes what was left of one that is done no more.
+    fn forget(&self, spec: &ActionSpec);
 }
 
 /// What is done for each object, and for whom.
@@ -70,6 +81,7 @@ pub(super) struct Party<'a> {
     monitor: Option<&'a dyn Monitor>,
     stop: &'a AtomicBool,
     carrier: Option<&'a dyn Carrier>,
+    own_directories: Vec<PathBuf>,
     /// What it does for each object.
     errands: BTreeMap<ObjectId, ActionSpec>,
     /// How many were joined to the proposal of an object.
@@ -99,6 +111,7 @@ impl<'a> Party<'a> {
             monitor,
             stop,
             carrier: None,
+            own_directories: Vec::new(),
             errands: BTreeMap::new(),
             joined: Mutex::default(),
             at: Mutex::default(),
@@ -106,11 +119,13 @@ impl<'a> Party<'a> {
     }
 
     /// Lets puts and gets be done by `carrier`. Of equal ones, the first is done.
-    pub(super) fn carry(&mut self, carrier: &'a dyn Carrier, actions: &[Action]) {
+    pub(super) fn carry(&mut self, carrier: &'a dyn Carrier, actions: &[Action]) -> Result<()> {
         self.carrier = Some(carrier);
+        self.own_directories = carrier.own_directories()?;
         for action in actions {
             self.errands.entry(action.spec.object).or_insert_with(|| action.spec.clone());
         }
+        Ok(())
     }
 
     /// What the monitor said to end all of it.
@@ -201,7 +216,7 @@ impl<'a> Party<'a> {
             Verb::Verify => verify(engine, id, Scope::Live, tier, Some(self), watch).map(|_| true),
             Verb::Put | Verb::Get => match (self.carrier, self.errands.get(&id)) {
                 (Some(carrier), Some(spec)) => {
-                    carrier.carry(spec, self, watch)?;
+                    carrier.carry(spec, &self.own_directories, self, watch)?;
                     if verb == Verb::Get {
                         // At once: its file is there for all to see.
                         self.join_all(&[id])?;

@@ -9,6 +9,7 @@ use crate::engine::{ATTEMPTS_MAX, is_race};
 use crate::error::{Error, Result};
 use crate::event::Retention;
 use crate::journal::Change;
+use crate::migration::Carrier;
 use crate::object::{Action, ActionId, ActionSpec, ActionState, GroupId, Verb};
 
 /// Actions changed in one commit at most: their records are far from filling a group.
@@ -236,7 +237,11 @@ impl Store {
             let expect = vec![Expect::Action(id, action.changed)];
             match self.engine().commit_one(expect, vec![change], Durability::Durable) {
                 Err(error) if is_race(&error) && attempt < ATTEMPTS_MAX => {}
-                done => return done.map(|_| true),
+                done => {
+                    done?;
+                    self.forget(&action.spec);
+                    return Ok(true);
+                }
             }
         }
         Ok(false)
@@ -266,6 +271,7 @@ impl Store {
                     }
                     done => done?,
                 };
+                found.iter().for_each(|action| self.forget(&action.spec));
             }
             (after, count, together) = (last, count + changes, (together * 2).min(TOGETHER_MAX));
         }

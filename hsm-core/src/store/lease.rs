@@ -1,7 +1,7 @@
 //! Actions of a site's own kinds, done by workers outside of the library.
 //!
-//! A worker *leases* actions: for a time they are its own, in whatever process it lives, and its *token* says so, the number
-//! of the change that gave it the lease. It extends the lease while it works, and ends it: done, failed, or given back.
+//! A worker *leases* actions: for a time they are its own, in whatever process it lives, and its *token* says so, a number
+//! that is drawn for the lease. It extends the lease while it works, and ends it: done, failed, or given back.
 //! A lease that ends without a word counts as an attempt that failed, and the action is queued again.
 //!
 //! What a token allows is checked in the commit: of a worker that lost its lease nothing is taken any more.
@@ -12,7 +12,7 @@ use super::Store;
 use super::actions::{changed, changed_for};
 use super::run::{DEAD_LOOK, STOP_LOOK, Waiting};
 use crate::catalog::{Durability, Expect, Proposal};
-use crate::clock::TimeNs;
+use crate::clock::{TimeNs, random_u64};
 use crate::engine::is_race;
 use crate::error::{Error, Result};
 use crate::journal::Change;
@@ -90,7 +90,9 @@ impl Store {
             let Some(last) = chosen.last() else { return Ok(Vec::new()) };
             engine.leased_behind.lock().clone_from(&last.spec.owner);
             let until_ns = after(engine.clock.now_ns(), options.duration);
-            let proposals = chosen.iter().map(|action| {
+            // Numbers of changes come again in a store that was restored. A worker's token does not.
+            let tokens: Vec<u64> = chosen.iter().map(|_| random_u64(&*engine.clock)).collect();
+            let proposals = chosen.iter().zip(&tokens).map(|(action, token)| {
                 if action.is_late(now_ns) {
                     let error = LATE.to_owned();
                     return changes(
@@ -101,28 +103,27 @@ impl Store {
                 let lease = Change::ActionLeased {
                     action: action.id,
                     worker: options.worker.clone(),
-                    token: 0,
+                    token: *token,
                     until_ns,
                     note: String::new(),
                 };
                 changes(action, [lease])
             });
             let answers = engine.commit(proposals.collect(), Durability::Durable)?;
-            let mut leased = Vec::new();
-            for (answer, action) in answers.into_iter().zip(&chosen) {
-                match answer {
+            let (mut leased, mut failed) = (Vec::new(), None);
+            for (answer, (action, token)) in answers.into_iter().zip(chosen.iter().zip(tokens)) {
+                match answer.and_then(|_| engine.catalog.action(action.id)) {
                     // Another worker was first, or it was called off.
                     Err(error) if is_race(&error) => {}
-                    Err(error) => return Err(error),
-                    Ok(_) if action.is_late(now_ns) => {}
-                    Ok(done) => {
-                        let found = engine.catalog.action(action.id)?;
-                        leased.extend(found.filter(|found| holds(found, done.position.number)));
-                    }
+                    Err(error) => failed = failed.or(Some(error)),
+                    Ok(found) => leased.extend(found.filter(|found| holds(found, token))),
                 }
             }
-            if !leased.is_empty() {
-                return Ok(leased);
+            // Of those whose lease is durable the worker hears also where that of others failed.
+            match failed {
+                Some(error) if leased.is_empty() => return Err(error),
+                None if leased.is_empty() => {}
+                _ => return Ok(leased),
             }
         }
     }

@@ -396,6 +396,7 @@ impl Opening<'_> {
             lock: parts.lock,
             keeping: ReentrantMutex::default(),
             accesses: super::access::Accesses::default(),
+            index_directory: self.options.index_directory.clone(),
             store_id,
             found,
         };

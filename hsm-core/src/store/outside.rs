@@ -21,34 +21,53 @@ use crate::monitor::Watch;
 use crate::object::{ActionSpec, Verb};
 
 impl Carrier for Store {
-    fn carry(&self, spec: &ActionSpec, attendant: &dyn Attendant, watch: &mut Watch<'_>) -> Result<()> {
+    fn own_directories(&self) -> Result<Vec<PathBuf>> {
+        let engine = self.engine();
+        let roots = engine.catalog.tiers()?.into_iter().map(|usage| engine.directory.join(usage.config.root));
+        let all = iter::once(engine.directory.clone()).chain(roots);
+        Ok(all.filter_map(|path| path.canonicalize().ok()).collect())
+    }
+
+    fn carry(
+        &self,
+        spec: &ActionSpec,
+        own_directories: &[PathBuf],
+        attendant: &dyn Attendant,
+        watch: &mut Watch<'_>,
+    ) -> Result<()> {
         let Some(path) = &spec.path else { return Err(Error::invalid("action", "it has no path")) };
-        self.check_is_outside(path)?;
+        check_is_outside(path, own_directories, self.inner.index_directory.as_deref())?;
         match spec.verb {
             Verb::Put => self.put_outside(path, spec, attendant, watch),
             _ => self.get_outside(path, spec, attendant, watch),
         }
     }
+
+    fn forget(&self, spec: &ActionSpec) {
+        if let (Verb::Get, Some(path)) = (spec.verb, &spec.path) {
+            Target::clear(path);
+        }
+    }
+}
+
+/// Refuses what lies in the store, in one of its roots, or beside its index: a get would write over it, and to read a file of the
+/// index and close it would drop SQLite's locks.
+fn check_is_outside(path: &Path, own_directories: &[PathBuf], index: Option<&Path>) -> Result<()> {
+    let found: Vec<PathBuf> =
+        iter::once(path).chain(path.parent()).filter_map(|path| path.canonicalize().ok()).collect();
+    let lies_in = |ours: &&PathBuf| found.iter().any(|path| path.starts_with(ours));
+    // A directory of the user's, in which the indexes of several stores may lie, and below which what he likes.
+    let index = index.and_then(|index| index.canonicalize().ok());
+    let lies_beside =
+        |ours: &&PathBuf| found.iter().any(|path| path == *ours || path.parent() == Some(ours.as_path()));
+    let ours = own_directories.iter().find(lies_in).or(index.as_ref().filter(lies_beside));
+    ours.map_or(Ok(()), |ours| {
+        let detail = format!("{} lies in the store itself, in {}", path.display(), ours.display());
+        Err(Error::invalid("path", detail))
+    })
 }
 
 impl Store {
-    /// Refuses what lies in the store or one of its roots: a get would write over it, and to read a file of the index and
-    /// close it would drop SQLite's locks.
-    fn check_is_outside(&self, path: &Path) -> Result<()> {
-        let engine = self.engine();
-        let found: Vec<PathBuf> =
-            iter::once(path).chain(path.parent()).filter_map(|path| path.canonicalize().ok()).collect();
-        let roots = engine.catalog.tiers()?.into_iter().map(|usage| engine.directory.join(usage.config.root));
-        for ours in iter::once(engine.directory.clone()).chain(roots) {
-            let Ok(ours) = ours.canonicalize() else { continue };
-            if found.iter().any(|path| path.starts_with(&ours)) {
-                let detail = format!("{} lies in the store itself, in {}", path.display(), ours.display());
-                return Err(Error::invalid("path", detail));
-            }
-        }
-        Ok(())
-    }
-
     fn put_outside(
         &self,
         path: &Path,
@@ -88,9 +107,10 @@ impl Store {
         attendant: &dyn Attendant,
         watch: &mut Watch<'_>,
     ) -> Result<()> {
+        // Before all else: whatever ends this attempt, nothing is left of it, nor of one that was killed.
+        let target = Target::begin_alone(path.to_owned())?;
         let mut reader = self.reader(spec.object, &GetOptions { tier: spec.source })?;
         watch.expect(1, reader.size());
-        let target = Target::begin_alone(path.to_owned())?;
         let mut digests = DigestSet::new(spec.expected.iter().map(Digest::algorithm));
         let mut at = 0;
         watch.on(&[reader.tier()], |watch| {
