@@ -7,7 +7,7 @@ use std::time::Duration;
 use hsm_core::journal::Change;
 use hsm_core::object::{ActionId, ActionSpec, ActionState, Delay, ObjectId, Readiness, TierConfig};
 use hsm_core::{
-    ActionQuery, Error, Finding, Kind, PutOptions, Query, Ran, RunOptions, ScrubOptions, Store, StoreOptions,
+    ActionQuery, Durability, Error, Finding, Kind, PutOptions, Query, Ran, RunOptions, ScrubOptions, Store, StoreOptions,
 };
 use hsm_tests::fixture::{Fixture, LARGE, ManualClock, SMALL, bytes, events, kind, on_tier, tiers_of};
 
@@ -258,9 +258,9 @@ fn scrub_check_compaction_and_reconcile_mount_nothing_and_call_nothing_damaged()
             Ok(())
         })
         .unwrap();
-    assert_eq!((scrubbed.whole, scrubbed.bad, scrubbed.passed_over), (0, 0, 20 - 1));
+    assert_eq!((scrubbed.whole, scrubbed.bad, scrubbed.passed_over), (0, 0, 20), "removed ones can come back");
     assert!(
-        matches!(&told[..], [Finding::OutOfReach { tier: TAPE, detail }] if detail.contains("19 copies")),
+        matches!(&told[..], [Finding::OutOfReach { tier: TAPE, detail }] if detail.contains("20 copies")),
         "{told:?}"
     );
     let checked = store.check_all(&hsm_core::CheckOptions::default(), |_| Ok(())).unwrap();
@@ -340,25 +340,33 @@ fn an_estimate_says_what_the_recall_then_takes() {
     assert_eq!(store.estimate_recall(&ids, 1, 0).unwrap().wait_ns, 0, "what is online waits for nothing");
 }
 
-/// The figure of the issue, in counts. How long it takes is measured by `hsm-bench`, row `recalls`.
+/// The figure of the issue, in counts. How long it takes is measured by `make bench`, in the row of recalls.
 #[test]
-fn ten_thousand_recalls_are_one_read_a_tape_in_order_and_starve_nobody() {
+fn ten_thousand_recalls_are_one_fetch_a_tape_in_order_and_starve_nobody() {
     let (clock, fixture) = library(2);
     let store = &fixture.store;
-    let ids = on_tape(&clock, store, &[SMALL; 64]);
+    let config = store.tier(TAPE).unwrap().config;
+    store.change_tier(&TierConfig { pack_size_bytes: 64 << 10, ..config }).unwrap();
+    let mut batch = store.batch(true, Durability::Durable);
+    for seed in 0..3003 {
+        batch.put(&bytes(100, seed), &on_tier(TAPE)).unwrap();
+    }
+    let ids: Vec<ObjectId> = batch.commit().unwrap().into_iter().map(|put| put.unwrap().id).collect();
+    clock.advance(WINDOW);
     let by = |owner: &str, priority, object| ActionSpec {
         owner: owner.to_owned(),
         priority,
         ..ActionSpec::recall(object, 0)
     };
-    // 9000 of one object, 1000 of its neighbours, in no order; then a single one of another owner, and an urgent one.
-    let flood = (0..10_000_usize).map(|nth| match nth % 10 {
-        0 => by("flood", 0, ids[(nth * 37 / 10) % 60]),
-        _ => by("flood", 0, ids[30]),
+    // 7000 of one object and 3000 of its neighbours, from the last to the first; then a single one of another owner, and
+    // an urgent one, both behind all of them on the tapes.
+    let flood = (0..10_000).map(|nth| match nth % 10 {
+        0..7 => by("flood", 0, ids[0]),
+        _ => by("flood", 0, ids[3000 - (nth / 10 * 3 + nth % 10 - 7)]),
     });
     store.submit_all(flood.collect()).unwrap();
-    let single = store.submit(&by("single", 0, ids[61])).unwrap();
-    let urgent = store.submit(&by("urgent", 9, ids[63])).unwrap();
+    let single = store.submit(&by("single", 0, ids[3001])).unwrap();
+    let urgent = store.submit(&by("urgent", 9, ids[3002])).unwrap();
     let places = store.estimate_recall(&ids, 0, 0).unwrap().places;
     let before = store.delayed_counts(TAPE).unwrap().unwrap().opens;
 
@@ -372,32 +380,45 @@ fn ten_thousand_recalls_are_one_read_a_tape_in_order_and_starve_nobody() {
         assert!(rounds < 1000, "{ran:?}");
     }
     let counts = store.delayed_counts(TAPE).unwrap().unwrap();
-    assert!(counts.fetches <= places && counts.mounts == counts.fetches, "{counts:?} of {places}");
-    assert!(counts.opens - before <= 3 * places, "each tape is read in a few passes: {counts:?}");
+    assert_eq!((counts.fetches, counts.mounts), (places, places), "each tape once");
+    println!("10 002 recalls of 3003 objects: {places} tapes, {} opens, {rounds} rounds", counts.opens - before);
+    assert!(counts.opens - before <= 4 * places, "a tape is read in few passes: {counts:?}");
 
-    let done: Vec<ActionId> = events(store)
-        .into_iter()
-        .filter_map(|event| match event.change {
-            Change::ActionChanged { action, state: ActionState::Done, .. } => Some(action),
-            _ => None,
+    let (mut done, mut copied) = (Vec::new(), Vec::new());
+    for event in events(store) {
+        match event.change {
+            Change::ActionChanged { action, state: ActionState::Done, .. } => done.push(action),
+            Change::CopyAdded { object, .. } => copied.push(object),
+            _ => {}
+        }
+    }
+    assert_eq!((done.len(), copied.len()), (10_002, 3003), "each is done once, each object copied once");
+    assert_eq!((done[0], copied[0]), (urgent, ids[3002]), "the urgent one comes first");
+    let at = done.iter().position(|done| *done == single).unwrap();
+    assert!(at < 9000, "the single one is not behind the flood: {at}");
+    let places: Vec<_> = copied
+        .iter()
+        .map(|id| {
+            let piece = store.object(*id).unwrap().copy_on(TAPE).unwrap().pieces[0];
+            (piece.place, piece.offset)
         })
         .collect();
-    assert_eq!(done.len(), 10_002, "each is done once");
-    let at = |id| done.iter().position(|done| *done == id).unwrap();
-    assert!(at(urgent) < 10_000 / 64, "the urgent one is among the first: {}", at(urgent));
-    assert!(at(single) < 10_001, "{}", at(single));
-    let copies = events(store).into_iter().filter(|event| matches!(event.change, Change::CopyAdded { .. }));
-    let copied: Vec<ObjectId> = copies.filter_map(|event| event.change.object()).collect();
-    assert_eq!(copied.len(), 62, "each object is copied once");
-    let mut sorted = copied[1..].to_vec();
-    sorted.sort_unstable();
-    assert!(sorted.windows(2).all(|pair| pair[0] < pair[1]));
+    let turns = places.windows(2).filter(|pair| pair[0] > pair[1]).count();
+    assert!(turns <= rounds, "in the order in which they lie: {turns} times back in {rounds} rounds");
+}
 
-    let again: Vec<ActionSpec> = (0..10_000).map(|nth| by("flood", 0, ids[60 + nth % 2 * 2])).collect();
-    store.release(ids[61], 0, false).unwrap();
-    clock.advance(2 * WINDOW);
-    store.submit_all(again).unwrap();
-    run(store);
-    assert_eq!(store.cancel_all(&ActionQuery::default()).unwrap(), 10_000, "in one commit");
+#[test]
+fn ten_thousand_that_wait_are_called_off_in_one_commit() {
+    let (clock, fixture) = library(1);
+    let store = &fixture.store;
+    let ids = on_tape(&clock, store, &[SMALL; 20]);
+    let specs = (0..10_000).map(|nth| ActionSpec::recall(ids[nth % 20], 0));
+    store.submit_all(specs.collect()).unwrap();
     assert_eq!(run(store), Ran::default());
+    let before = store.position().unwrap().number;
+    assert_eq!(store.cancel_all(&ActionQuery::default()).unwrap(), 10_000);
+    assert_eq!(store.position().unwrap().number, before + 10_000);
+    clock.advance(WINDOW);
+    assert_eq!(run(store), Ran::default());
+    assert!(ids.iter().all(|id| tiers_of(store, *id) == [TAPE]));
 }
