@@ -406,6 +406,12 @@ public:
         detail::call(hsm_tier_settings_set_access, get(), access);
         return *this;
     }
+    tier_settings &delay(std::uint64_t latency_ms, std::uint64_t mount_ms, std::uint64_t seek_ms,
+                         std::uint64_t readable_ms, std::int32_t drives)
+    {
+        detail::call(hsm_tier_settings_set_delay, get(), latency_ms, mount_ms, seek_ms, readable_ms, drives);
+        return *this;
+    }
     tier_settings &capacity_bytes(std::uint64_t bytes)
     {
         detail::call(hsm_tier_settings_set_capacity_bytes, get(), bytes);
@@ -1763,6 +1769,22 @@ public:
         detail::call(hsm_object_set_attributes, get(), &object, changes.get(), &at);
         return at;
     }
+    /// What recalls of these objects to a tier would come to.
+    hsm_recall_info estimate_recall(const std::vector<id> &objects, std::int32_t target,
+                                    std::uint64_t bytes_a_second = 0) const
+    {
+        hsm_recall_info info;
+        detail::call(hsm_recall_estimate, get(), objects.data(), objects.size(), target, bytes_a_second, &info,
+                     sizeof info);
+        return info;
+    }
+    /// The same of all that matches a query.
+    hsm_recall_info estimate_recall(const query &which, std::int32_t target, std::uint64_t bytes_a_second = 0) const
+    {
+        hsm_recall_info info;
+        detail::call(hsm_recall_estimate_query, get(), which.get(), target, bytes_a_second, &info, sizeof info);
+        return info;
+    }
     detail::range<cursor> objects() const { return listing(nullptr); }
     detail::range<cursor> objects(const query &which) const { return listing(which.get()); }
 
@@ -1875,6 +1897,20 @@ public:
         detail::owned<hsm_tier_settings, hsm_tier_settings_free> handle;
         detail::make(handle, hsm_tier_settings_get, get(), tier);
         return tier_settings(std::move(handle));
+    }
+    /// What a delayed tier is like, and what it had to do; all zeros for one that is not delayed.
+    hsm_delay_info delay(std::int32_t tier) const
+    {
+        hsm_delay_info info;
+        detail::call(hsm_tier_delay, get(), tier, &info, sizeof info);
+        return info;
+    }
+    /// Whether a copy can be read now.
+    hsm_copy_state copy_state(const id &object, std::int32_t tier) const
+    {
+        hsm_copy_state state;
+        detail::call(hsm_object_copy_state, get(), &object, tier, &state, sizeof state);
+        return state;
     }
     void add_tier(const tier_settings &settings) const { detail::call(hsm_tier_add, get(), settings.get()); }
     void change_tier(const tier_settings &settings) const { detail::call(hsm_tier_change, get(), settings.get()); }

@@ -18,6 +18,7 @@ mod put_batches;
 mod put_file;
 mod put_processes;
 mod put_threads;
+mod recalls;
 mod redb;
 mod sqlite;
 mod store;
@@ -142,6 +143,8 @@ pub(crate) struct Sizes {
     pub(crate) process_batches: usize,
     /// Changes that another process hears of.
     pub(crate) wakes: usize,
+    /// Recalls from tape.
+    pub(crate) recalls: usize,
 }
 
 impl Sizes {
@@ -159,6 +162,7 @@ impl Sizes {
         tree_files: 50_000,
         process_batches: 256,
         wakes: 1_000,
+        recalls: 10_000,
     };
 
     /// Enough to see that everything runs.
@@ -175,11 +179,12 @@ impl Sizes {
         tree_files: 1_000,
         process_batches: 32,
         wakes: 50,
+        recalls: 1_000,
     };
 }
 
 /// Every row, in the order of the table. What adds to a store that is shared comes behind what lists it.
-const ALL: [Row; 24] = [
+const ALL: [Row; 25] = [
     put_file::ROW,
     get_file::ROW,
     put_batches::ROW,
@@ -196,6 +201,7 @@ const ALL: [Row; 24] = [
     list::BY_KEY,
     feed::REPLAY,
     feed::WAKE,
+    recalls::ROW,
     move_small::ROW,
     archive::ROW,
     archive::AND_RESTIC,

@@ -91,6 +91,7 @@ impl From<Error> for hsm_error {
             Error::ObjectNotFound { id } | Error::NoData { id } => (Some(*id), None),
             Error::TierNotFound { tier }
             | Error::TierOffline { tier, .. }
+            | Error::Delayed { tier, .. }
             | Error::TierReadOnly { tier, .. }
             | Error::TierFull { tier, .. } => (None, Some(*tier)),
             Error::CopyNotFound { id, tier }

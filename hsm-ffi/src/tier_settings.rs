@@ -87,7 +87,7 @@ pub unsafe extern "C" fn hsm_tier_settings_free(settings: *mut hsm_tier_settings
 /// # Safety
 ///
 /// NULL, or a handle that nobody else uses now.
-unsafe fn set(
+pub(crate) unsafe fn set(
     settings: *mut hsm_tier_settings,
     error_out: *mut *mut hsm_error,
     change: impl FnOnce(&mut TierConfig) -> Result<(), hsm_error>,
@@ -171,7 +171,8 @@ pub unsafe extern "C" fn hsm_tier_settings_set_name(
     }
 }
 
-/// How long the tier takes to answer: HSM_ACCESS_ONLINE (the default) or HSM_ACCESS_DELAYED.
+/// How long the tier takes to answer: HSM_ACCESS_ONLINE (the default) or HSM_ACCESS_DELAYED, which by itself changes
+/// nothing: hsm_tier_settings_set_delay() gives its figures. HSM_ACCESS_ONLINE takes them away.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_tier_settings_set_access(
     settings: *mut hsm_tier_settings,
@@ -182,6 +183,9 @@ pub unsafe extern "C" fn hsm_tier_settings_set_access(
     unsafe {
         set(settings, error_out, |config| {
             config.access = input::choice(access, &ACCESSES, "access")?;
+            if config.access == Access::Online {
+                config.delay = None;
+            }
             Ok(())
         })
     }

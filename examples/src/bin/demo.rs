@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hsm_core::journal::Change;
-use hsm_core::object::{DatasetId, ObjectId, Position, TierConfig, TierIndex};
-use hsm_core::{Items, Query, Store, StoreOptions};
+use hsm_core::object::{ActionSpec, DatasetId, Delay, ObjectId, Position, TierConfig, TierIndex};
+use hsm_core::{Items, PutOptions, Query, RunOptions, Store, StoreOptions};
 use hsm_examples::options::{HELP, Options};
 use hsm_examples::show::{self, Progress};
 use hsm_examples::tree::{self, Bounds, Found, Kind};
@@ -26,9 +28,13 @@ const TREE: &str = "/usr";
 const FAST: TierIndex = 0;
 const DISK: TierIndex = 1;
 const ARCHIVE: TierIndex = 2;
+const TAPE: TierIndex = 3;
 
 /// Objects that are moved, or listed, at once.
 const PAGE_LEN: usize = 500;
+
+/// Length of what is put on tapes: each in a file, and so on a tape, of its own.
+const NOTE_BYTES: usize = 100_000;
 
 /// Objects that are recalled, released and verified one by one.
 const SOME: usize = 25;
@@ -97,6 +103,7 @@ fn tour(options: &Options, work: &Path) -> Result<bool> {
     make_cold(&store)?;
     let some = recall_and_release(&store)?;
     verify(&store, &some)?;
+    recall_from_tape(&store)?;
     follow(&store)?;
     let store = reopen(store, &store_path)?;
     let differences = restore_and_compare(&store, &datasets, &sources, work)?;
@@ -285,10 +292,44 @@ fn verify(store: &Store, ids: &[ObjectId]) -> Result<()> {
     Ok(())
 }
 
-/// Chapter 7: every change is an event, numbered without gaps. This is what a program that follows the store
+/// Chapter 7: what lies on a tape is recalled before it is read. The library is simulated, and in a hurry.
+fn recall_from_tape(store: &Store) -> Result<()> {
+    show::heading(7, "Recall from a tape");
+    let delay = Delay { latency_ms: 50, mount_ms: 300, seek_ms: 50, readable_ms: 1000, drives: 1 };
+    store.add_tier(&TierConfig { name: "tape".to_owned(), ..tier(TAPE) }.delayed(delay))?;
+    let on_tape = PutOptions { tier: Some(TAPE), ..PutOptions::default() };
+    let ids = (0..3_u8).map(|note| Ok(store.put(&vec![note; NOTE_BYTES], &on_tape)?.id));
+    let ids = ids.collect::<Result<Vec<ObjectId>>>()?;
+    thread::sleep(Duration::from_millis(delay.readable_ms));
+    match store.get(ids[0]) {
+        Ok(_) => return Err("what is on a tape was read without a recall".into()),
+        Err(error) => {
+            say!("  {} objects lie on tapes alone. Asked for one, the store says:", ids.len());
+            show::quote(&error.to_string());
+        }
+    }
+    let estimate = store.estimate_recall(&ids, FAST, 0)?;
+    let wait_s = Duration::from_nanos(estimate.wait_ns).as_secs_f64();
+    say!("  A recall of all would mount {} tapes and take {wait_s:.1} s.", estimate.mounts);
+    let begun = Instant::now();
+    let (group, _) = store.submit_group(ids.iter().map(|id| ActionSpec::recall(*id, FAST)).collect())?;
+    let in_between = RunOptions { idle_max: Some(Duration::from_millis(20)) };
+    while !store.group_status(group)?.is_finished() {
+        store.run(&in_between, &AtomicBool::new(false))?;
+    }
+    for (note, id) in (0_u8..).zip(&ids) {
+        if store.get(*id)? != vec![note; NOTE_BYTES] {
+            return Err("what came from the tape differs".into());
+        }
+    }
+    say!("  It took {:.1} s; the objects have a copy on the fast tier now.", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Chapter 8: every change is an event, numbered without gaps. This is what a program that follows the store
 /// reads.
 fn follow(store: &Store) -> Result<()> {
-    show::heading(7, "Read the event feed");
+    show::heading(8, "Read the event feed");
     let mut counts = BTreeMap::new();
     let mut last = Position::default();
     for event in store.feed(Position::default()) {
@@ -320,9 +361,9 @@ fn word(change: &Change) -> &'static str {
     }
 }
 
-/// Chapter 8: the store is what lies in its directory.
+/// Chapter 9: the store is what lies in its directory.
 fn reopen(store: Store, path: &Path) -> Result<Store> {
-    show::heading(8, "Close the store and open it again");
+    show::heading(9, "Close the store and open it again");
     let before = store.position()?;
     store.close()?;
     drop(store);
@@ -336,14 +377,14 @@ fn reopen(store: Store, path: &Path) -> Result<Store> {
     Ok(store)
 }
 
-/// Chapter 9: out it comes, each byte checked on the way, and nothing outside the directory that was named.
+/// Chapter 10: out it comes, each byte checked on the way, and nothing outside the directory that was named.
 fn restore_and_compare(
     store: &Store,
     datasets: &[DatasetId],
     sources: &[Source],
     work: &Path,
 ) -> Result<usize> {
-    show::heading(9, "Restore into new directories, and compare");
+    show::heading(10, "Restore into new directories, and compare");
     let target = |source: &Source| work.join(format!("{} restored", source.name));
     let mut entries = 0;
     for (dataset, source) in datasets.iter().zip(sources) {

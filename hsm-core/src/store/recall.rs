@@ -63,6 +63,12 @@ impl Store {
         }
     }
 
+    /// While the answer is held, delayed tiers answer at once in this handle: for a test that reads everything.
+    #[cfg(feature = "testing")]
+    pub fn without_delays(&self) -> impl Drop + use<> {
+        self.engine().tiers.at_once()
+    }
+
     /// What a delayed tier had to do since this handle knows it; `None`: it is not delayed.
     pub fn delayed_counts(&self, tier: TierIndex) -> Result<Option<DelayedCounts>> {
         self.engine().check()?;

@@ -76,6 +76,9 @@ static struct outs {
     hsm_action_info action;
     hsm_group_info group;
     hsm_ran ran;
+    hsm_delay_info delay;
+    hsm_copy_state copy_state;
+    hsm_recall_info recall;
     hsm_pin_info pin;
     hsm_limits limits;
     const uint8_t *bytes, *value;

@@ -133,6 +133,18 @@ void tiers_as_text(const hsm::store &store)
     CHECK(hsm::attributes({{"a", "b"}}).remove("c").size() == 2);
 }
 
+void a_tape(const hsm::store &store)
+{
+    store.add_tier(hsm::tier_settings(11).delay(1, 2, 3, 60000, 2));
+    CHECK(store.delay(11).drives == 2 && store.delay(11).seek_ms == 3 && store.delay(0).drives == 0);
+    const auto put = store.put("on a tape", hsm::put_options().tier(11));
+    CHECK(store.copy_state(put.id, 11).state == HSM_COPY_READABLE);
+    CHECK(status_of([&] { store.copy_state(put.id, 0); }) == HSM_STATUS_NOT_FOUND);
+    CHECK(store.estimate_recall({put.id}, 0, 9).bytes == 9 && store.estimate_recall({put.id}, 11).there == 1);
+    CHECK(store.estimate_recall(hsm::query().tier(11), 0).objects == 1);
+    store.remove(put.id);
+}
+
 void all_of_an_event(const hsm::store &store)
 {
     const auto after = store.last_position();
@@ -236,6 +248,7 @@ int main(int, char **arguments)
 {
     const hsm::store store(std::string(arguments[1]) + "/store", hsm::store_options().create(HSM_CREATE_NEW));
     all_names_of_an_object(store);
+    a_tape(store);
     tiers_as_text(store);
     all_of_an_event(store);
     checks_and_what_they_find(store, arguments[1]);

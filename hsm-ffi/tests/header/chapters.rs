@@ -33,6 +33,7 @@ pub(crate) const CHAPTERS: &[(&str, &str)] = &[
     ("OPTIONS OF AN ACTION", "action_options"),
     ("ACTIONS", "action"),
     ("GROUPS OF ACTIONS", "group"),
+    ("DELAYED TIERS", "delayed"),
     ("A SITE'S OWN ACTIONS", "lease"),
     ("RUNNING ACTIONS", "run"),
     ("LIMITS OF TIERS", "limits"),

@@ -31,6 +31,7 @@ pub fn view(store: &Store) -> Verdict<View> {
     if let Some(reason) = store.read_only_reason() {
         return Err(format!("the store is read-only: {reason}"));
     }
+    let _whatever_was_recalled = store.without_delays();
     let tiers = store.tiers().map_err(|error| format!("tiers: {error}"))?;
     let in_memory = tiers.iter().map(|usage| &usage.config);
     let in_memory = in_memory.filter(|tier| tier.backend == BackendKind::Memory).map(|tier| tier.index);

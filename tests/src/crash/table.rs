@@ -105,7 +105,11 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::cancel Store::retry", Crash(&["cancel an action, then retry it"])),
     ("Store::cancel_all Store::retry_all", Crash(&["cancel actions, then retry"])),
     ("Store::set_actions_kept", Crash(&["set how many actions are kept"])),
-    ("Store::run", Crash(&["run actions"])),
+    (
+        "Store::readiness Store::estimate_recall Store::estimate_recall_of Store::delayed_counts Store::without_delays",
+        Reads,
+    ),
+    ("Store::run", Crash(&["run actions", "run recalls from a delayed tier"])),
     // A read notes when it was, and that is written by the next that finds the oldest note old enough.
     (
         "Store::get Store::get_range Store::get_to Store::reader Store::get_many Store::get_all",

@@ -3,15 +3,18 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use hsm_core::object::{ActionId, ActionSpec, ObjectId};
+use hsm_core::object::{ActionId, ActionSpec, Delay, ObjectId};
 use hsm_core::{ActionQuery, Error, LeaseOptions, Result, Retention, RunOptions};
 
-use super::{Run, Verb, each, relaxed, simple, verb, whole};
+use super::{Act, Run, Verb, each, relaxed, simple, verb, whole};
 use crate::crash::world::World;
 
 /// What runs actions: what failed on the way is noted in them, so that it is done otherwise than without a fault.
 pub(in crate::crash) const RUN: &str = "run actions";
 
+/// How long a place can be read.
+const HOUR: Duration = Duration::from_hours(1);
+const HOUR_MS: u64 = 3_600_000;
 /// How long a worker has an action.
 const LEASE: Duration = Duration::from_mins(1);
 
@@ -19,6 +22,10 @@ const LEASE: Duration = Duration::from_mins(1);
 pub(in crate::crash) const RUN_IN_ORDER: &str = "run actions in order";
 /// Moves the clock.
 pub(in crate::crash) const LET_A_LEASE_END: &str = "let a lease end, then fail one";
+/// The same.
+pub(in crate::crash) const RUN_RECALLS: &str = "run recalls from a delayed tier";
+/// Verbs that move the clock.
+pub(in crate::crash) const MOVE_THE_CLOCK: [&str; 2] = [LET_A_LEASE_END, RUN_RECALLS];
 pub(in crate::crash) const RUN_PUT: &str = "run puts of files outside";
 pub(in crate::crash) const RUNS: [&str; 3] = [RUN, RUN_IN_ORDER, RUN_PUT];
 
@@ -72,6 +79,23 @@ const CHAIN: Run = |world| {
         (id(3), after(&[2], ActionSpec::verify(cast.large, 2))),
         (id(4), after(&[1], ActionSpec::copy(cast.small, None, 2))),
     ])
+};
+
+/// Objects that lie on a tape alone, and what is wanted of them, once it cannot be read any more.
+const ON_A_TAPE: Run = |world| {
+    let (cast, store) = (world.cast(), world.store());
+    let delay = Delay { latency_ms: 1000, mount_ms: 1000, seek_ms: 1000, readable_ms: HOUR_MS, drives: 1 };
+    store.change_tier(&store.tier(1)?.config.delayed(delay))?;
+    store.release(cast.doubled, 0, false)?;
+    store.release(cast.doubled_large, 0, false)?;
+    let specs = [
+        ActionSpec::recall(cast.doubled, 0),
+        ActionSpec::recall(cast.doubled, 0),
+        ActionSpec::move_object(cast.doubled_large, 1, 2),
+    ];
+    (0..).zip(&specs).try_for_each(|(nth, spec)| store.submit_as(id(nth), spec).map(drop))?;
+    world.clock.advance(HOUR);
+    Ok(())
 };
 
 /// Work for a worker outside, and what comes after it.
@@ -186,6 +210,18 @@ pub(super) fn verbs() -> Vec<Verb> {
                 whole(|world| {
                     let token = token(world)?;
                     world.store().fail_lease(id(0), token, "no drive", true).map(drop)
+                }),
+            ],
+        ),
+        verb(
+            RUN_RECALLS,
+            ON_A_TAPE,
+            [
+                // It asks, and leaves them until then.
+                Act { relaxed: true, ..each(|world| run(world)) },
+                each(|world| {
+                    world.clock.advance(HOUR / 2);
+                    run(world)
                 }),
             ],
         ),
