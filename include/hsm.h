@@ -4116,6 +4116,66 @@ hsm_status hsm_store_set_actions_kept(const hsm_store *store,
 
 
 /*
+ * LIMITS OF TIERS
+ *
+ * Limits of tiers: how much of a tier hsm_store_run() takes at most.
+ *
+ * They are kept in the store, hold for every handle of it, and may be changed at any time: whoever runs actions heeds it
+ * within a tenth of a second, also in the middle of an object. Each handle of hsm_store_open() keeps them by itself, all
+ * its threads together: where several processes run actions on a tier, divide what it can bear by them.
+ *
+ * Puts, gets, copies and moves that a program makes itself are not limited. Time is the store's. Nothing is saved up while
+ * nothing is done. Whoever has to wait reports its progress meanwhile, and stops as soon as it is to stop, its
+ * action is called off, or the store is closed.
+ */
+
+/**
+ * Limits of a tier; 0: none.
+ */
+typedef struct hsm_limits {
+  /**
+   * Objects that actions read from it or write to it at once.
+   */
+  uint64_t actions_max;
+  /**
+   * Objects that are begun to be read from it, written to it or read back there, in a second.
+   */
+  uint64_t operations_a_second;
+  /**
+   * Bytes that are read from it, written to it or read back there, in a second.
+   */
+  uint64_t bytes_a_second;
+} hsm_limits;
+
+/**
+ * Sets the limits of a tier, durably.
+ *
+ * @param limits        NULL: none at all
+ * @param limits_size   sizeof(hsm_limits)
+ * @param position_out  gets the position of the change; may be NULL
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_set_limits(const hsm_store *store,
+                               int32_t tier,
+                               const hsm_limits *limits,
+                               size_t limits_size,
+                               hsm_position *position_out,
+                               hsm_error **error_out);
+
+/**
+ * The limits of a tier.
+ *
+ * @param limits_size  sizeof(hsm_limits)
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_limits(const hsm_store *store,
+                           int32_t tier,
+                           hsm_limits *limits_out,
+                           size_t limits_size,
+                           hsm_error **error_out);
+
+
+/*
  * CHECKING
  *
  * Comparing a store with what lies on its tiers, and healing what is damaged.
