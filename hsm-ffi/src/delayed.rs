@@ -89,7 +89,8 @@ pub struct hsm_recall_info {
 
 impl From<RecallEstimate> for hsm_recall_info {
     fn from(estimate: RecallEstimate) -> Self {
-        let RecallEstimate { objects, bytes, there, missing, places, mounts, wait_ns, read_ns, .. } = estimate;
+        let RecallEstimate { objects, bytes, there, missing, places, mounts, wait_ns, read_ns, .. } =
+            estimate;
         Self { objects, bytes, there, missing, places, mounts, wait_ns, read_ns }
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use hsm_core::journal::Change;
 use hsm_core::object::{ActionId, ActionSpec, ActionState, Delay, ObjectId, Readiness, TierConfig};
 use hsm_core::{
-    ActionQuery, Durability, Error, Finding, Kind, PutOptions, Query, Ran, RunOptions, ScrubOptions, Store, StoreOptions,
+    ActionQuery, Durability, Error, Finding, Kind, PutOptions, Query, Ran, RunOptions, ScrubOptions, Store,
+    StoreOptions,
 };
 use hsm_tests::fixture::{Fixture, LARGE, ManualClock, SMALL, bytes, events, kind, on_tier, tiers_of};
 
@@ -24,20 +25,16 @@ fn tape(drives: u32) -> Delay {
 fn library(drives: u32) -> (Arc<ManualClock>, Fixture) {
     let clock = ManualClock::new();
     let cold = TierConfig { pack_size_bytes: 4096, ..TierConfig::posix(TAPE, "tiers/tape") };
-    let tiers = vec![
-        TierConfig::posix(0, "tiers/0"),
-        TierConfig::posix(1, "tiers/1"),
-        cold.delayed(tape(drives)),
-    ];
+    let tiers =
+        vec![TierConfig::posix(0, "tiers/0"), TierConfig::posix(1, "tiers/1"), cold.delayed(tape(drives))];
     let fixture = Fixture::with(StoreOptions::new().clock(clock.clone()).tiers(tiers));
     (clock, fixture)
 }
 
 /// Objects on the tape, whose windows have ended.
 fn on_tape(clock: &ManualClock, store: &Store, lengths: &[usize]) -> Vec<ObjectId> {
-    let put = |(seed, length): (usize, &usize)| {
-        store.put(&bytes(*length, seed as u64), &on_tier(TAPE)).unwrap().id
-    };
+    let put =
+        |(seed, length): (usize, &usize)| store.put(&bytes(*length, seed as u64), &on_tier(TAPE)).unwrap().id;
     let ids = lengths.iter().enumerate().map(put).collect();
     clock.advance(WINDOW);
     ids
@@ -258,7 +255,11 @@ fn scrub_check_compaction_and_reconcile_mount_nothing_and_call_nothing_damaged()
             Ok(())
         })
         .unwrap();
-    assert_eq!((scrubbed.whole, scrubbed.bad, scrubbed.passed_over), (0, 0, 20), "removed ones can come back");
+    assert_eq!(
+        (scrubbed.whole, scrubbed.bad, scrubbed.passed_over),
+        (0, 0, 20),
+        "removed ones can come back"
+    );
     assert!(
         matches!(&told[..], [Finding::OutOfReach { tier: TAPE, detail }] if detail.contains("20 copies")),
         "{told:?}"
@@ -381,7 +382,10 @@ fn ten_thousand_recalls_are_one_fetch_a_tape_in_order_and_starve_nobody() {
     }
     let counts = store.delayed_counts(TAPE).unwrap().unwrap();
     assert_eq!((counts.fetches, counts.mounts), (places, places), "each tape once");
-    println!("10 002 recalls of 3003 objects: {places} tapes, {} opens, {rounds} rounds", counts.opens - before);
+    println!(
+        "10 002 recalls of 3003 objects: {places} tapes, {} opens, {rounds} rounds",
+        counts.opens - before
+    );
     assert!(counts.opens - before <= 4 * places, "a tape is read in few passes: {counts:?}");
 
     let (mut done, mut copied) = (Vec::new(), Vec::new());

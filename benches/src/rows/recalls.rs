@@ -80,7 +80,8 @@ impl Side for Recalls {
         self.set_mount_ms(1)?;
         let options = PutOptions { tier: Some(TAPE), ..PutOptions::default() };
         let payloads: Vec<&[u8]> = (0..BATCH).map(|nth| self.payloads.get(nth)).collect();
-        self.ids = self.store.get()?.put_batch_with(payloads.into_iter().map(|payload| (payload, &options)))?;
+        self.ids =
+            self.store.get()?.put_batch_with(payloads.into_iter().map(|payload| (payload, &options)))?;
         // Another process knows of no tape that is mounted.
         self.store.close();
         self.store.open()
