@@ -788,7 +788,8 @@ hsm_status hsm_tier_settings_set_name(hsm_tier_settings *settings,
                                       hsm_error **error_out);
 
 /**
- * How long the tier takes to answer: HSM_ACCESS_ONLINE (the default) or HSM_ACCESS_DELAYED.
+ * How long the tier takes to answer: HSM_ACCESS_ONLINE (the default) or HSM_ACCESS_DELAYED, which by itself changes
+ * nothing: hsm_tier_settings_set_delay() gives its figures. HSM_ACCESS_ONLINE takes them away.
  */
 hsm_status hsm_tier_settings_set_access(hsm_tier_settings *settings,
                                         int32_t access,
@@ -2673,7 +2674,7 @@ void hsm_part_free(hsm_part *part);
  *
  * What every get answers, besides HSM_STATUS_OK: HSM_STATUS_NOT_FOUND for an object that does not exist, has no
  * data, or has no copy on the tier; HSM_STATUS_CORRUPT when what is wanted is damaged on every copy in reach;
- * HSM_STATUS_OFFLINE when no copy is in reach.
+ * HSM_STATUS_OFFLINE when no copy is in reach, or the only ones lie on delayed tiers and were not recalled.
  */
 
 /**
@@ -3846,6 +3847,214 @@ hsm_status hsm_group_retry(const hsm_store *store,
                            const hsm_id *group,
                            uint64_t *count_out,
                            hsm_error **error_out);
+
+
+/*
+ * DELAYED TIERS
+ *
+ * Delayed tiers: tapes in a library with a few drives, which are simulated in front of a tier's directory or memory.
+ *
+ * What lies on such a tier is read behind a recall: an action that asks the library for all it needs at once, waits
+ * without a thread and without an attempt that failed, and makes its copy once the bytes can be read. Where another copy
+ * is online, that is read. A read of what was not recalled answers HSM_STATUS_OFFLINE at once, and its message says so.
+ * What was written or fetched can be read for a while.
+ *
+ * A recall to the delayed tier itself copies nothing and makes the object readable there. Requests belong to the handle
+ * of the store that runs the action: after its end they are made anew by whoever runs it next. hsm_scrub() passes over
+ * what is offline and says how much that is; hsm_store_reconcile() and the opening of a store read what they must.
+ */
+
+/**
+ * The copy can be read at once, at any time.
+ */
+#define HSM_COPY_ONLINE 1
+
+/**
+ * The copy has to be recalled first, or its tier is out of reach.
+ */
+#define HSM_COPY_OFFLINE 2
+
+/**
+ * The copy was asked for, and can be read from a time on.
+ */
+#define HSM_COPY_WAITING 3
+
+/**
+ * The copy can be read at once, until a time.
+ */
+#define HSM_COPY_READABLE 4
+
+/**
+ * What a delayed tier is like, and what it had to do since this handle of the store knows it.
+ */
+typedef struct hsm_delay_info {
+  /**
+   * Between a request and the beginning of its work, in milliseconds.
+   */
+  uint64_t latency_ms;
+  /**
+   * To put another tape into a drive, in milliseconds.
+   */
+  uint64_t mount_ms;
+  /**
+   * To find a place on its tape and fetch it, in milliseconds.
+   */
+  uint64_t seek_ms;
+  /**
+   * For how long what was fetched or written can be read, in milliseconds.
+   */
+  uint64_t readable_ms;
+  /**
+   * How many drives there are; 0: the tier is not delayed.
+   */
+  uint64_t drives;
+  /**
+   * Places that were fetched.
+   */
+  uint64_t fetches;
+  /**
+   * How often another tape was put into a drive for that.
+   */
+  uint64_t mounts;
+  /**
+   * Places that were opened to be read.
+   */
+  uint64_t opens;
+} hsm_delay_info;
+
+/**
+ * Whether a copy can be read now.
+ */
+typedef struct hsm_copy_state {
+  /**
+   * HSM_COPY_*.
+   */
+  int32_t state;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+  /**
+   * HSM_COPY_WAITING: from when on, as far as is known; HSM_COPY_READABLE: until when; else 0.
+   */
+  int64_t time_ns;
+} hsm_copy_state;
+
+/**
+ * What a recall would come to.
+ */
+typedef struct hsm_recall_info {
+  /**
+   * Objects that would be copied.
+   */
+  uint64_t objects;
+  /**
+   * Their bytes.
+   */
+  uint64_t bytes;
+  /**
+   * Objects that have a copy on the target already.
+   */
+  uint64_t there;
+  /**
+   * Objects that cannot be recalled: there is none of this id, or it has no data, or no copy.
+   */
+  uint64_t missing;
+  /**
+   * Places that would be fetched from delayed tiers.
+   */
+  uint64_t places;
+  /**
+   * How often another tape would be put into a drive.
+   */
+  uint64_t mounts;
+  /**
+   * Until the last place can be read, in nanoseconds; 0: all of it is online.
+   */
+  uint64_t wait_ns;
+  /**
+   * How long the bytes take at the rate that was given, in nanoseconds; 0 without one.
+   */
+  uint64_t read_ns;
+} hsm_recall_info;
+
+/**
+ * Makes the tier a delayed one: HSM_ACCESS_DELAYED, with these figures. Times are in milliseconds, at most a year.
+ *
+ * @param latency_ms   between a request and the beginning of its work
+ * @param mount_ms     to put another tape into a drive; each place is a tape, and a pack is one place
+ * @param seek_ms      to find a place on its tape and fetch it
+ * @param readable_ms  for how long what was fetched or written can be read, at least 1000
+ * @param drives       1 to 1024
+ */
+hsm_status hsm_tier_settings_set_delay(hsm_tier_settings *settings,
+                                       uint64_t latency_ms,
+                                       uint64_t mount_ms,
+                                       uint64_t seek_ms,
+                                       uint64_t readable_ms,
+                                       int32_t drives,
+                                       hsm_error **error_out);
+
+/**
+ * What a delayed tier is like, and what it had to do. All zeros for one that is not delayed.
+ *
+ * @param info_size  sizeof(hsm_delay_info)
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_tier_delay(const hsm_store *store,
+                          int32_t tier,
+                          hsm_delay_info *info_out,
+                          size_t info_size,
+                          hsm_error **error_out);
+
+/**
+ * Whether the copy of a live object on a tier can be read now. What another handle asked for is not known to this one.
+ *
+ * @param state_size  sizeof(hsm_copy_state)
+ * @return HSM_STATUS_NOT_FOUND when there is no such object, or it has no copy on the tier
+ */
+hsm_status hsm_object_copy_state(const hsm_store *store,
+                                 const hsm_id *id,
+                                 int32_t tier,
+                                 hsm_copy_state *state_out,
+                                 size_t state_size,
+                                 hsm_error **error_out);
+
+/**
+ * What recalls of some objects would come to, by the settings of their tiers and what the drives have to do now.
+ * Nothing is asked for.
+ *
+ * @param ids             the objects; may be NULL when count is 0
+ * @param target          the tier that they are to be copied to
+ * @param bytes_a_second  how fast the bytes are read, as the caller knows it; 0: their time is left out
+ * @param info_size       sizeof(hsm_recall_info)
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_recall_estimate(const hsm_store *store,
+                               const hsm_id *ids,
+                               size_t count,
+                               int32_t target,
+                               uint64_t bytes_a_second,
+                               hsm_recall_info *info_out,
+                               size_t info_size,
+                               hsm_error **error_out);
+
+/**
+ * The same of all objects that match a query: a dataset, or what lies on a tier.
+ *
+ * @param query           NULL: every live object
+ * @param target          as for hsm_recall_estimate()
+ * @param bytes_a_second  as for hsm_recall_estimate()
+ * @param info_size       sizeof(hsm_recall_info)
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier or dataset
+ */
+hsm_status hsm_recall_estimate_query(const hsm_store *store,
+                                     const hsm_query *query,
+                                     int32_t target,
+                                     uint64_t bytes_a_second,
+                                     hsm_recall_info *info_out,
+                                     size_t info_size,
+                                     hsm_error **error_out);
 
 
 /*
