@@ -436,6 +436,8 @@ impl Places for Tiers {
 
     fn is_whole(&self, id: ObjectId, generation: Generation, content: &Content, copy: &Copy) -> Result<bool> {
         let wanted = Wanted { id, generation, content };
+        // Whether a change counts cannot wait for a tape, and what is asked about was written lately.
+        let _at_once = self.at_once();
         if self.get(copy.tier).is_ok_and(|tier| tier.config.state == TierState::Lost) {
             return Ok(false);
         }

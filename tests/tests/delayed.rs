@@ -1,7 +1,9 @@
 //! Delayed tiers: what lies on a tape is recalled before it is read, together, in order, and without losing anybody's turn.
 
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::Duration;
 
 use hsm_core::journal::Change;
@@ -425,4 +427,47 @@ fn ten_thousand_that_wait_are_called_off_in_one_commit() {
     clock.advance(WINDOW);
     assert_eq!(run(store), Ran::default());
     assert!(ids.iter().all(|id| tiers_of(store, *id) == [TAPE]));
+}
+
+#[test]
+fn a_process_that_moves_from_tape_is_killed_ten_times_and_each_move_is_committed_once() {
+    let delay = Delay { latency_ms: 1, mount_ms: 3, seek_ms: 1, readable_ms: 1000, drives: 2 };
+    let tape = TierConfig {
+        pack_threshold_bytes: 1000,
+        pack_size_bytes: 4096,
+        ..TierConfig::posix(TAPE, "tiers/tape")
+    };
+    let tiers = vec![TierConfig::posix(0, "tiers/0"), tape.delayed(delay)];
+    let fixture = Fixture::with(StoreOptions::new().tiers(tiers));
+    let store = &fixture.store;
+    let content = |nth: usize| bytes(if nth % 3 == 0 { 2000 } else { 700 }, nth as u64);
+    let ids: Vec<ObjectId> =
+        (0..300).map(|nth| store.put(&content(nth), &on_tier(TAPE)).unwrap().id).collect();
+    let specs = ids.iter().map(|id| ActionSpec::move_object(*id, TAPE, 0)).collect();
+    let (group, _) = store.submit_group(specs).unwrap();
+    let (mut killed, mut waited) = (0, false);
+    for round in 0..10_u64 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_runner"));
+        let mut child = child.arg(fixture.path()).arg("1000").stdout(Stdio::null()).spawn().unwrap();
+        let enough = 300 * (round + 1) / 12;
+        while child.try_wait().unwrap().is_none() && store.group_status(group).unwrap().done < enough {
+            let queued = ActionQuery { state: Some(ActionState::Queued), ..ActionQuery::default() };
+            waited |= store.actions(&queued, 0, 1000).unwrap().iter().any(|action| action.not_before_ns > 0);
+            thread::sleep(Duration::from_millis(1 + round % 3));
+        }
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(killed >= 5 && waited, "killed {killed} times; waited: {waited}");
+    let options = RunOptions { idle_max: Some(Duration::from_secs(1)) };
+    store.run(&options, &AtomicBool::new(false)).unwrap();
+    let status = store.group_status(group).unwrap();
+    assert_eq!((status.done, status.total()), (300, 300), "{status:?}");
+    let added = events(store).into_iter().filter(|event| matches!(event.change, Change::CopyAdded { .. }));
+    assert_eq!(added.count(), 300, "each is moved once");
+    for (nth, id) in ids.iter().enumerate() {
+        assert_eq!((tiers_of(store, *id), store.get(*id).unwrap()), (vec![0], content(nth)));
+        store.verify(*id, 0).unwrap();
+    }
 }
