@@ -5,6 +5,10 @@
  * batch cost one. This batch is not atomic: each change stands for itself, so a kill loses whole changes and
  * never halves. A batch takes each object and each key once, so the further names of a file wait for the batch
  * that makes it.
+ *
+ * A commit waits for the disk, so a thread of its own does it while the next batch is gathered. One is on its way at
+ * most: batches are committed in the order in which they were gathered. A batch may be used by one thread at a time;
+ * the store by both. What came of a commit is said by the thread that gathers, when it needs the next one.
  */
 #ifndef PENDING_H
 #define PENDING_H
@@ -12,6 +16,7 @@
 #include "entry.h"
 #include "tool.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 /* A batch is committed when it holds so many changes, or so many bytes. Up to 4096 are synced with their commit. */
@@ -28,12 +33,25 @@ struct waiting {
     hsm_id object; /* Of a further name. */
 };
 
-struct pending {
-    struct tool *tool;
+/* A batch and the keys of its changes, in their order. */
+struct gathered {
     hsm_batch *batch;
     uint64_t bytes;
     struct waiting changes[BATCH_CHANGES];
     size_t count;
+    /* How its commit went. */
+    hsm_status status;
+    size_t refused;
+    hsm_error *error;
+};
+
+struct pending {
+    struct tool *tool;
+    /* One is gathered, the other is empty or on its way. */
+    struct gathered batches[2];
+    int now;
+    int is_under_way;
+    pthread_t committer;
     struct waiting names[BATCH_CHANGES];
     size_t name_count;
 };
@@ -51,31 +69,75 @@ static inline int waiting_set(struct waiting *waiting, const char *key, size_t l
     return 0;
 }
 
-/* Commits the batch, and says which of its changes were refused, if any. */
-static inline int pending_commit(struct pending *pending)
+/* Commits a batch: what the other thread does. It says nothing and leaves the outcome in `gathered`. */
+static inline void *gathered_commit(void *gathered_to_commit)
 {
-    hsm_error *error = NULL;
-    int outcome = 0;
-    size_t refused = 0;
-    if (pending->count > 0) {
-        if (hsm_batch_commit(pending->batch, &refused, &error) != HSM_STATUS_OK)
-            outcome = failed(error, "commit a batch");
-        else if (refused > 0)
-            outcome = -1;
-    }
-    for (size_t at = 0; at < pending->count; at++) {
+    struct gathered *gathered = gathered_to_commit;
+    gathered->status = hsm_batch_commit(gathered->batch, &gathered->refused, &gathered->error);
+    return NULL;
+}
+
+/* Forgets a batch. What was not committed of it does not happen. */
+static inline void gathered_drop(struct gathered *gathered)
+{
+    for (size_t at = 0; at < gathered->count; at++)
+        free(gathered->changes[at].key);
+    hsm_batch_free(gathered->batch);
+    gathered->batch = NULL;
+    gathered->count = 0;
+    gathered->bytes = 0;
+    gathered->refused = 0;
+}
+
+/* Says what came of a commit, change by change where some were refused. Returns 0 when all of it happened. */
+static inline int pending_judge(struct pending *pending, struct gathered *gathered)
+{
+    int outcome = gathered->refused > 0 ? -1 : 0;
+    if (gathered->status != HSM_STATUS_OK)
+        outcome = failed(gathered->error, "commit a batch");
+    for (size_t at = 0; at < gathered->count && gathered->refused > 0; at++) {
         /* After the commit the batch knows how each change went. */
         hsm_put_result result;
-        if (refused > 0 && hsm_batch_result(pending->batch, at, &result, sizeof result, &error) != HSM_STATUS_OK) {
-            pass_over_error(pending->tool, pending->changes[at].key, pending->changes[at].length, error);
-        }
-        free(pending->changes[at].key);
+        hsm_error *error = NULL;
+        if (hsm_batch_result(gathered->batch, at, &result, sizeof result, &error) != HSM_STATUS_OK)
+            pass_over_error(pending->tool, gathered->changes[at].key, gathered->changes[at].length, error);
     }
-    hsm_batch_free(pending->batch);
-    pending->batch = NULL;
-    pending->count = 0;
-    pending->bytes = 0;
+    gathered_drop(gathered);
     return outcome;
+}
+
+/* Waits for the commit that is on its way, if one is. */
+static inline int pending_wait(struct pending *pending)
+{
+    if (!pending->is_under_way)
+        return 0;
+    pending->is_under_way = 0;
+    pthread_join(pending->committer, NULL);
+    return pending_judge(pending, &pending->batches[!pending->now]);
+}
+
+/* Sends what was gathered on its way, behind what went before. Afterwards nothing is gathered. */
+static inline int pending_send(struct pending *pending)
+{
+    struct gathered *gathered = &pending->batches[pending->now];
+    if (pending_wait(pending) != 0)
+        return -1;
+    if (gathered->count == 0)
+        return 0;
+    if (pthread_create(&pending->committer, NULL, gathered_commit, gathered) != 0) {
+        /* No thread is to be had: slower, and just as right. */
+        gathered_commit(gathered);
+        return pending_judge(pending, gathered);
+    }
+    pending->is_under_way = 1;
+    pending->now = !pending->now;
+    return 0;
+}
+
+/* Commits what was gathered, and waits for it. */
+static inline int pending_commit(struct pending *pending)
+{
+    return pending_send(pending) == 0 ? pending_wait(pending) : -1;
 }
 
 /* Makes room for one more change of so many bytes, and begins a batch where there is none. */
@@ -83,9 +145,11 @@ static inline int pending_room(struct pending *pending, uint64_t bytes)
 {
     hsm_error *error = NULL;
     uint64_t more = bytes + KEY_LENGTH_MAX + CHANGE_BYTES;
-    if ((pending->count == BATCH_CHANGES || pending->bytes + more > BATCH_BYTES) && pending_commit(pending) != 0)
+    struct gathered *gathered = &pending->batches[pending->now];
+    if ((gathered->count == BATCH_CHANGES || gathered->bytes + more > BATCH_BYTES) && pending_send(pending) != 0)
         return -1;
-    if (pending->batch == NULL && hsm_batch_new(pending->tool->store, 0, HSM_DURABLE, &pending->batch, &error) != HSM_STATUS_OK)
+    gathered = &pending->batches[pending->now];
+    if (gathered->batch == NULL && hsm_batch_new(pending->tool->store, 0, HSM_DURABLE, &gathered->batch, &error) != HSM_STATUS_OK)
         return failed(error, "begin a batch");
     return 0;
 }
@@ -95,8 +159,9 @@ static inline int pending_took(struct pending *pending, hsm_status status, hsm_e
 {
     if (status != HSM_STATUS_OK)
         return failed(error, "add a change to a batch");
-    pending->bytes += bytes + length + CHANGE_BYTES;
-    return waiting_set(&pending->changes[pending->count++], key, length);
+    struct gathered *gathered = &pending->batches[pending->now];
+    gathered->bytes += bytes + length + CHANGE_BYTES;
+    return waiting_set(&gathered->changes[gathered->count++], key, length);
 }
 
 /* Where a put goes: options for a key, or for a new object with the id `object` too. NULL: said. */
@@ -131,8 +196,8 @@ static inline int pending_put(struct pending *pending, const char *key, size_t l
         hsm_put_options_free(options);
         return -1;
     }
-    hsm_status status = data != NULL ? hsm_batch_put(pending->batch, data, entry->size, options, &error)
-                                     : hsm_batch_put_empty(pending->batch, options, &error);
+    hsm_status status = data != NULL ? hsm_batch_put(pending->batches[pending->now].batch, data, entry->size, options, &error)
+                                     : hsm_batch_put_empty(pending->batches[pending->now].batch, options, &error);
     hsm_put_options_free(options); /* The batch has a copy. */
     return pending_took(pending, status, error, key, length, bytes);
 }
@@ -146,7 +211,7 @@ static inline int pending_describe(struct pending *pending, const char *key, siz
         hsm_attributes_free(attributes);
         return -1;
     }
-    hsm_status status = hsm_batch_set_attributes(pending->batch, object, attributes, &error);
+    hsm_status status = hsm_batch_set_attributes(pending->batches[pending->now].batch, object, attributes, &error);
     hsm_attributes_free(attributes);
     return pending_took(pending, status, error, key, length, entry->target_length);
 }
@@ -157,7 +222,7 @@ static inline int pending_remove(struct pending *pending, const char *key, size_
     hsm_error *error = NULL;
     if (pending_room(pending, 0) != 0)
         return -1;
-    hsm_status status = hsm_batch_remove(pending->batch, object, &error);
+    hsm_status status = hsm_batch_remove(pending->batches[pending->now].batch, object, &error);
     return pending_took(pending, status, error, key, length, 0);
 }
 
@@ -171,9 +236,11 @@ static inline int pending_flush(struct pending *pending)
             struct waiting name = pending->names[at];
             hsm_error *error = NULL;
             outcome = pending_room(pending, 0);
+            if (outcome == 0)
+                outcome = pending_wait(pending); /* What an object is called follows what it is called already. */
             hsm_status status = outcome != 0 ? HSM_STATUS_INTERNAL
-                                             : hsm_batch_add_key(pending->batch, &pending->tool->dataset, name.key, name.length, &name.object, &error);
-            if (status == HSM_STATUS_INVALID && pending->count > 0) {
+                                             : hsm_batch_add_key(pending->batches[pending->now].batch, &pending->tool->dataset, name.key, name.length, &name.object, &error);
+            if (status == HSM_STATUS_INVALID && pending->batches[pending->now].count > 0) {
                 hsm_error_free(error); /* The object is in this batch: the name goes into the next. */
                 pending->names[at].key = NULL;
                 pending->names[later++] = name;
@@ -208,11 +275,10 @@ static inline int pending_name(struct pending *pending, const char *key, size_t 
 /* Forgets what still waits, after an error. */
 static inline void pending_drop(struct pending *pending)
 {
-    for (size_t at = 0; at < pending->count; at++)
-        free(pending->changes[at].key);
+    pending_wait(pending); /* An error was said before; what goes wrong here is said too. */
+    gathered_drop(&pending->batches[pending->now]);
     for (size_t at = 0; at < pending->name_count; at++)
         free(pending->names[at].key);
-    hsm_batch_free(pending->batch); /* It was not committed, so nothing of it happens. */
 }
 
 #endif

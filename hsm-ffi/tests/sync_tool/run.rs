@@ -36,7 +36,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
         for name in ["sync_tool", "datamover", "follow"].into_iter().chain(engine) {
             let source = tool::repository().join("examples/c").join(name).with_extension("c");
             let mut compiler = tool::compiler("CC", "cc");
-            compiler.arg("-std=c99").args(WARNINGS).args(["-O2", "-g"]);
+            compiler.arg("-std=c99").args(WARNINGS).args(["-O2", "-g", "-pthread"]);
             compiler.arg("-I").arg(tool::repository().join("include"));
             compiler.arg("-o").arg(directory.join(name)).arg(source);
             compiler
