@@ -40,7 +40,8 @@ typedef enum hestia_io_type_e {
 
 /*
  * The id of an object: 128 bits, not all zero. m_uuid has it as 8-4-4-4-12 hexadecimal digits, or m_hi and m_lo as
- * numbers, of which m_hi is written first. Where m_uuid is neither NULL nor "" it counts, and the numbers do not.
+ * numbers, of which m_hi is written first. Where m_uuid is neither NULL nor "" it counts, and the numbers do not. With
+ * `enable_id_validation: false` m_uuid may be a word of up to 14 bytes.
  */
 typedef struct HestiaId {
     uint64_t m_lo;
@@ -99,8 +100,8 @@ typedef struct HestiaTier {
 int hestia_init_id(HestiaId *id);
 
 /*
- * Frees the m_uuid that hestia_object_put() drew, and sets it to NULL. One that the caller set is left alone, and
- * forgotten. Also for a record that was never initialised.
+ * Frees the m_uuid that hestia_object_put() drew into this record, or into one that it is a copy of, and sets it to NULL. One that
+ * the caller set is left alone, and forgotten. Also for a record that was never initialised.
  */
 int hestia_free_id(HestiaId *id);
 

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::{Config, path_of};
@@ -12,6 +12,7 @@ use crate::failure::{Failure, Result, guard, remember};
 use crate::feed;
 use crate::hsm::{Store, TierSettings};
 use crate::memory::text_at;
+use crate::process::PerProcess;
 use crate::sys;
 
 /// What a path of a caller may be, in bytes.
@@ -21,7 +22,16 @@ const EXTRA_BYTES_MAX: usize = 1 << 20;
 /// So many removed objects are waited for before their room is taken back.
 const REMOVED_MAX: u64 = 256;
 
-static CLIENT: RwLock<Option<Arc<Client>>> = RwLock::new(None);
+static CLIENT: PerProcess<RwLock<Option<Arc<Client>>>> = PerProcess::new();
+/// The process that began a client which it has not ended; 0: none. Another one is a forked child, and is told so before it
+/// comes near a lock.
+static BEGUN_BY: AtomicU32 = AtomicU32::new(0);
+
+/// Whether this process was forked off one that had a client.
+fn is_forked() -> bool {
+    let by = BEGUN_BY.load(Ordering::Acquire);
+    by != 0 && by != std::process::id()
+}
 
 /// An open store, and what was configured.
 pub(crate) struct Client {
@@ -31,7 +41,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn open(config: Config) -> Result<Self> {
+    fn open(mut config: Config) -> Result<Self> {
         let directory = config.cache.join("store");
         make_directory(&directory)?;
         let tiers = config.tiers.iter().map(|(number, tier)| {
@@ -45,9 +55,20 @@ impl Client {
         // The store was made before the configuration named them.
         let there = store.tiers()?;
         for (number, settings) in config.tiers.keys().zip(&tiers) {
-            if !there.contains(number) {
-                store.add_tier(settings)?;
+            if !there.contains(number)
+                && let Err(failure) = store.add_tier(settings)
+                // Another process, or thread, begins with the same configuration.
+                && failure.status != sys::HSM_STATUS_EXISTS
+            {
+                return Err(failure);
             }
+        }
+        // What may not be written may be read all the same; there is nothing to tell of then.
+        if store.is_read_only()? {
+            config
+                .remarks
+                .push("the store takes no changes, so nothing is written to the event feed".to_owned());
+            config.feed = None;
         }
         if let Some(path) = &config.feed {
             // A read is in the feed as soon as it was.
@@ -55,6 +76,11 @@ impl Client {
             feed::write(&store, path)?;
         }
         Ok(Self { store, config, removed: AtomicU64::new(0) })
+    }
+
+    /// Whether an id must be one of 128 bits.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.config.is_strict
     }
 
     /// Tells the feed of what a call did. The call has happened whatever comes of it.
@@ -85,13 +111,9 @@ impl Client {
     }
 
     fn close(&self) -> Result<()> {
-        let maintained = self.store.maintain();
+        let maintained = if self.store.is_read_only()? { Ok(()) } else { self.store.maintain() };
         self.happened();
-        match self.store.close().and(maintained) {
-            // A forked child has nothing to close.
-            Err(failure) if failure.status == sys::HSM_STATUS_FORKED => Ok(()),
-            closed => closed,
-        }
+        self.store.close().and(maintained)
     }
 
     fn describe(&self) -> String {
@@ -113,8 +135,17 @@ fn make_directory(path: &Path) -> Result<()> {
 
 /// The client, or the failure of a call that comes too early.
 pub(crate) fn client() -> Result<Arc<Client>> {
-    let client = CLIENT.read().unwrap_or_else(PoisonError::into_inner);
+    if is_forked() {
+        return Err(forked());
+    }
+    let client = CLIENT.get().read().unwrap_or_else(PoisonError::into_inner);
     client.clone().ok_or_else(|| Failure::state("call hestia_initialize() first"))
+}
+
+fn forked() -> Failure {
+    Failure::state(
+        "this process was forked off the one that called hestia_initialize(): call hestia_finish() first",
+    )
 }
 
 /// A text that a caller may leave out.
@@ -135,7 +166,10 @@ pub unsafe extern "C" fn hestia_initialize(
     extra_config: *const c_char,
 ) -> c_int {
     guard(|| {
-        let mut client = CLIENT.write().unwrap_or_else(PoisonError::into_inner);
+        if is_forked() {
+            return Err(forked());
+        }
+        let mut client = CLIENT.get().write().unwrap_or_else(PoisonError::into_inner);
         if client.is_some() {
             return Err(Failure::state(
                 "it is initialized already: call hestia_finish() before the next one",
@@ -152,6 +186,7 @@ pub unsafe extern "C" fn hestia_initialize(
             remember(begun.config.remarks.join("; "));
         }
         *client = Some(Arc::new(begun));
+        BEGUN_BY.store(std::process::id(), Ordering::Release);
         Ok(())
     })
 }
@@ -160,7 +195,16 @@ pub unsafe extern "C" fn hestia_initialize(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hestia_finish() -> c_int {
     guard(|| {
-        let client = CLIENT.write().unwrap_or_else(PoisonError::into_inner).take();
+        if is_forked() {
+            // There is nothing to close: the parent's client is its own, and is left as it is.
+            BEGUN_BY.store(0, Ordering::Release);
+            return Ok(());
+        }
+        let client = {
+            let mut client = CLIENT.get().write().unwrap_or_else(PoisonError::into_inner);
+            BEGUN_BY.store(0, Ordering::Release);
+            client.take()
+        };
         client.ok_or_else(|| Failure::state("it is not initialized"))?.close()
     })
 }

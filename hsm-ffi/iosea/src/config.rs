@@ -34,6 +34,8 @@ pub(crate) struct Config {
     /// The file that events go to.
     pub(crate) feed: Option<PathBuf>,
     pub(crate) remarks: Vec<String>,
+    /// Ids are 128 bits; else words are ids too.
+    pub(crate) is_strict: bool,
 }
 
 /// A part of the tree: a mapping, and its name for messages.
@@ -115,6 +117,7 @@ impl Config {
         }
         let path = path.filter(|path| !path.is_empty()).unwrap_or_else(|| "event_feed.yaml".to_owned());
         self.feed = active.then(|| self.cache.join(path));
+        self.is_strict = all.truth("enable_id_validation")?.unwrap_or(true);
         self.read_tiers(all)?;
         self.read_backends(all)
     }

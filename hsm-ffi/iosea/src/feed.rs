@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Result, call};
 use crate::hsm::Store;
+use crate::process::PerProcess;
 use crate::sys;
 
 /// The subscriber's name in the store.
@@ -32,8 +33,8 @@ impl Drop for Sink {
 /// Writes what happened and is not in the file yet.
 pub(crate) fn write(store: &Store, path: &Path) -> Result<()> {
     /// Threads of one process wait here, and not for a lock of the store.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    static TURN: PerProcess<Mutex<()>> = PerProcess::new();
+    let _turn = TURN.get().lock().unwrap_or_else(PoisonError::into_inner);
     let until = Instant::now() + PATIENCE;
     let sink = loop {
         match open(store, path) {

@@ -29,6 +29,12 @@ macro_rules! handle {
     };
 }
 
+// Below the macro that they use.
+mod action;
+mod dataset;
+mod list;
+mod tier;
+
 handle!(
     /// An open store.
     Store, hsm_store, hsm_store_free);
@@ -76,6 +82,10 @@ fn raw(id: &Id) -> sys::hsm_id {
     sys::hsm_id { bytes: *id }
 }
 
+pub(crate) use action::ActionText;
+pub(crate) use dataset::Dataset;
+pub(crate) use list::Which;
+
 /// A copy of an object: its tier, and when it was made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Copy {
@@ -110,27 +120,37 @@ impl Object {
         let mut attributes = null();
         // SAFETY: a live handle; what it lends lives as long.
         call(|error| unsafe { sys::hsm_object_attributes(self.0, &raw mut attributes, error) })?;
-        let mut all = Vec::new();
-        loop {
-            let (mut name, mut name_length, mut value, mut value_length) = (null(), 0, null(), 0);
-            // SAFETY: lent above, and four places.
-            let status = call(|error| unsafe {
-                sys::hsm_attributes_at(
-                    attributes,
-                    all.len(),
-                    &raw mut name,
-                    &raw mut name_length,
-                    &raw mut value,
-                    &raw mut value_length,
-                    error,
-                )
-            })?;
-            if status != sys::HSM_STATUS_OK {
-                return Ok(all);
-            }
-            // SAFETY: lent until the handle is freed.
-            all.push(unsafe { (bytes(name, name_length), bytes(value, value_length)) });
+        // SAFETY: lent above.
+        unsafe { pairs(attributes) }
+    }
+}
+
+/// Names and values, in the order of names.
+///
+/// # Safety
+///
+/// What is lent is alive.
+unsafe fn pairs(attributes: *const sys::hsm_attributes) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut all = Vec::new();
+    loop {
+        let (mut name, mut name_length, mut value, mut value_length) = (null(), 0, null(), 0);
+        // SAFETY: as the caller says, and four places.
+        let status = call(|error| unsafe {
+            sys::hsm_attributes_at(
+                attributes,
+                all.len(),
+                &raw mut name,
+                &raw mut name_length,
+                &raw mut value,
+                &raw mut value_length,
+                error,
+            )
+        })?;
+        if status != sys::HSM_STATUS_OK {
+            return Ok(all);
         }
+        // SAFETY: lent until the handle is freed.
+        all.push(unsafe { (bytes(name, name_length), bytes(value, value_length)) });
     }
 }
 
@@ -170,10 +190,35 @@ impl PutOptions {
     }
 }
 
+impl PutOptions {
+    /// The object gets a key in a dataset.
+    pub(crate) fn set_key(&self, dataset: &Id, key: &[u8]) -> Result<()> {
+        let (dataset, key) = (raw(dataset), (key.as_ptr().cast(), key.len()));
+        // SAFETY: a live handle, and text with its length.
+        call(|error| unsafe {
+            sys::hsm_put_options_set_key(self.0, &raw const dataset, key.0, key.1, error)
+        })?;
+        Ok(())
+    }
+
+    pub(crate) fn set_attributes(&self, attributes: &Attributes) -> Result<()> {
+        // SAFETY: live handles.
+        call(|error| unsafe { sys::hsm_put_options_set_attributes(self.0, attributes.0, error) })?;
+        Ok(())
+    }
+}
+
 impl Attributes {
     pub(crate) fn new() -> Result<Self> {
         // SAFETY: a place for a handle.
         Ok(Self(made(|out, error| unsafe { sys::hsm_attributes_new(out, error) })?))
+    }
+
+    pub(crate) fn remove(&mut self, name: &[u8]) -> Result<()> {
+        let name = (name.as_ptr().cast(), name.len());
+        // SAFETY: a live handle, and text with its length.
+        call(|error| unsafe { sys::hsm_attributes_remove(self.0, name.0, name.1, error) })?;
+        Ok(())
     }
 
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> Result<()> {
@@ -374,44 +419,12 @@ impl Store {
         Ok(())
     }
 
-    /// The numbers of the tiers, the hottest first.
-    pub(crate) fn tiers(&self) -> Result<Vec<u8>> {
-        let mut tiers: Vec<u8> = Vec::new();
-        loop {
-            // SAFETY: a record of numbers, for which zero is fine.
-            let mut tier: sys::hsm_tier_info = unsafe { std::mem::zeroed() };
-            let (size, after) = (size_of_val(&tier), tiers.last().map_or(-1, |last| i32::from(*last)));
-            // SAFETY: a live handle, and a place of that size.
-            let status =
-                call(|error| unsafe { sys::hsm_tier_next(self.0, after, &raw mut tier, size, error) })?;
-            if status != sys::HSM_STATUS_OK {
-                return Ok(tiers);
-            }
-            tiers.push(tier.tier as u8);
-        }
-    }
-
-    /// The ids of the objects that have data on a tier, in their order.
-    pub(crate) fn list(&self, tier: u8) -> Result<Vec<Id>> {
-        // SAFETY: places for handles, and live ones.
-        let (_query, cursor) = unsafe {
-            let query = Query(made(|out, error| sys::hsm_query_new(out, error))?);
-            call(|error| sys::hsm_query_set_tier(query.0, i32::from(tier), error))?;
-            let cursor = Cursor(made(|out, error| sys::hsm_cursor_open(self.0, query.0, out, error))?);
-            (query, cursor)
-        };
-        let mut ids = Vec::new();
-        loop {
-            let mut object = null();
-            // SAFETY: a live handle; the key is not wanted.
-            let status = call(|error| unsafe {
-                sys::hsm_cursor_next(cursor.0, &raw mut object, null_mut(), null_mut(), error)
-            })?;
-            if status != sys::HSM_STATUS_OK {
-                return Ok(ids);
-            }
-            ids.push(info(object)?.id.bytes);
-        }
+    pub(crate) fn is_read_only(&self) -> Result<bool> {
+        // SAFETY: a live handle; the words are not wanted.
+        let status = call(|error| unsafe {
+            sys::hsm_store_read_only_reason(self.0, null_mut(), 0, null_mut(), error)
+        })?;
+        Ok(status != sys::HSM_STATUS_END)
     }
 
     /// Sets how late reads may be told of, in nanoseconds, unless it is that already.
@@ -425,12 +438,6 @@ impl Store {
                 sys::hsm_store_set_access_staleness(self.0, wanted_ns, null_mut(), error)
             })?;
         }
-        Ok(())
-    }
-
-    pub(crate) fn add_tier(&self, settings: &TierSettings) -> Result<()> {
-        // SAFETY: live handles.
-        call(|error| unsafe { sys::hsm_tier_add(self.0, settings.0, error) })?;
         Ok(())
     }
 
@@ -453,26 +460,6 @@ impl Store {
             }
             let (path, length) = (path.as_ptr().cast(), path.len());
             Ok(Self(made(|out, error| sys::hsm_store_open(path, length, options.0, out, error))?))
-        }
-    }
-}
-
-impl TierSettings {
-    /// A tier in a directory, in memory, or without either in the store; at most so many bytes, or 0.
-    pub(crate) fn new(tier: u8, root: Option<&Path>, in_memory: bool, capacity_bytes: u64) -> Result<Self> {
-        // SAFETY: a place for a handle, a live one, and text with its length.
-        unsafe {
-            let settings = Self(made(|out, error| sys::hsm_tier_settings_new(i32::from(tier), out, error))?);
-            if in_memory {
-                let backend = sys::HSM_BACKEND_MEMORY;
-                call(|error| sys::hsm_tier_settings_set_backend(settings.0, backend, error))?;
-            } else if let Some(root) = root {
-                let root = root.as_os_str().as_bytes();
-                let (root, length) = (root.as_ptr().cast(), root.len());
-                call(|error| sys::hsm_tier_settings_set_root(settings.0, root, length, error))?;
-            }
-            call(|error| sys::hsm_tier_settings_set_capacity_bytes(settings.0, capacity_bytes, error))?;
-            Ok(settings)
         }
     }
 }

@@ -8,8 +8,9 @@
 //! - a [`Failure`](failure::Failure): a number of the header with words for the thread that called (`failure`);
 //! - what is *handed out*: memory that the caller frees (`memory`).
 //!
-//! `object` has the functions of `hestia_iosea.h`, one subject a file; `hsm` the handles of libhsm, `sys` its declarations, `feed`
-//! the file of events. Nothing a caller did not initialise is followed or freed; see `memory`.
+//! `object` has the functions of `hestia_iosea.h`, one subject a file; `text` those of `hestia.h` that take and give items as text,
+//! `data` those that move bytes and leave an action; `hsm` the handles of libhsm, `sys` its declarations, `feed`
+//! the file of events, `process` what a forked child has of its own. Nothing a caller did not initialise is followed or freed; see `memory`.
 
 #![allow(unsafe_code, reason = "a C interface")]
 #![allow(unreachable_pub, reason = "what C sees is public where it stands")]
@@ -17,12 +18,15 @@
 
 mod client;
 mod config;
+mod data;
 mod failure;
 mod feed;
 mod hsm;
 mod memory;
 mod object;
+mod process;
 mod sys;
+mod text;
 mod types;
 mod yaml;
 

@@ -7,18 +7,33 @@
 
 use std::collections::HashMap;
 use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::failure::{Failure, Result};
+use crate::process::PerProcess;
 use crate::types::UNKNOWN;
 
 const PAGE_BYTES: usize = 4096;
 
-/// What was handed out: the pointer by which a caller knows it, and the start of its memory.
-static HANDED: Mutex<Option<HashMap<usize, usize>>> = Mutex::new(None);
+/// What was handed out, by the pointer that a caller knows it by: the start of its memory, and its stamp.
+static HANDED: PerProcess<Mutex<HashMap<usize, (usize, u32)>>> = PerProcess::new();
 
-fn handed() -> MutexGuard<'static, Option<HashMap<usize, usize>>> {
-    HANDED.lock().unwrap_or_else(PoisonError::into_inner)
+fn handed() -> MutexGuard<'static, HashMap<usize, (usize, u32)>> {
+    HANDED.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A stamp for a record that is handed out, in bytes of it that have no name in the headers: never 0. It tells the record
+/// that was filled, and copies of it, from others that hold the same address: since it was freed with `free()`, or through
+/// another copy of the record, the address may be that of something else.
+pub(crate) fn stamp() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0x5eed_0000);
+    loop {
+        let next = LAST.fetch_add(1, Ordering::Relaxed);
+        if next != 0 {
+            return next;
+        }
+    }
 }
 
 /// Memory from malloc that is on its way to a caller; freed unless it is handed out.
@@ -62,7 +77,12 @@ impl Block {
 
     /// Gives it to the caller, who knows it by `key`, a pointer into it.
     pub(crate) fn hand_out<T>(self, key: *const T) {
-        handed().get_or_insert_default().insert(key as usize, self.start as usize);
+        self.hand_out_stamped(key, 0);
+    }
+
+    /// Gives it to the caller in a record with a stamp.
+    pub(crate) fn hand_out_stamped<T>(self, key: *const T, stamp: u32) {
+        handed().insert(key as usize, (self.start as usize, stamp));
         std::mem::forget(self);
     }
 }
@@ -76,8 +96,16 @@ impl Drop for Block {
 
 /// Frees what was handed out under this pointer. Does nothing for any other.
 pub(crate) fn take_back<T>(key: *const T) {
-    let start = handed().as_mut().and_then(|handed| handed.remove(&(key as usize)));
-    if let Some(start) = start {
+    take_back_stamped(key, 0);
+}
+
+/// Frees what was handed out under this pointer in a record with this stamp. Does nothing for any other.
+pub(crate) fn take_back_stamped<T>(key: *const T, stamp: u32) {
+    let mut handed = handed();
+    let is_it = handed.get(&(key as usize)).is_some_and(|(_, given)| *given == stamp);
+    let taken = if is_it { handed.remove(&(key as usize)) } else { None };
+    drop(handed);
+    if let Some((start, _)) = taken {
         // SAFETY: it was handed out, and not taken back before.
         unsafe { libc::free(start as *mut c_void) };
     }
@@ -98,6 +126,19 @@ pub(crate) fn text_at(text: *const c_char, max: usize) -> Option<Vec<u8>> {
         }
         copied.extend_from_slice(read);
         at = at.checked_add(wanted)?;
+    }
+    Some(copied)
+}
+
+/// So many bytes of a caller. `None` where the address is none.
+pub(crate) fn bytes_at(start: *const c_char, length: usize) -> Option<Vec<u8>> {
+    let mut copied = vec![0; length];
+    let mut done = 0;
+    while done < length {
+        let at = (start as usize).checked_add(done)?;
+        let wanted = (PAGE_BYTES - at % PAGE_BYTES).min(length - done);
+        peek(at, &mut copied[done..done + wanted])?;
+        done += wanted;
     }
     Some(copied)
 }

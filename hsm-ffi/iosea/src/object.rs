@@ -1,10 +1,10 @@
 //! The functions of `hestia_iosea.h`, and the ids that they take.
 
 mod attributes;
-mod get;
-mod id;
+pub(crate) mod get;
+pub(crate) mod id;
 mod list;
-mod put;
+pub(crate) mod put;
 mod stream;
 mod transfer;
 
@@ -30,9 +30,9 @@ unsafe fn tier_of(tier: *const HestiaTier) -> i32 {
     }
 }
 
-/// What a record says data comes from or goes to.
+/// Where data comes from or goes to.
 #[derive(Debug)]
-enum Place {
+pub(crate) enum Place {
     Nowhere,
     Memory(*mut std::ffi::c_void),
     Path(std::path::PathBuf),
@@ -40,20 +40,35 @@ enum Place {
 }
 
 impl Place {
+    pub(crate) fn of_memory(buffer: *mut std::ffi::c_void, length: usize) -> Result<Self> {
+        if buffer.is_null() && length > 0 {
+            return Err(Failure::null("the buffer"));
+        }
+        Ok(Self::Memory(buffer))
+    }
+
+    pub(crate) fn of_path(path: *const std::ffi::c_char) -> Result<Self> {
+        let path = text_at(path, PATH_BYTES_MAX);
+        let path = path.filter(|path| !path.is_empty() && path.len() < PATH_BYTES_MAX);
+        let path = path.ok_or_else(|| Failure::new(BAD_INPUT_BUFFER, "the path is none"))?;
+        Ok(Self::Path(path_of(path)))
+    }
+
+    pub(crate) fn of_descriptor(fd: i32) -> Result<Self> {
+        if fd < 0 {
+            return Err(Failure::new(BAD_INPUT_BUFFER, "the descriptor is none"));
+        }
+        Ok(Self::Descriptor(fd))
+    }
+
     fn of(io: &HestiaIoContext) -> Result<Self> {
         let wrong = |what: &str| Failure::new(BAD_INPUT_BUFFER, what);
         // Of the other fields only those are looked at that the type needs: they may be uninitialised.
         match io.m_type {
             IO_EMPTY => Ok(Self::Nowhere),
-            IO_BUFFER if io.m_buffer.is_null() && io.m_length > 0 => Err(wrong("the buffer is NULL")),
-            IO_BUFFER => Ok(Self::Memory(io.m_buffer)),
-            IO_PATH => {
-                let path = text_at(io.m_path, PATH_BYTES_MAX);
-                let path = path.filter(|path| !path.is_empty() && path.len() < PATH_BYTES_MAX);
-                Ok(Self::Path(path_of(path.ok_or_else(|| wrong("the path is none"))?)))
-            }
-            IO_DESCRIPTOR if io.m_fd < 0 => Err(wrong("the descriptor is none")),
-            IO_DESCRIPTOR => Ok(Self::Descriptor(io.m_fd)),
+            IO_BUFFER => Self::of_memory(io.m_buffer, io.m_length),
+            IO_PATH => Self::of_path(io.m_path),
+            IO_DESCRIPTOR => Self::of_descriptor(io.m_fd),
             _ => Err(wrong("the type is none of HESTIA_IO_EMPTY, _BUFFER, _PATH and _DESCRIPTOR")),
         }
     }

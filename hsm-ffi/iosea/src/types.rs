@@ -23,6 +23,31 @@ pub(crate) const IO_BUFFER: c_int = 1;
 pub(crate) const IO_PATH: c_int = 2;
 pub(crate) const IO_DESCRIPTOR: c_int = 3;
 
+pub(crate) const ITEM_OBJECT: c_int = 0;
+pub(crate) const ITEM_TIER: c_int = 1;
+pub(crate) const ITEM_DATASET: c_int = 2;
+pub(crate) const ITEM_USER: c_int = 3;
+pub(crate) const ITEM_NODE: c_int = 4;
+pub(crate) const ITEM_ACTION: c_int = 5;
+pub(crate) const ITEM_USER_METADATA: c_int = 6;
+pub(crate) const ITEM_TIER_EXTENT: c_int = 7;
+
+/// How items are named; joined by `|`.
+pub(crate) const NAMED_BY_ID: c_int = 1;
+pub(crate) const NAMED_BY_NAME: c_int = 2;
+pub(crate) const NAMED_BY_PARENT_ID: c_int = 4;
+pub(crate) const NAMED_BY_PARENT_NAME: c_int = 8;
+
+/// How items are written; joined by `|`.
+pub(crate) const AS_IDS: c_int = 1;
+pub(crate) const AS_JSON: c_int = 2;
+pub(crate) const AS_KEY_VALUE: c_int = 4;
+pub(crate) const AS_NO_CHILD: c_int = 8;
+
+pub(crate) const QUERY_NONE: c_int = 0;
+pub(crate) const QUERY_IDS: c_int = 1;
+pub(crate) const QUERY_FILTER: c_int = 2;
+
 /// What stands in `m_user_initialized` of a record that was initialised.
 pub(crate) const INITIALIZED: c_int = 2;
 
@@ -34,6 +59,8 @@ pub struct HestiaId {
     pub(crate) m_hi: u64,
     pub(crate) m_uuid: *mut c_char,
     pub(crate) m_user_initialized: c_int,
+    /// Padding to C.
+    pub(crate) stamp: u32,
 }
 
 /// Where data comes from, or goes to.
@@ -80,6 +107,8 @@ pub struct HestiaObject {
     pub(crate) m_attrs: *mut HestiaKeyValuePair,
     pub(crate) m_num_attrs: usize,
     pub(crate) m_valid: c_int,
+    /// Padding to C.
+    pub(crate) stamp: u32,
 }
 
 /// A tier's number.

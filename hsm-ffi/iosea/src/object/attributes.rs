@@ -7,7 +7,7 @@ use super::id;
 use crate::client::client;
 use crate::failure::{Failure, Result, guard};
 use crate::hsm::{Attributes, Object};
-use crate::memory::{Block, take_back, text_at};
+use crate::memory::{Block, stamp, take_back_stamped, text_at};
 use crate::types::{BAD_INPUT_BUFFER, HestiaId, HestiaKeyValuePair, HestiaObject, HestiaTierExtent};
 
 /// What the format of a store takes, and a byte that shows that there was more.
@@ -23,7 +23,7 @@ pub unsafe extern "C" fn hestia_object_get_attrs(
     guard(|| {
         let client = client()?;
         // SAFETY: the caller passes a record, initialised or not.
-        let id = unsafe { id::needed(object_id) }?;
+        let id = unsafe { id::needed(&client, object_id) }?;
         if object.is_null() {
             return Err(Failure::null("the object"));
         }
@@ -81,8 +81,9 @@ fn filled(known: &Object) -> Result<HestiaObject> {
         m_attrs: if attributes.is_empty() { null_mut() } else { pairs },
         m_num_attrs: attributes.len(),
         m_valid: 1,
+        stamp: stamp(),
     };
-    block.hand_out(record.m_uuid);
+    block.hand_out_stamped(record.m_uuid, record.stamp);
     Ok(record)
 }
 
@@ -95,7 +96,7 @@ pub unsafe extern "C" fn hestia_init_object(object: *mut HestiaObject) -> c_int 
         }
         // SAFETY: the caller passes a record, initialised or not; only a pointer that was handed out is freed.
         unsafe {
-            take_back((*object).m_uuid);
+            take_back_stamped((*object).m_uuid, (*object).stamp);
             object.write(HestiaObject {
                 m_name: null_mut(),
                 m_uuid: null_mut(),
@@ -109,6 +110,7 @@ pub unsafe extern "C" fn hestia_init_object(object: *mut HestiaObject) -> c_int 
                 m_attrs: null_mut(),
                 m_num_attrs: 0,
                 m_valid: 0,
+                stamp: 0,
             });
         }
         Ok(())
@@ -125,7 +127,7 @@ pub unsafe extern "C" fn hestia_object_set_attrs(
     guard(|| {
         let client = client()?;
         // SAFETY: the caller passes a record, initialised or not.
-        let id = unsafe { id::needed(object_id) }?;
+        let id = unsafe { id::needed(&client, object_id) }?;
         if key_value_pairs.is_null() && num_key_pairs > 0 {
             return Err(Failure::null("the list of pairs"));
         }

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::put::{broken, each_piece};
 use super::{Place, id, stream, tier_of};
-use crate::client::client;
+use crate::client::{Client, client};
 use crate::failure::{Failure, Result, guard};
-use crate::hsm::Reader;
+use crate::hsm::{Id, Reader};
 use crate::types::{HestiaId, HestiaIoContext, HestiaTier};
 
 /// Reads an object.
@@ -23,30 +23,42 @@ pub unsafe extern "C" fn hestia_object_get(
     guard(|| {
         let client = client()?;
         // SAFETY: the caller passes records, initialised or not.
-        let (id, io, tier) = unsafe { (id::needed(object_id)?, io_context.as_mut(), tier_of(tier)) };
+        let (id, io, tier) = unsafe { (id::needed(&client, object_id)?, io_context.as_mut(), tier_of(tier)) };
         let io = io.ok_or_else(|| Failure::null("the io context"))?;
         let place = Place::of(io)?;
-        if let Place::Nowhere = place {
-            return Ok(());
+        let read = read(&client, &id, tier, io.m_offset as u64, io.m_length, &place)?;
+        if let Place::Memory(_) = place {
+            io.m_length = read;
         }
-        let mut reader = client.store.reader(&id, tier)?;
-        let offset = io.m_offset as u64;
-        let left = reader.size()?.saturating_sub(offset);
-        // For a file or descriptor without a length: all there is.
-        let is_all = io.m_length == 0 && !matches!(place, Place::Memory(_));
-        let length = if is_all { left } else { left.min(io.m_length as u64) };
-        match &place {
-            // SAFETY: the caller's word for the buffer.
-            Place::Memory(buffer) => unsafe {
-                io.m_length = reader.read_at(offset, *buffer, length as usize)?;
-            },
-            Place::Path(path) => to_path(&mut reader, offset, length, path)?,
-            Place::Descriptor(fd) => to_descriptor(&mut reader, offset, length, *fd)?,
-            Place::Nowhere => {}
-        }
-        client.was_read();
         Ok(())
     })
+}
+
+/// Reads an object from an offset on; answers how many bytes. Of a file or descriptor a length of 0 means all there is.
+pub(crate) fn read(
+    client: &Client,
+    id: &Id,
+    tier: i32,
+    offset: u64,
+    length: usize,
+    place: &Place,
+) -> Result<usize> {
+    if let Place::Nowhere = place {
+        return Ok(0);
+    }
+    let mut reader = client.store.reader(id, tier)?;
+    let left = reader.size()?.saturating_sub(offset);
+    let is_all = length == 0 && !matches!(place, Place::Memory(_));
+    let mut length = if is_all { left } else { left.min(length as u64) } as usize;
+    match place {
+        // SAFETY: the caller's word for the buffer.
+        Place::Memory(buffer) => length = unsafe { reader.read_at(offset, *buffer, length) }?,
+        Place::Path(path) => to_path(&mut reader, offset, length as u64, path)?,
+        Place::Descriptor(fd) => to_descriptor(&mut reader, offset, length as u64, *fd)?,
+        Place::Nowhere => {}
+    }
+    client.was_read();
+    Ok(length)
 }
 
 fn to_descriptor(reader: &mut Reader, offset: u64, length: u64, fd: i32) -> Result<()> {

@@ -64,7 +64,7 @@ pub unsafe extern "C" fn hestia_object_locate(
     guard(|| {
         let client = client()?;
         // SAFETY: the caller passes a record, initialised or not.
-        let id = unsafe { id::needed(object_id) }?;
+        let id = unsafe { id::needed(&client, object_id) }?;
         let copies = client.store.object(&id)?.copies()?;
         let tiers: Vec<u8> = copies.iter().map(|copy| copy.tier).collect();
         // SAFETY: the caller's word for the places.

@@ -33,7 +33,8 @@ pub unsafe extern "C" fn hestia_object_put(
     guard(|| {
         let client = client()?;
         // SAFETY: the caller passes records, initialised or not.
-        let (given, io, tier) = unsafe { (id::given(object_id)?, io_context.as_ref(), tier_of(tier)) };
+        let (given, io, tier) =
+            unsafe { (id::given(client.is_strict(), object_id)?, io_context.as_ref(), tier_of(tier)) };
         let io = io.ok_or_else(|| Failure::null("the io context"))?;
         let place = Place::of(io)?;
         let drawn = match (given, create_mode) {
@@ -65,12 +66,14 @@ pub unsafe extern "C" fn hestia_object_put(
 /// Takes bytes, piece by piece.
 type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
 
-struct Put<'a> {
-    client: &'a Client,
-    id: &'a Id,
-    tier: i32,
-    offset: u64,
-    length: usize,
+/// A put of one object.
+pub(crate) struct Put<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) id: &'a Id,
+    pub(crate) tier: i32,
+    pub(crate) offset: u64,
+    /// Of a path or descriptor 0 means all there is.
+    pub(crate) length: usize,
 }
 
 impl Put<'_> {
@@ -88,7 +91,8 @@ impl Put<'_> {
         self.whole(place, sys::HSM_PUT_CREATE)
     }
 
-    fn update(&self, place: &Place) -> Result<()> {
+    /// Changes the content of an object that exists.
+    pub(crate) fn update(&self, place: &Place) -> Result<()> {
         if let Place::Nowhere = place {
             return self.client.store.object(self.id).map(drop);
         }

@@ -18,7 +18,7 @@ unsafe fn change(object_id: *mut HestiaId, change: impl FnOnce(&Client, &Id) -> 
     guard(|| {
         let client = client()?;
         // SAFETY: as the caller says.
-        let id = unsafe { id::needed(object_id) }?;
+        let id = unsafe { id::needed(&client, object_id) }?;
         change(&client, &id)?;
         client.happened();
         Ok(())

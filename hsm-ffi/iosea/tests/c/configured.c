@@ -115,6 +115,33 @@ static void what_cannot_be_is_refused(void)
     CHECK_CODE(hestia_initialize((char *)1, NULL, NULL), HESTIA_ERROR_CLIENT_STATE);
 }
 
+/* A store that is older than the roots of its tiers, as after a backup was restored, takes no changes, and can be read. */
+static void a_store_that_takes_no_changes_can_be_read(void)
+{
+    static const char extra[] =
+        "{\"cache_path\": \"backed-up\", \"tiers\": [{\"priority\": 0}], \"object_store_backends\": "
+        "[{\"backend_type\": \"file\", \"tiers\": {\"ids\": [0]}, \"config\": {\"root\": \"root\"}}]}";
+    CHECK_OK(hestia_initialize(NULL, NULL, extra));
+    put_text(ONE, HESTIA_CREATE, "before", 0);
+    CHECK_OK(hestia_finish());
+    CHECK(system("cp -a backed-up/store backup") == 0);
+    CHECK_OK(hestia_initialize(NULL, NULL, extra));
+    put_text("00000000-0000-0000-0000-000000000002", HESTIA_CREATE, "after", 0);
+    CHECK_OK(hestia_finish());
+    CHECK(system("rm -r backed-up/store && mv backup backed-up/store") == 0);
+
+    CHECK_OK(hestia_initialize(NULL, NULL, extra));
+    CHECK_CONTENT(ONE, "before");
+    HestiaId id = id_of(ONE);
+    HestiaIoContext io = memory((char *)"x", 1, 0);
+    CHECK_CODE(hestia_object_put(&id, HESTIA_UPDATE, &io, NULL), HESTIA_ERROR_UNKNOWN);
+    size_t length = 3;
+    char text[4] = {0}, *activity = NULL;
+    CHECK_OK(hestia_data_get(ONE, text, &length, 0, 0, &activity, NULL));
+    CHECK(activity == NULL && strcmp(text, "bef") == 0);
+    CHECK_OK(hestia_finish());
+}
+
 int main(int count, char **arguments)
 {
     CHECK(count == 2 && chdir(arguments[1]) == 0);
@@ -122,5 +149,6 @@ int main(int count, char **arguments)
     tiers_and_backends_are_those_of_the_file();
     a_key_that_is_not_known_is_reported();
     what_cannot_be_is_refused();
+    a_store_that_takes_no_changes_can_be_read();
     return 0;
 }
