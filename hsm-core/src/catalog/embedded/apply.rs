@@ -14,8 +14,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::index::{damaged, failed, one, run};
 use super::row::{self, Body, dated, update};
-use super::{action, known_packs, lookup};
+use super::{action, epochs, known_packs, lookup};
 use crate::backend::pack;
+use crate::catalog::Epoch;
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::journal::{self, Change, Subject, Updates};
@@ -67,6 +68,8 @@ pub(super) struct Applier<'a> {
     datasets: RefCell<DatasetNumbers>,
     /// Whether places that come in were not synced yet.
     pub(super) relaxed: bool,
+    /// Whose changes these are: who begins an epoch is kept.
+    pub(super) writer: u64,
 }
 
 impl<'a> Applier<'a> {
@@ -77,6 +80,7 @@ impl<'a> Applier<'a> {
             tiers: RefCell::default(),
             datasets: RefCell::default(),
             relaxed: false,
+            writer: 0,
         }
     }
 
@@ -178,8 +182,11 @@ impl<'a> Applier<'a> {
             }
             Change::EpochBegan { cause, ended } => {
                 known_packs::note(self.connection, *cause)?;
-                let sql = "INSERT OR REPLACE INTO epoch(epoch, cause, first) VALUES (?1, ?2, ?3)";
-                self.run(sql, params![ended.epoch as i64 + 1, *cause as u8, number as i64]).map(drop)
+                let (cause, begun_by) = (*cause, self.writer);
+                epochs::note(
+                    self.connection,
+                    &Epoch { epoch: ended.epoch + 1, cause, first: number, begun_by },
+                )
             }
             other => action::apply(self.connection, number, time_ns, other),
         }
