@@ -11,6 +11,7 @@
 
 mod action;
 pub(crate) mod embedded;
+mod epoch;
 mod pin;
 mod query;
 
@@ -19,6 +20,7 @@ use std::fmt::Debug;
 
 pub use action::ActionQuery;
 pub(crate) use action::ActionWindow;
+pub(crate) use epoch::{Epoch, is_unknown, seen_at};
 pub use pin::PinQuery;
 pub use query::{Cursor, Items, NamesPage, Page, Query};
 
@@ -235,8 +237,8 @@ pub(crate) trait Places: Send + Sync + Debug {
     fn has_seen(&self, position: &Position) -> bool;
     /// What a sweep after the death of this handle need not look for.
     fn settled(&self) -> Settled;
-    /// Told under the writer lock how far the journal has come, and in which segment it ends.
-    fn committed(&self, durable: &Position, segment: u64);
+    /// Told under the writer lock how far the journal has come, in which segment it ends, and which epochs it has.
+    fn committed(&self, durable: &Position, segment: u64, epochs: &dyn Fn() -> Result<Vec<Epoch>>);
 }
 
 /// Answers to many questions as of one moment, for little more than the price of one.
@@ -340,8 +342,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn open_snapshot(&self) -> Result<(Position, Vec<Source>)>;
     /// Begins a new epoch; the handle must be the only one.
     fn begin_epoch(&self, cause: EpochCause) -> Result<Position>;
-    /// The epochs that began, in order: each with its cause and the number of its first change.
-    fn epochs(&self) -> Result<Vec<(u64, EpochCause, u64)>>;
+    /// The epochs that began, in order.
+    fn epochs(&self) -> Result<Vec<Epoch>>;
     /// Closes what a clean end can close, so that nothing needs recovery.
     fn close(&self) -> Result<()>;
     /// Gives its files back, at the very end: calls that come later are `Closed`.

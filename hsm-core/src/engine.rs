@@ -5,7 +5,7 @@
 mod limits;
 mod ours;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,10 +24,10 @@ use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted};
 
 pub(crate) use limits::Limits;
-pub(crate) use ours::is_unknown;
+pub(crate) use ours::told;
 
 /// Garbage removed at once.
-const RECLAIM_AT_ONCE: usize = 256;
+const RECLAIM_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 16 } else { 256 };
 /// Overwritten places that may wait before a put removes them.
 const RECLAIM_AFTER: u64 = 64;
 
@@ -235,6 +235,7 @@ impl Engine {
             None => self.tiers.all().into_iter().find(|tier| tier.config.state == TierState::Active),
         };
         if let Some(tier) = wanted().filter(|tier| tier.config.state == TierState::Active) {
+            self.check_is_compared(&tier)?;
             return Ok(tier);
         }
         self.refresh_tiers()?;
@@ -345,9 +346,18 @@ impl Engine {
         // At a root that is no longer the tier's, what is garbage would not be found, and taken for removed.
         self.refresh_tiers()?;
         let (mut removed_in_all, mut after) = (0, None);
-        let mut are_ours = BTreeMap::new();
         loop {
             let found = self.catalog.garbage(after, RECLAIM_AT_ONCE)?;
+            // Another may take a root over at any time, and what is garbage on one is the fruit of changes on all.
+            let tiers: BTreeSet<_> = found.iter().map(|garbage| garbage.tier).collect();
+            let is_ours = |index| match self.tier(index) {
+                Ok(tier) if tier.config.state != TierState::Lost => self.check_is_ours(&tier).is_ok(),
+                _ => true, // Nothing is there any more.
+            };
+            let ours: BTreeMap<_, _> = tiers.into_iter().map(|index| (index, is_ours(index))).collect();
+            if self.is_held() {
+                return Ok(removed_in_all);
+            }
             let mut removed: Vec<Garbage> = Vec::with_capacity(found.len());
             let mut going_on = Ok(());
             for garbage in &found {
@@ -355,10 +365,7 @@ impl Engine {
                 if going_on.is_err() {
                     break; // What is removed is noted first.
                 }
-                let is_ours =
-                    |index| self.tier(index).map_or(Ok(()), |tier| self.check_is_ours(&tier)).is_ok();
-                let ours = are_ours.entry(garbage.tier).or_insert_with_key(|index| is_ours(*index));
-                if *ours && self.remove_place(garbage).is_ok() {
+                if ours.get(&garbage.tier) == Some(&true) && self.remove_place(garbage).is_ok() {
                     removed.push(*garbage);
                 }
             }

@@ -112,6 +112,8 @@ struct Inner {
     store_id: [u8; 16],
     instance: u64,
     found: crate::catalog::embedded::Found,
+    /// Why the open began an epoch when it found roots out of reach.
+    set_apart: std::sync::OnceLock<crate::journal::EpochCause>,
 }
 
 impl fmt::Debug for Store {
@@ -163,7 +165,7 @@ impl Store {
 
     /// Why opening the store began a new epoch of the journal, if it did.
     pub fn new_epoch_cause(&self) -> Option<crate::journal::EpochCause> {
-        self.inner.found.new_epoch
+        self.inner.found.new_epoch.or_else(|| self.inner.set_apart.get().copied())
     }
 
     /// Makes every change so far durable, those of other handles included. Returns the position of the last.

@@ -77,6 +77,10 @@ pub enum Mutant {
     StraysOfMembers,
     /// Bytes are removed from a root without looking whether another store took it over.
     TakeoverUnnoticed,
+    /// A root that has seen less than the journal has come to is taken for one of this journal.
+    MarkBehindPassed,
+    /// A reconciliation looks at the roots before it has told them whose they are now.
+    SurveyBeforeMark,
     /// A copy in memory stands for one on a disk.
     MemoryForGood,
     /// An action is queued when what it comes after is begun.

@@ -27,7 +27,7 @@ use crate::backend::memory::MemoryBackend;
 use crate::backend::pack::{PACK_HEADER_LENGTH, PackIdentity, PackWriter, header_fault};
 use crate::backend::posix::{PosixBackend, RootIdentity};
 use crate::backend::{Backend, PLACES_PER_DIRECTORY, PlaceName, PlaceReader, ReadFrom};
-use crate::catalog::{Durability, Garbage, Places, Settled};
+use crate::catalog::{Durability, Epoch, Garbage, Places, Settled};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::file::Disk;
@@ -455,8 +455,10 @@ impl Places for Tiers {
     }
 
     fn has_seen(&self, position: &Position) -> bool {
-        // A root that is out of reach, or does not say, proves nothing.
-        self.all().iter().any(|tier| matches!(tier.seen(), Ok(Some(seen)) if seen >= *position))
+        // A root that is out of reach, or does not say, proves nothing; nor does one of another epoch, which another
+        // journal may have begun.
+        let has_seen = |seen: &Position| seen.epoch == position.epoch && seen >= position;
+        self.all().iter().any(|tier| matches!(tier.seen(), Ok(Some(seen)) if has_seen(&seen.position)))
     }
 
     fn settled(&self) -> Settled {
@@ -466,19 +468,10 @@ impl Places for Tiers {
         Settled { serials: self.serials.settled_to(&serials), packs }
     }
 
-    fn committed(&self, durable: &Position, segment: u64) {
+    fn committed(&self, durable: &Position, segment: u64, epochs: &dyn Fn() -> Result<Vec<Epoch>>) {
         self.serials.packs_noted();
-        let new_segment = self.told_segment.swap(segment, Ordering::AcqRel) != segment;
-        for tier in self.by_index.read().values().filter(|tier| tier.config.state.is_readable()) {
-            // Once for the first commit of a handle, then with each segment: it is a hint that tells a
-            // restored backup from its roots, and a root that cannot take it fails where data goes there.
-            if new_segment && (self.was_away(tier) || self.was_unseen(tier)) {
-                continue; // That stays to be seen until it is compared, or reconciled.
-            }
-            if new_segment && tier.written.swap(false, Ordering::AcqRel) && tier.mark_seen(*durable).is_err()
-            {
-                tier.note_written();
-            }
+        if self.told_segment.swap(segment, Ordering::AcqRel) != segment {
+            self.tell_roots(*durable, epochs);
         }
     }
 }

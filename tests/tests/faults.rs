@@ -1,6 +1,6 @@
 //! Any operation on the disk may fail, under any verb: the store is what it was or what it was to be, and goes on.
 
-use hsm_tests::crash::{Report, faults, faults_of_actions};
+use hsm_tests::crash::{Report, faults, faults_of_actions, faults_of_recovery};
 
 #[test]
 fn a_fault_at_any_step_of_any_verb_loses_nothing_and_needs_no_repair() {
@@ -14,6 +14,14 @@ fn a_fault_at_any_step_of_any_verb_loses_nothing_and_needs_no_repair() {
 fn actions_that_run_on_a_failing_disk_end_and_lose_nothing() {
     let mut report = Report::default();
     faults_of_actions(2, &mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn a_disk_that_fails_or_is_full_while_a_store_is_reconciled_or_rebuilt_keeps_neither_from_being_done_later() {
+    let mut report = Report::default();
+    faults_of_recovery(&mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");
 }

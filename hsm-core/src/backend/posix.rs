@@ -26,10 +26,9 @@ use super::{Backend, Capabilities, PLACES_PER_DIRECTORY, PlaceName, PlaceReader,
 use crate::clock::TimeNs;
 use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, File, FileKind, Mode, Space, sync_parent};
-use crate::object::Position;
 use crate::testing_hooks::{Mutant, mutant};
 use open_packs::OpenPacks;
-pub use root::RootIdentity;
+pub use root::{RootIdentity, Seen};
 
 /// The directory of places below a root.
 const DATA: &str = "data";
@@ -107,16 +106,16 @@ impl PosixBackend {
     }
 
     /// How far the journal had come when this root was last written to, as far as it was noted.
-    pub fn seen(&self) -> Result<Option<Position>> {
+    pub fn seen(&self) -> Result<Option<Seen>> {
         root::seen(&*self.disk, &self.root, &self.identity)
     }
 
     /// Notes, durably, how far the journal has come. A position that is not ahead of the noted one changes
     /// nothing. Processes that share a root take turns (under the store's writer lock).
-    pub fn mark_seen(&self, position: Position) -> Result<()> {
+    pub fn mark_seen(&self, seen: Seen) -> Result<()> {
         let _turn = self.seen.lock();
         self.check_root()?;
-        root::mark_seen(&*self.disk, &self.root, &self.identity, position)
+        root::mark_seen(&*self.disk, &self.root, &self.identity, seen)
     }
 
     fn data(&self) -> PathBuf {

@@ -13,6 +13,7 @@ mod apply;
 mod audit;
 mod check;
 mod commit;
+mod epochs;
 mod feed;
 mod index;
 mod known_packs;
@@ -42,7 +43,7 @@ pub(crate) use notice::Notice;
 pub(crate) use recover::Found;
 
 use super::{
-    ActionQuery, ActionWindow, Catalog, Committed, Contradictions, Cursor, Durability, Expired, Fed,
+    ActionQuery, ActionWindow, Catalog, Committed, Contradictions, Cursor, Durability, Epoch, Expired, Fed,
     FeedCursor, Garbage, NamesPage, PackUsage, Page, PinQuery, Places, Progress, Proposal, Query, TierUsage,
     View,
 };
@@ -291,8 +292,8 @@ impl Catalog for Embedded {
         self.new_epoch(cause)
     }
 
-    fn epochs(&self) -> Result<Vec<(u64, EpochCause, u64)>> {
-        self.read(lookup::epochs)
+    fn epochs(&self) -> Result<Vec<Epoch>> {
+        self.read(epochs::list)
     }
 
     fn close(&self) -> Result<()> {
@@ -301,7 +302,7 @@ impl Catalog for Embedded {
             self.sync_relaxed()?;
         }
         let _writer = self.ground.lock.lock_writer()?;
-        self.ground.places.committed(&progress.applied, u64::MAX);
+        self.ground.places.committed(&progress.applied, u64::MAX, &|| self.read(epochs::list));
         Ok(())
     }
 

@@ -1,37 +1,59 @@
 //! Whether the roots of the tiers are this store's yet.
 //!
 //! A store that was restored elsewhere from a snapshot of this one, and reconciled, goes on with the same roots. It marks
-//! them with an epoch that this journal never began. From then on the one that finds such a mark removes nothing, since
-//! what is garbage to it may be all that the other has of an object.
+//! them with an epoch that this journal never began. From then on the one that finds such a mark removes nothing, on any
+//! tier, since what is garbage to it may be all that the other has of an object.
 
 use std::sync::atomic::Ordering;
 
 use super::Engine;
+use crate::backend::posix::Seen;
+use crate::catalog::is_unknown;
 use crate::error::{Error, Result};
-use crate::journal::EpochCause;
 use crate::object::Position;
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::Tier;
 
 impl Engine {
-    /// Fails where the root of a tier has seen changes that never were in this journal. The store takes no more changes
-    /// then. To be asked before bytes are removed.
+    /// Fails where the root of a tier has seen changes that never were in this journal: the store takes no more changes
+    /// then. Fails too where that cannot be told, since it is out of reach or damaged. To be asked before bytes are removed.
     pub(crate) fn check_is_ours(&self, tier: &Tier) -> Result<()> {
-        let Some(seen) = tier.seen()? else { return Ok(()) };
-        // Asked for afterwards: others write to both.
-        let last = self.catalog.progress()?.applied;
-        if mutant(Mutant::TakeoverUnnoticed)
-            || seen <= last
-            || !is_unknown(seen, last, &self.catalog.epochs()?)
-        {
+        if mutant(Mutant::TakeoverUnnoticed) {
             return Ok(());
         }
-        let detail = format!(
-            "its root has seen change {} of epoch {}, and this journal ends at {} of {}: a store that was restored from a snapshot of this one has taken it over; close this one",
-            seen.number, seen.epoch, last.number, last.epoch
-        );
-        self.hold_until_reconciled(detail.clone());
-        Err(Error::TierOffline { tier: tier.index(), detail })
+        if let Some(seen) = tier.seen_in_reach()? {
+            // Asked for afterwards: others write to both.
+            let last = self.catalog.progress()?.applied;
+            let is_passed_over = mutant(Mutant::MarkBehindPassed) && seen.position <= last;
+            if !is_passed_over && is_unknown(seen, last, &self.catalog.epochs()?) {
+                let detail = format!(
+                    "{}: a store that was restored from a snapshot of this one has taken it over; close this one",
+                    told(seen, last)
+                );
+                self.hold_until_reconciled(detail.clone());
+                return Err(Error::TierOffline { tier: tier.index(), detail });
+            }
+        }
+        self.tiers.note_compared(tier);
+        Ok(())
+    }
+
+    /// The same of a root that was out of reach when the store was opened, once it is back. To be asked before bytes go
+    /// there.
+    pub(crate) fn check_is_compared(&self, tier: &Tier) -> Result<()> {
+        if self.tiers.was_unseen(tier) { self.check_is_ours(tier) } else { Ok(()) }
+    }
+
+    /// Compares every root that has come back since the store was opened.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` where one was taken over.
+    pub(crate) fn compare_roots(&self) -> Result<()> {
+        for tier in self.tiers.all() {
+            let _ = self.check_is_compared(&tier); // One that cannot be read is compared when it can be.
+        }
+        self.check_writable()
     }
 
     /// Removes what is left on the root of a tier, marker and all, unless it was taken over.
@@ -47,15 +69,18 @@ impl Engine {
             reason
         });
     }
+
+    /// Whether the store takes changes. One that found a root taken over does not from then on.
+    pub(crate) fn is_held(&self) -> bool {
+        self.read_only.read().is_some()
+    }
 }
 
-/// Whether a change that a root has seen never was in this journal. That shows also when the restored journal
-/// began a new epoch since: where that epoch began, the one the root has seen had gone further. What was
-/// reconciled since is known and settled.
-pub(crate) fn is_unknown(seen: Position, last: Position, epochs: &[(u64, EpochCause, u64)]) -> bool {
-    let mut later = epochs.iter().filter(|(epoch, ..)| *epoch > seen.epoch);
-    if later.clone().any(|(_, cause, _)| *cause == EpochCause::Reconciled) {
-        return false;
-    }
-    seen > last || later.next().is_some_and(|(_, _, first)| *first <= seen.number)
+/// What a root has seen, beside where the journal ends.
+pub(crate) fn told(seen: Seen, last: Position) -> String {
+    let at = seen.position;
+    format!(
+        "its root has seen change {} of epoch {}, and this journal ends at {} of {}",
+        at.number, at.epoch, last.number, last.epoch
+    )
 }

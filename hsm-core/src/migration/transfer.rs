@@ -296,6 +296,7 @@ pub(super) fn write(
     let id = object.id;
     let content = object.content.as_ref().ok_or(Error::NoData { id })?;
     let (shift, size) = (content.block_shift, content.size);
+    engine.check_is_compared(&target)?;
     let mut writer = CopyWriter::new(&engine.tiers, target, shift, size, Durability::Durable)?;
     let mut buffer = vec![0; RUN_LEN.min(size as usize)];
     let mut offset = 0;

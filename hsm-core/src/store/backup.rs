@@ -94,6 +94,7 @@ impl Store {
             return Err(Error::Unsupported { what });
         }
         backend.check_root()?;
+        engine.check_is_ours(&tier)?; // Older ones are removed.
         tier.check_writable(0)?;
         let mut watch = self.watch(Phase::Snapshot, 0, 0);
         watch.check()?;
@@ -142,7 +143,7 @@ impl Store {
     /// removed now is left to who comes next: it does no harm.
     pub(super) fn sweep_kept(&self, live: &[u64]) {
         for tier in self.engine().tiers.all() {
-            if tier.config.state.is_readable() && tier.backend.check_root().is_ok() {
+            if tier.config.state.is_readable() && self.engine().check_is_ours(&tier).is_ok() {
                 let _ = kept::sweep(&*tier.backend, live);
             }
         }

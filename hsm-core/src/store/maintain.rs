@@ -1,5 +1,7 @@
 //! Maintenance that a caller asks for: no thread of the store's own does it.
 
+use std::collections::BTreeSet;
+
 use super::sweep::is_among;
 use super::{Store, reserve};
 use crate::backend::PlaceName;
@@ -46,12 +48,14 @@ impl Store {
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
         engine.check_writable()?;
+        engine.compare_roots()?;
         self.inner.accesses.flush(engine);
         engine.tiers.all().iter().for_each(|tier| tier.backend.close_idle());
         let mut watch = self.watch(Phase::Purge, 0, 0);
         let purged = purge_expired(engine, &mut watch)?;
         watch.stage(Phase::Reclaim);
         let files_removed = engine.reclaim_watched(&mut watch)?;
+        engine.check_writable()?; // A root may have turned out to be taken over.
         let packs_removed = self.remove_empty_packs(engine, &mut watch)?.packs;
         self.make_reserve(engine)?;
         self.wake_all_stuck()?;
@@ -116,6 +120,12 @@ impl Store {
                 && !open.contains(&(pack.tier, pack.name))
         };
         let mut removed = Vec::new();
+        let tiers: BTreeSet<_> = page.iter().map(|pack| pack.tier).collect();
+        let is_ours = |index: &TierIndex| {
+            engine.tier(*index).map_or(Ok(()), |tier| engine.check_is_ours(&tier)).is_ok()
+        };
+        let ours: BTreeSet<_> = tiers.into_iter().filter(is_ours).collect();
+        engine.check_writable()?;
         // Looked at again: what was empty before the sync and is still is empty for good, since nobody
         // appends to it. What was not may be empty by a relaxed change behind the sync, or be the pack of a
         // handle that came after we looked who is here.
@@ -129,7 +139,7 @@ impl Store {
                 removed.push(pack); // Its tier was retired.
                 continue;
             };
-            if engine.check_is_ours(&tier).is_err() {
+            if !ours.contains(&pack.tier) {
                 continue;
             }
             let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));

@@ -1,13 +1,14 @@
 //! Opening and creating a store.
 
+mod age;
 mod index;
 mod rebuild;
 mod restore;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, ReentrantMutex, RwLock};
 
@@ -17,11 +18,11 @@ use super::{Inner, Store, StoreOptions, reserve};
 use crate::catalog::Places as _;
 use crate::catalog::embedded::{Embedded, Found, Ground};
 use crate::clock::{self, TimeNs};
-use crate::engine::{Engine, is_unknown};
+use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
 use crate::file::{self, Disk, FileKind, MemoryDisk, OsDisk};
+use crate::journal::Change;
 use crate::journal::queue::LockFile;
-use crate::journal::{Change, EpochCause};
 use crate::object::{IdGenerator, TierConfig};
 use crate::tier::{Tier, TierGround, Tiers};
 use crate::wire::{self, Reader, Writer};
@@ -399,6 +400,7 @@ impl Opening<'_> {
             index_directory: self.options.index_directory.clone(),
             store_id,
             found,
+            set_apart: OnceLock::new(),
         };
         Store { inner: Arc::new(inner), monitor: None }
     }
@@ -409,60 +411,6 @@ struct Parts {
     tiers: Arc<Tiers>,
     lock: Arc<LockFile>,
     instance: u64,
-}
-
-impl Store {
-    /// Begins an epoch, where some roots are out of reach. Were this an older copy of the directory, it could go further
-    /// than those roots have seen, and would pass for theirs when they are back: the epoch tells them apart. Where
-    /// nothing was changed since the last one began, that one does. Without one the store takes no changes.
-    fn set_apart(&self) -> Result<()> {
-        let engine = self.engine();
-        let newest = engine.catalog.epochs()?.last().map_or(0, |(.., first)| *first);
-        if engine.catalog.progress()?.applied.number <= newest {
-            return Ok(());
-        }
-        if let Err(error) = engine.catalog.begin_epoch(EpochCause::Rebuilt) {
-            let reason = format!(
-                "some roots are out of reach, and changes cannot be set apart from those that they have seen: {error}"
-            );
-            engine.read_only.write().get_or_insert(reason);
-        }
-        Ok(())
-    }
-
-    /// A store older than the roots of its tiers is a restored backup: it is read until it is reconciled.
-    fn check_age(&self) -> Result<()> {
-        let engine = self.engine();
-        let all: Vec<_> =
-            engine.tiers.all().into_iter().map(|tier| (tier.seen().ok().flatten(), tier)).collect();
-        let away = all.iter().filter(|(_, tier)| tier.is_out_of_reach()).map(|(_, tier)| tier.index());
-        engine.tiers.note_unseen(away.collect());
-        // Asked for afterwards: others may be writing to both.
-        let last = engine.catalog.progress()?.applied;
-        let epochs = engine.catalog.epochs()?;
-        let reconciled = epochs.iter().rev().find(|(_, cause, _)| *cause == EpochCause::Reconciled);
-        engine.tiers.note_reconciled(reconciled.map_or(0, |(epoch, ..)| *epoch));
-        let last_of = |wanted| epochs.iter().rposition(|(_, cause, _)| *cause == wanted);
-        if last_of(EpochCause::Restored) > last_of(EpochCause::Reconciled) {
-            // What the roots have seen is a hint: that they have seen no more does not show here.
-            let reason = "it was restored from a snapshot and may be older than its roots; run reconcile";
-            engine.hold_until_reconciled(reason.to_owned());
-        }
-        for (seen, tier) in all {
-            if let Some(seen) = seen.filter(|seen| is_unknown(*seen, last, &epochs)) {
-                let reason = format!(
-                    "the root of tier {} has seen change {} of epoch {}, the journal ends at {} of {}: it was restored from an older backup; run reconcile",
-                    tier.index(),
-                    seen.number,
-                    seen.epoch,
-                    last.number,
-                    last.epoch
-                );
-                engine.hold_until_reconciled(reason);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// When the store in a directory was created.

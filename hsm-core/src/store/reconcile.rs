@@ -25,13 +25,15 @@ use std::sync::atomic::Ordering;
 use super::strays::strays;
 use super::survey::{Synced, begin_epochs_beyond, epoch_in_reach};
 use super::{Store, member};
-use crate::catalog::Proposal;
+use crate::backend::posix::Seen;
+use crate::catalog::{Proposal, seen_at};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::journal::EpochCause;
 use crate::migration::Finding;
 use crate::monitor::Phase;
 use crate::object::{Position, TierIndex};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::Tier;
 
 /// What [`Store::reconcile`] found, and did.
@@ -95,6 +97,7 @@ impl Store {
         if others.live.iter().any(|instance| *instance != self.inner.instance) {
             return Err(Error::Busy { what: "the store, for reconciling".to_owned(), waited_s: 0 });
         }
+        let _ = engine.compare_roots(); // One that is not this store's is reconciled, too.
         let mut watch = self.watch(Phase::Reconcile, 0, 0);
         watch.check()?;
         let _at_once = engine.tiers.at_once();
@@ -115,6 +118,7 @@ impl Store {
         reconciling.find_tiers()?;
         reconciling.epoch_of_the_roots = epoch_in_reach(&self.inner.store_id, &reconciling.tiers);
         if is_restored {
+            reconciling.take_over(&self.inner.store_id)?;
             reconciling.survey(&mut watch)?;
             reconciling.strike_off(&mut watch)?;
             // What they wrote behind the snapshot is not theirs alone to lose: no sweep is to come upon it.
@@ -122,6 +126,7 @@ impl Store {
         } else if engine.check_writable().is_ok() {
             // Perhaps on a root that was away when the store was restored.
             let was_away = reconciling.tiers.iter().any(|tier| engine.tiers.was_away(tier));
+            reconciling.take_over_late()?;
             if reconciling.strike_off(&mut watch)? > 0 || was_away {
                 reconciling.done.copies_missing = 0;
                 reconciling.survey(&mut watch)?;
@@ -142,12 +147,12 @@ impl Store {
         if is_restored {
             begin_epochs_beyond(&*engine.catalog, epoch_of_the_roots.saturating_sub(1))?;
             let position = engine.catalog.begin_epoch(EpochCause::Reconciled)?;
-            for tier in engine.tiers.all() {
-                if !refused.contains(&tier.index()) && tier.backend.check_root().is_ok() {
-                    tier.mark_seen(position)?;
-                }
-            }
             engine.tiers.note_reconciled(position.epoch);
+            // One that came back meanwhile was not looked at.
+            for tier in tiers.iter().filter(|tier| !refused.contains(&tier.index())) {
+                tier.mark_seen(seen_at(position, &engine.catalog.epochs()?))?;
+                engine.tiers.note_compared(tier);
+            }
             *engine.read_only.write() = None;
             engine.restored.store(false, Ordering::Release);
             done.new_epoch = Some(position);
@@ -210,10 +215,7 @@ impl Reconciling<'_> {
             }
             match tier.backend.check_root() {
                 Ok(()) => self.tiers.push(tier),
-                Err(error) => {
-                    self.done.out_of_reach += 1;
-                    (self.found)(Finding::OutOfReach { tier: tier.index(), detail: error.to_string() })?;
-                }
+                Err(error) => self.pass_over(&tier, &error)?,
             }
         }
         Ok(())
@@ -226,10 +228,57 @@ impl Reconciling<'_> {
 
     /// Roots that were away when the store was reconciled are up to date now.
     fn settle_roots(&self) -> Result<()> {
-        let position = self.engine.catalog.progress()?.durable;
+        let seen = seen_at(self.engine.catalog.progress()?.durable, &self.engine.catalog.epochs()?);
         let is_done = |tier: &&Arc<Tier>| !self.refused.contains(&tier.index());
         let mut were_away = self.tiers.iter().filter(is_done).filter(|tier| self.engine.tiers.was_away(tier));
-        were_away.try_for_each(|tier| tier.mark_seen(position))
+        were_away.try_for_each(|tier| tier.mark_seen(seen))
+    }
+
+    /// Tells the roots that they are this store's from now on, before anything on them is counted on: one that still goes
+    /// on with them removes nothing any more. The mark is of the epoch of the restore, so that a root that is
+    /// not looked at to the end is looked at again. A root that cannot take it is passed over.
+    fn take_over(&mut self, store_id: &[u8; 16]) -> Result<()> {
+        if mutant(Mutant::SurveyBeforeMark) {
+            return Ok(());
+        }
+        loop {
+            self.begin_epoch_of_the_restore()?;
+            let seen = seen_at(self.engine.catalog.progress()?.durable, &self.engine.catalog.epochs()?);
+            self.mark_or_pass_over(seen, |_| true)?;
+            let epoch = epoch_in_reach(store_id, &self.tiers);
+            if epoch <= seen.position.epoch {
+                return Ok(());
+            }
+            self.epoch_of_the_roots = epoch; // Whom they are taken from was at work meanwhile.
+        }
+    }
+
+    /// The same of roots that were away then, in a store that is in step. Its mark lies before the epoch *reconciled*.
+    fn take_over_late(&mut self) -> Result<()> {
+        let epochs = self.engine.catalog.epochs()?;
+        let reconciled = self.engine.tiers.reconciled_epoch();
+        let Some(before) = epochs.iter().rev().find(|epoch| epoch.epoch < reconciled) else { return Ok(()) };
+        let position = Position { epoch: before.epoch, number: before.first };
+        let engine = self.engine;
+        self.mark_or_pass_over(seen_at(position, &epochs), |tier| engine.tiers.was_away(tier))
+    }
+
+    fn mark_or_pass_over(&mut self, seen: Seen, is_marked: impl Fn(&Tier) -> bool) -> Result<()> {
+        let mut marked = Vec::with_capacity(self.tiers.len());
+        for tier in std::mem::take(&mut self.tiers) {
+            match if is_marked(&tier) { tier.mark_seen(seen) } else { Ok(()) } {
+                Ok(()) => marked.push(tier),
+                Err(error) if error.kind() == Kind::Full => return Err(error),
+                Err(error) => self.pass_over(&tier, &error)?,
+            }
+        }
+        self.tiers = marked;
+        Ok(())
+    }
+
+    fn pass_over(&mut self, tier: &Tier, error: &Error) -> Result<()> {
+        self.done.out_of_reach += 1;
+        (self.found)(Finding::OutOfReach { tier: tier.index(), detail: error.to_string() })
     }
 
     /// A tier in reach.
@@ -287,13 +336,13 @@ impl Reconciling<'_> {
 /// Whether the epoch of a restore began that was not reconciled yet.
 fn epoch_of_the_restore(engine: &Engine) -> Result<bool> {
     let epochs = engine.catalog.epochs()?;
-    let last_of = |wanted| epochs.iter().rposition(|(_, cause, _)| *cause == wanted);
+    let last_of = |wanted| epochs.iter().rposition(|epoch| epoch.cause == wanted);
     Ok(last_of(EpochCause::Restored) > last_of(EpochCause::Reconciled))
 }
 
 /// The first change behind the last reconciliation.
 fn reconciled_at(engine: &Engine) -> Result<u64> {
     let epochs = engine.catalog.epochs()?;
-    let last = epochs.iter().rev().find(|(_, cause, _)| *cause == EpochCause::Reconciled);
-    Ok(last.map_or(0, |(_, _, first)| *first))
+    let last = epochs.iter().rev().find(|epoch| epoch.cause == EpochCause::Reconciled);
+    Ok(last.map_or(0, |epoch| epoch.first))
 }

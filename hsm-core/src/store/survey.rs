@@ -156,7 +156,7 @@ impl Synced {
 pub(super) fn last_epoch(store_id: &[u8; 16], tiers: &[Arc<Tier>]) -> Result<u64> {
     let mut last = 0;
     for tier in tiers {
-        let seen = tier.seen()?.map_or(0, |seen| seen.epoch);
+        let seen = tier.seen()?.map_or(0, |seen| seen.position.epoch);
         let kept = kept::all(&*tier.backend, store_id)?;
         let kept = kept.iter().map(|(stem, _)| stem.position.epoch).max().unwrap_or(0);
         last = last.max(seen).max(kept);

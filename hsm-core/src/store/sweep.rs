@@ -44,14 +44,18 @@ impl Engine {
 
     /// Sweeps one instance on every tier; `false` when one was out of reach.
     fn sweep_instance(&self, instance: u64) -> Result<bool> {
+        let tiers = self.tiers.all();
+        let readable = || tiers.iter().filter(|tier| tier.config.state.is_readable());
+        // One that was taken over is asked for before anything is removed from another.
+        readable().for_each(|tier| drop(self.check_is_ours(tier)));
+        if self.is_held() {
+            return Ok(false);
+        }
         let resolved = self.catalog.resolved(instance)?;
         let (packs, empty) = self.packs_of(instance)?;
         let mut complete = true;
-        for tier in self.tiers.all() {
-            if !tier.config.state.is_readable() {
-                continue;
-            }
-            match self.sweep_tier(&tier, instance, resolved, &packs, &empty) {
+        for tier in readable() {
+            match self.sweep_tier(tier, instance, resolved, &packs, &empty) {
                 Ok(()) => {}
                 Err(error) if matches!(error.kind(), Kind::Offline | Kind::NotFound) => complete = false,
                 Err(error) => return Err(error),

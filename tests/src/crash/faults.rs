@@ -7,7 +7,10 @@
 //! without a repair by hand. Every copy is read by that, so none is lost on the way.
 
 mod actions;
+mod recovery;
 mod slow;
+
+pub use recovery::faults_of_recovery;
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -55,7 +55,7 @@ pub(super) fn every_step_of_a_rebuild(base: &Base, count: &mut Count) -> Result<
 }
 
 /// What is left of a store but its roots, with an older generation on them that is whole: its pack holds others too.
-fn overwritten(base: &Base) -> Verdict<(World, View)> {
+pub(super) fn overwritten(base: &Base) -> Verdict<(World, View)> {
     let mut world = base.world().map_err(|error| error.to_string())?;
     world.open().map_err(text)?;
     let small = world.cast().small;
@@ -75,7 +75,7 @@ pub(super) fn undisturbed() -> Result<(), Wrong> {
     outcome.map_err(|message| ("the end".to_owned(), message))
 }
 
-fn rebuild(world: &World, expected: &View) -> hsm_core::Result<()> {
+pub(super) fn rebuild(world: &World, expected: &View) -> hsm_core::Result<()> {
     let options = RebuildOptions::new().store(world.options());
     let roots = expected.tiers.iter().map(|tier| Path::new(STORE).join(&tier.root));
     Store::rebuild(STORE, &roots.fold(options, RebuildOptions::root), None, |_| Ok(())).map(drop)
@@ -95,7 +95,7 @@ fn holds(store: &Store, expected: &View) -> Verdict<()> {
 }
 
 /// The bytes of every live object are there, and the store goes on once it is reconciled.
-fn check(world: &mut World, expected: &View) -> Verdict<()> {
+pub(super) fn check(world: &mut World, expected: &View) -> Verdict<()> {
     world.open().map_err(|error| format!("it cannot be opened: {error}"))?;
     if world.store().put(b"too early", &blocks()).is_ok() {
         return Err("it takes a change before it was reconciled".to_owned());

@@ -72,13 +72,13 @@ pub(super) fn brought_back(mutant: Option<Mutant>) -> Option<Failure> {
     })
 }
 
-fn reconcile(world: &mut World) -> hsm_core::Result<()> {
+pub(super) fn reconcile(world: &mut World) -> hsm_core::Result<()> {
     world.open()?;
     world.store().reconcile().map(drop)
 }
 
 /// A store that was restored from a snapshot behind which objects were moved, updated and removed; and what it was.
-fn outdated(base: &Base) -> Verdict<(World, View)> {
+pub(super) fn outdated(base: &Base) -> Verdict<(World, View)> {
     let mut world = base.world().map_err(|error| error.to_string())?;
     world.open().map_err(text)?;
     let cast = world.cast();
@@ -105,7 +105,7 @@ fn outdated(base: &Base) -> Verdict<(World, View)> {
 }
 
 /// Every object has its newest content where it lies, no other object lives, and the store goes on.
-fn check(world: &mut World, expected: &View) -> Verdict<()> {
+pub(super) fn check(world: &mut World, expected: &View) -> Verdict<()> {
     let found = audit::view(world.store())?;
     for object in expected.objects.iter().filter(|object| !object.is_removed()) {
         let now = found.objects.iter().find(|now| now.id == object.id && !now.is_removed());

@@ -5,19 +5,21 @@
 //! whoever opens the store last finds what it left and nothing of the dead.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hsm_core::object::ObjectId;
+use hsm_core::object::{ActionState, ObjectId};
 use hsm_core::testing::disk::Keep;
-use hsm_core::{CheckOptions, CompactOptions, Durability, PutOptions, ScrubOptions, Store};
+use hsm_core::{
+    ActionQuery, CheckOptions, CompactOptions, Durability, PutOptions, Ran, RunOptions, ScrubOptions, Store,
+};
 
 use super::check::{self, Expected, open_and_look};
 use super::index_file::IndexFiles;
 use super::run::{Count, Failure, Reference, Runner};
-use super::verbs::{Verb, verbs};
+use super::verbs::{Verb, act, verbs};
 use super::world::{Base, STORE, Shape, World, blocks, bytes};
 use super::{Effort, Report};
 use crate::audit::{self, Strictness, Verdict, View};
@@ -133,6 +135,9 @@ fn one(
         None => work(other.store()),
     };
     let put = put.map_err(|error| format!("the other cannot go on: {error}"))?;
+    if act::RUNS.contains(&verb.name) {
+        all_ended(other.store())?;
+    }
     let found = audit::view(other.store())?;
     is_possible(verb, reference, &found, put, acknowledged, acknowledged)?;
     audit::feed_adds_up(other.store(), &found)?;
@@ -211,6 +216,9 @@ fn work_of(verb: &Verb, step: u64) -> Work {
             store.scrub(&options, |_| Ok(())).and_then(|_| put(store, 300))
         };
     }
+    if act::RUNS.contains(&verb.name) {
+        return |store| run(store).and_then(|_| put(store, 300));
+    }
     match step % 4 {
         0 => |store| put(store, 300),
         1 => |store| put(store, 9000),
@@ -223,6 +231,21 @@ fn work_of(verb: &Verb, step: u64) -> Work {
             let put = store.put(&bytes(160, 9000), &relaxed)?;
             store.sync().map(|_| put.id)
         },
+    }
+}
+
+fn run(store: &Store) -> hsm_core::Result<Ran> {
+    store.run(&RunOptions::until_idle(), &AtomicBool::new(false))
+}
+
+/// Every action ends, those too that the dead had claimed.
+fn all_ended(store: &Store) -> Verdict<()> {
+    let text = |error: hsm_core::Error| error.to_string();
+    let ran = run(store).map_err(text)?; // The first may have been alive while the other ran them.
+    let all = store.actions(&ActionQuery::default(), 0, usize::MAX).map_err(text)?;
+    match all.iter().find(|action| action.state != ActionState::Done) {
+        Some(action) => Err(format!("behind {ran:?} an action is left: {action:?}")),
+        None => Ok(()),
     }
 }
 
@@ -245,7 +268,7 @@ fn is_possible(
     }
     let mut expected = reference.expect(verb, acknowledged, least);
     // Both worked, so numbers and places are others; and each object may have been done by either.
-    let both = ["compact", "maintain", "scrub"].iter().any(|kind| verb.name.contains(kind));
+    let both = ["compact", "maintain", "scrub", "run "].iter().any(|kind| verb.name.contains(kind));
     expected.whole &= !both;
     expected.check_outlines(&left)
 }

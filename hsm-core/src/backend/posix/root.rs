@@ -24,6 +24,8 @@ const SEEN_MAGIC: [u8; 8] = *b"hsmseen1";
 /// One sector: it is written whole or not at all, and a torn one leaves the other slot.
 const SLOT_LENGTH: usize = 512;
 const SLOT_USED: usize = 80;
+/// Behind what every version writes: who began the epoch, and a checksum of its own.
+const SLOT_USED_SINCE: usize = 96;
 
 /// Whose root a directory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,16 @@ pub struct RootIdentity {
     pub tier: TierIndex,
     /// Drawn when the root was made: tells it from an earlier root of the same tier.
     pub incarnation: [u8; 16],
+}
+
+/// What a root has seen of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// How far the journal had come.
+    pub position: Position,
+    /// The writer instance that began the epoch: it tells two journals apart that went on from one and counted alike.
+    /// 0: not known.
+    pub begun_by: u64,
 }
 
 /// Appends the checksum of what `bytes` holds so far.
@@ -151,8 +163,8 @@ pub(super) fn remove(disk: &dyn Disk, root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn read_slot(slot: &[u8], path: &Path, identity: &RootIdentity) -> Result<Option<Position>> {
-    let Some(slot) = slot.get(..SLOT_USED).filter(|slot| is_sealed(slot)) else { return Ok(None) };
+fn read_slot(whole: &[u8], path: &Path, identity: &RootIdentity) -> Result<Option<Seen>> {
+    let Some(slot) = whole.get(..SLOT_USED).filter(|slot| is_sealed(slot)) else { return Ok(None) };
     match check_head(slot, SEEN_MAGIC, Some(&identity.store_id), path) {
         Err(newer @ Error::NewerFormat { .. }) => return Err(newer),
         Err(_) => return Ok(None),
@@ -160,13 +172,16 @@ fn read_slot(slot: &[u8], path: &Path, identity: &RootIdentity) -> Result<Option
     }
     let mut reader = Reader(&slot[HEAD_LENGTH..]);
     let fields = (|| Some((reader.array::<16>()?, reader.u64()?, reader.u64()?)))();
+    // Earlier versions wrote zeros there.
+    let since = whole.get(..SLOT_USED_SINCE).filter(|slot| is_sealed(slot));
+    let begun_by = since.and_then(|slot| Reader(&slot[SLOT_USED..]).u64()).unwrap_or(0);
     Ok(fields
         .filter(|(incarnation, ..)| *incarnation == identity.incarnation)
-        .map(|(_, epoch, number)| Position { epoch, number }))
+        .map(|(_, epoch, number)| Seen { position: Position { epoch, number }, begun_by }))
 }
 
 /// Both slots; `None` where one is not valid.
-fn read_slots(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Result<[Option<Position>; 2]> {
+fn read_slots(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Result<[Option<Seen>; 2]> {
     let path = root.join(SEEN);
     let bytes = match read_whole(disk, &path, 2 * SLOT_LENGTH as u64) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok([None, None]),
@@ -176,7 +191,7 @@ fn read_slots(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Result<[
     Ok([read_slot(first, &path, identity)?, read_slot(second, &path, identity)?])
 }
 
-pub(super) fn seen(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Result<Option<Position>> {
+pub(super) fn seen(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Result<Option<Seen>> {
     let [first, second] = read_slots(disk, root, identity)?;
     let found = first.max(second);
     if found.is_none() {
@@ -185,19 +200,17 @@ pub(super) fn seen(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Res
     Ok(found)
 }
 
-pub(super) fn mark_seen(
-    disk: &dyn Disk,
-    root: &Path,
-    identity: &RootIdentity,
-    position: Position,
-) -> Result<()> {
+pub(super) fn mark_seen(disk: &dyn Disk, root: &Path, identity: &RootIdentity, seen: Seen) -> Result<()> {
     let [first, second] = read_slots(disk, root, identity)?;
-    if first.max(second) >= Some(position) {
+    let Seen { position, begun_by } = seen;
+    if first.max(second).is_some_and(|before| before.position >= position) {
         return Ok(());
     }
     let mut slot = Vec::with_capacity(SLOT_LENGTH);
     write_head(&mut slot, SEEN_MAGIC, &identity.store_id);
     Writer(&mut slot).bytes(&identity.incarnation).u64(position.epoch).u64(position.number);
+    seal(&mut slot, &identity.store_id);
+    Writer(&mut slot).u64(begun_by);
     seal(&mut slot, &identity.store_id);
     slot.resize(SLOT_LENGTH, 0);
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Kind;
 use crate::file::OsDisk;
+use crate::object::Position;
 
 const OURS: RootIdentity = RootIdentity { store_id: [1; 16], tier: 3, incarnation: [2; 16] };
 const NAME: PlaceName = PlaceName { instance: 5, serial: 1030, packed: false };
@@ -63,7 +64,7 @@ fn a_root_of_another_store_tier_or_incarnation_is_offline_and_stays_untouched() 
         let backend = fixture.backend(wrong);
         assert_eq!(backend.check_root().unwrap_err().kind(), Kind::Offline);
         assert_eq!(backend.create(NAME).unwrap_err().kind(), Kind::Offline);
-        assert_eq!(backend.mark_seen(Position { epoch: 1, number: 1 }).unwrap_err().kind(), Kind::Offline);
+        assert_eq!(backend.mark_seen(at(1, 1)).unwrap_err().kind(), Kind::Offline);
     }
     assert_eq!(std::fs::read_dir(fixture.root().join("data")).unwrap().count(), 0);
     assert!(!fixture.root().join("HSM-SEEN").exists());
@@ -115,10 +116,24 @@ fn a_root_is_taken_over_only_when_nobody_has_data_there() {
     fixture.backend(next).check_root().unwrap();
 }
 
+fn at(epoch: u64, number: u64) -> Seen {
+    Seen { position: Position { epoch, number }, begun_by: 7 }
+}
+
+#[test]
+fn what_an_earlier_version_noted_is_read_without_who_began_the_epoch() {
+    let fixture = Fixture::new();
+    fixture.backend(OURS).mark_seen(at(1, 5)).unwrap();
+    let path = fixture.root().join("HSM-SEEN");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[80..96].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(fixture.backend(OURS).seen().unwrap(), Some(Seen { begun_by: 0, ..at(1, 5) }));
+}
+
 #[test]
 fn what_was_seen_never_goes_back_and_survives_a_torn_slot() {
     let fixture = Fixture::new();
-    let at = |epoch, number| Position { epoch, number };
     assert_eq!(fixture.backend(OURS).seen().unwrap(), None);
     for (mark, expected) in
         [(at(1, 5), at(1, 5)), (at(1, 9), at(1, 9)), (at(1, 7), at(1, 9)), (at(2, 1), at(2, 1))]

@@ -14,8 +14,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::index::{damaged, failed, one, run};
 use super::row::{self, Body, dated, update};
-use super::{action, known_packs, lookup, pin};
+use super::{action, epochs, known_packs, lookup, pin};
 use crate::backend::pack;
+use crate::catalog::Epoch;
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::journal::{self, Change, Subject, Updates};
@@ -71,6 +72,8 @@ pub(super) struct Applier<'a> {
     pub(super) relaxed: bool,
     /// When what is checked would be committed.
     pub(super) time_ns: TimeNs,
+    /// Whose changes these are: who begins an epoch is kept.
+    pub(super) writer: u64,
 }
 
 impl<'a> Applier<'a> {
@@ -82,6 +85,7 @@ impl<'a> Applier<'a> {
             datasets: RefCell::default(),
             relaxed: false,
             time_ns: 0,
+            writer: 0,
         }
     }
 
@@ -183,8 +187,11 @@ impl<'a> Applier<'a> {
             }
             Change::EpochBegan { cause, ended } => {
                 known_packs::note(self.connection, *cause)?;
-                let sql = "INSERT OR REPLACE INTO epoch(epoch, cause, first) VALUES (?1, ?2, ?3)";
-                self.run(sql, params![ended.epoch as i64 + 1, *cause as u8, number as i64]).map(drop)
+                let (cause, begun_by) = (*cause, self.writer);
+                epochs::note(
+                    self.connection,
+                    &Epoch { epoch: ended.epoch + 1, cause, first: number, begun_by },
+                )
             }
             Change::Pinned(pin) => pin::set(self.connection, time_ns, pin),
             Change::Unpinned { object, tier, owner } => {

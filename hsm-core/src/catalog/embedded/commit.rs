@@ -21,7 +21,7 @@ use rusqlite::{Connection, params};
 use super::apply::Applier;
 use super::index::{failed, run};
 use super::lookup::{self, State};
-use super::{Embedded, action, check};
+use super::{Embedded, action, check, epochs};
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
@@ -129,7 +129,8 @@ impl Embedded {
                 let state = State { tail, durable: if durable { tail } else { state.durable }, ..state };
                 self.end_group(&connection, &state)?;
                 self.news.tell();
-                self.ground.places.committed(&state.durable.last, state.tail.segment);
+                let epochs = || epochs::list(&connection);
+                self.ground.places.committed(&state.durable.last, state.tail.segment, &epochs);
                 let mut done = checked.0.iter().flat_map(|(index, _)| &round.proposals[*index].0.changes);
                 if done.any(|change| matches!(change, Change::TierSet(_))) {
                     // Where it cannot be told, others learn of it when the tier refuses what they bring.
@@ -350,6 +351,7 @@ impl Embedded {
     ) -> Result<()> {
         let mut applier = Applier::new(connection);
         applier.relaxed = group.header.relaxed;
+        applier.writer = group.header.instance;
         let skip_one = mutant(Mutant::ReplaySkips);
         for (number, change) in (group.header.first.number..).zip(changes).skip(usize::from(skip_one)) {
             applier.apply(number, group.header.time_ns, change)?;

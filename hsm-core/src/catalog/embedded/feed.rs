@@ -6,7 +6,7 @@
 //! A position may be one that this journal knows nothing of: the segment is gone, or the store was restored and its
 //! history went on in another way. Whoever comes from there is told of a gap, and goes on behind it.
 
-use super::{Embedded, lookup};
+use super::{Embedded, epochs, lookup};
 use crate::catalog::{Fed, FeedCursor};
 use crate::error::{Error, Result};
 use crate::event::{Event, Gap};
@@ -165,7 +165,7 @@ impl Embedded {
 
     /// Those that the index knows of: of which a record tells.
     fn recorded_epochs(&self) -> Result<Vec<(u64, u64)>> {
-        Ok(self.read(lookup::epochs)?.into_iter().map(|(epoch, _, first)| (epoch, first)).collect())
+        Ok(self.read(epochs::list)?.into_iter().map(|began| (began.epoch, began.first)).collect())
     }
 
     /// Whether the journal ends where an epoch begins of which no record tells: whoever began it died before it was there.

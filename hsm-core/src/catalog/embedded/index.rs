@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
-use super::{known_packs, page_checksum};
+use super::{epochs, known_packs, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
 
@@ -142,6 +142,7 @@ impl Index {
         let verdict: String =
             writer.query_row("PRAGMA snapshot.quick_check(1)", [], |row| row.get(0)).map_err(&failed)?;
         known_packs::make_room(&writer, "snapshot")?;
+        epochs::make_room(&writer, "snapshot")?;
         // A snapshot may be older than some tables.
         let sql = "SELECT name FROM snapshot.sqlite_schema WHERE type = 'table'";
         let tables: Vec<String> = all(&writer, "load a snapshot", sql, [], |row| row.get(0))?;

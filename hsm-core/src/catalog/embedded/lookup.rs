@@ -11,7 +11,7 @@ use crate::catalog::query::After;
 use crate::catalog::{Cursor, Expired, Garbage, Items, NamesPage, PackUsage, Page, Query, TierUsage};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
-use crate::journal::{self, EpochCause};
+use crate::journal;
 use crate::object::{Attributes, Copy, Dataset, DatasetId, Name, Object, ObjectId, Position, TierIndex};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::Reader;
@@ -217,14 +217,6 @@ fn read_pack(row: &Row<'_>) -> rusqlite::Result<PackUsage> {
         name: read_place_name(row, 1, true)?,
         used: row.get::<_, i64>(3)? as u64,
         live_objects: row.get::<_, i64>(4)?.max(0) as u64,
-    })
-}
-
-pub(super) fn epochs(connection: &Connection) -> Result<Vec<(u64, EpochCause, u64)>> {
-    let sql = "SELECT epoch, cause, first FROM epoch ORDER BY epoch";
-    all(connection, "list epochs", sql, [], |row| {
-        let cause = EpochCause::from_number(row.get(1)?).ok_or_else(|| row::broken(1))?;
-        Ok((row.get::<_, i64>(0)? as u64, cause, row.get::<_, i64>(2)? as u64))
     })
 }
 

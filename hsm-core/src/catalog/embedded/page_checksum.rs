@@ -223,6 +223,26 @@ mod tests {
     }
 
     #[test]
+    fn every_flipped_bit_of_every_page_of_a_small_index_breaks_the_seal_of_its_page() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = crate::Store::open(directory.path(), &crate::StoreOptions::new()).unwrap();
+        for number in 0..40_u8 {
+            store.put(&[number; 50], &crate::PutOptions::default()).unwrap();
+        }
+        store.close().unwrap();
+        let mut index = std::fs::read(directory.path().join("index/index.db")).unwrap();
+        assert!(index.len() > 20 * PAGE_LEN && index.len().is_multiple_of(PAGE_LEN));
+        for (page, offset) in index.chunks_exact_mut(PAGE_LEN).zip((0..).step_by(PAGE_LEN)) {
+            assert!(is_sealed(page, offset));
+            for bit in 0..PAGE_LEN * 8 {
+                page[bit / 8] ^= 1 << (bit % 8);
+                assert!(!is_sealed(page, offset), "bit {bit} of the page at {offset}");
+                page[bit / 8] ^= 1 << (bit % 8);
+            }
+        }
+    }
+
+    #[test]
     fn any_flipped_bit_of_a_page_breaks_its_seal_and_so_does_another_place() {
         let fills: [fn(usize) -> u8; 3] = [|_| 0, |_| 0xff, |at| ((at * 167) >> 3) as u8];
         for (number, fill) in (0..).zip(fills) {

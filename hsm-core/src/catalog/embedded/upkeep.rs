@@ -124,6 +124,7 @@ impl Embedded {
         let change = Change::EpochBegan { cause, ended };
         group.push(&change);
         let mut applier = Applier::new(connection);
+        applier.writer = self.ground.instance;
         applier.apply(first.number, header.created_ns, &change)?;
         applier.finish()?;
         let tail = journal::append(&self.segments, tail, &group, true, false, u64::MAX, || Ok(()))

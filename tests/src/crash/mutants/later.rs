@@ -1,9 +1,11 @@
 //! Mistakes in what came after the first engine, and in parts of it that no earlier mistake was made in: the journal's
 //! segments, the index, members, garbage, release, scrub, snapshots, restore, rebuild, tiers, undelete, bulk reads.
 
+mod taken_over;
+
 use hsm_core::object::TierConfig;
 use hsm_core::testing::{Mutant, set_mutant};
-use hsm_core::{CheckOptions, GetOptions, PutOptions, RestoreOptions, SnapshotOptions, Store, StoreOptions};
+use hsm_core::{CheckOptions, GetOptions, PutOptions};
 
 use super::super::Report;
 use super::super::backup::{every_step_of_a_restore, every_step_of_a_snapshot, text};
@@ -32,7 +34,7 @@ const SHOWN_BY: [(Mutant, Shape, &str); 10] = [
 
 /// Which check of its own shows which mistake.
 type Check = fn(Option<Mutant>) -> Option<Failure>;
-const SHOWN_BY_CHECKS: [(Mutant, Check); 9] = [
+const SHOWN_BY_CHECKS: [(Mutant, Check); 11] = [
     (Mutant::StraysOfMembers, |mutant| {
         check_with(mutant, "strays removed beside a put under way", || {
             strays_beside_a_put().map_err(|message| ("the end".to_owned(), message))
@@ -40,7 +42,17 @@ const SHOWN_BY_CHECKS: [(Mutant, Check); 9] = [
     }),
     (Mutant::TakeoverUnnoticed, |mutant| {
         check_with(mutant, "a root that a restored store took over", || {
-            taken_over().map_err(|message| ("the end".to_owned(), message))
+            taken_over::after_all().map_err(|message| ("the end".to_owned(), message))
+        })
+    }),
+    (Mutant::MarkBehindPassed, |mutant| {
+        check_with(mutant, "a root that a restored store took over, by one that is epochs ahead", || {
+            taken_over::from_one_ahead().map_err(|message| ("the end".to_owned(), message))
+        })
+    }),
+    (Mutant::SurveyBeforeMark, |mutant| {
+        check_with(mutant, "a root that a restored store is taking over", || {
+            taken_over::amid_its_use().map_err(|message| ("the end".to_owned(), message))
         })
     }),
     (Mutant::MemoryForGood, |mutant| {
@@ -86,25 +98,9 @@ pub(super) fn mutants(report: &mut Report) {
     report.failures.extend(check_with(None, "rebuild, an older generation is whole", rebuild::undisturbed));
     let (_, bulk_read) = SHOWN_BY_CHECKS[SHOWN_BY_CHECKS.len() - 1];
     report.failures.extend(bulk_read(None));
-    for (_, check) in &SHOWN_BY_CHECKS[..3] {
+    for (_, check) in &SHOWN_BY_CHECKS[..5] {
         report.failures.extend(check(None));
     }
-}
-
-/// Everything that a restored store has is there when the one that it was restored from goes on with the same roots.
-fn taken_over() -> Verdict<()> {
-    let fixture = Fixture::with_outside_tiers(2, StoreOptions::new());
-    let first = &fixture.store;
-    let id = first.put(&bytes(130, 90_000), &PutOptions::default()).map_err(text)?.id;
-    first.snapshot_to(1, &SnapshotOptions::default()).map_err(text)?;
-    let elsewhere = fixture.outside("elsewhere");
-    Store::restore(&elsewhere, fixture.outside("tier-1"), &RestoreOptions::new()).map_err(text)?;
-    let second = Store::open(&elsewhere, &StoreOptions::new()).map_err(text)?;
-    second.reconcile().map_err(text)?;
-    first.purge(id).map_err(text)?;
-    let _ = first.maintain();
-    let got = second.get(id).map_err(text)?;
-    if got == bytes(130, 90_000) { Ok(()) } else { Err("it has other bytes".to_owned()) }
 }
 
 /// What another handle is writing is no stray.
