@@ -1,6 +1,5 @@
 //! Every kind of change as C sees it, those that no test in C can bring about included.
 
-use hsm_core::EventKind;
 use hsm_core::integrity::Digest;
 use hsm_core::journal::{DropReason, EpochCause, Subject, Updates};
 use hsm_core::object::{Content, Copy, DatasetId, Name, ObjectId, Piece, Place, Position, TierConfig};
