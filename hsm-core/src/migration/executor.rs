@@ -108,7 +108,9 @@ impl Executor<'_> {
             claim.proposal(ActionState::Failed, action.attempts, 0, LATE.to_owned())
         });
         self.ran.failed += self.engine.commit_unraced(proposals.collect(), Durability::Durable)?;
-        late.iter().for_each(|action| self.carrier.forget(&action.spec));
+        for action in late {
+            self.carrier.forget(&action.spec);
+        }
         Ok(())
     }
 

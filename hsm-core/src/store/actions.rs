@@ -271,7 +271,9 @@ impl Store {
                     }
                     done => done?,
                 };
-                found.iter().for_each(|action| self.forget(&action.spec));
+                for action in &found {
+                    self.forget(&action.spec);
+                }
             }
             (after, count, together) = (last, count + changes, (together * 2).min(TOGETHER_MAX));
         }
