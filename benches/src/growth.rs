@@ -51,7 +51,9 @@ pub(crate) fn measure(dir: &Path, objects_max: usize) -> Result<Vec<Point>> {
     let mut there = 0;
     for objects in sizes(objects_max) {
         let timed_from = there.max(objects.saturating_sub(BATCHES_MAX * BATCH_OBJECTS));
-        populated::fill(&ours, there..timed_from, Ids::Ours)?;
+        if there < timed_from {
+            populated::fill(&ours, there..timed_from, Ids::Ours)?;
+        }
         filesystem::settle(dir)?;
         let mut puts = Vec::new();
         for from in (timed_from..objects).step_by(BATCH_OBJECTS) {
