@@ -11,11 +11,13 @@
 mod child;
 mod error;
 mod filesystem;
+mod growth;
 mod machine;
 mod measure;
 mod options;
 mod ours;
 mod payloads;
+mod plot;
 mod populated;
 mod results;
 mod rows;
@@ -26,7 +28,7 @@ mod worker;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use error::{Error, Result};
+use error::{Context, Error, Result};
 use options::{HELP, Options, Request};
 use results::RowResult;
 use rows::{Row, Setup, Sizes};
@@ -38,7 +40,10 @@ fn main() -> ExitCode {
             Ok(())
         }
         Request::Work(arguments) => worker::run(&arguments),
-        Request::Measure(options) => measure_all(&options),
+        Request::Measure(options) => match &options.plot {
+            Some(plots) => plot_all(&options, plots),
+            None => measure_all(&options),
+        },
     }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -53,12 +58,7 @@ fn measure_all(options: &Options) -> Result<()> {
     if rows.is_empty() {
         return Err(Error::new("choose rows", "no name of a row contains the text after --row"));
     }
-    let bench_dir = bench_dir();
-    let parent = options.dir.clone().unwrap_or_else(|| bench_dir.join("work"));
-    filesystem::create_dir(&parent)?;
-    // A folder of our own inside: nothing that was in the caller's directory before is ever removed.
-    let work = filesystem::temporary_dir(&parent)?;
-
+    let work = work_dir(options)?;
     println!("{}", machine::describe(work.path())?);
     let (rows, missing): (Vec<Row>, Vec<Row>) =
         rows.into_iter().partition(|row| row.needs.is_none_or(rows::is_installed));
@@ -76,7 +76,26 @@ fn measure_all(options: &Options) -> Result<()> {
     let results = rows.iter().map(|row| measure_row(row, options, work.path()));
     let results = results.collect::<Result<Vec<Vec<RowResult>>>>()?.concat();
     print!("{}", table::render(&results));
-    results::write(&options.results.clone().unwrap_or_else(|| bench_dir.join("results.json")), &results)
+    results::write(&options.results.clone().unwrap_or_else(|| bench_dir().join("results.json")), &results)
+}
+
+/// A folder of our own: nothing that was in the caller's directory before is ever removed.
+fn work_dir(options: &Options) -> Result<tempfile::TempDir> {
+    let parent = options.dir.clone().unwrap_or_else(|| bench_dir().join("work"));
+    filesystem::create_dir(&parent)?;
+    filesystem::temporary_dir(&parent)
+}
+
+/// Measures a store that grows, and draws what its operations cost into `plots`.
+fn plot_all(options: &Options, plots: &Path) -> Result<()> {
+    filesystem::create_dir(plots)?;
+    let work = work_dir(options)?;
+    println!("{}", machine::describe(work.path())?);
+    let points = growth::measure(work.path(), options.objects)?;
+    let csv = plots.join("growth.csv");
+    std::fs::write(&csv, growth::as_csv(&points)).context(|| format!("write {}", csv.display()))?;
+    plot::svg(&plots.join("growth.svg"), &points)?;
+    options.font.iter().try_for_each(|font| plot::png(&plots.join("growth.png"), font, &points))
 }
 
 /// The row's result, and those of what else its rounds show.

@@ -16,12 +16,18 @@ usage: bench [options]
   --row SUBSTRING  only rows whose name contains SUBSTRING
   --dir PATH       the directory to work in (default target/bench/work); needs 8 GiB
   --results PATH   where figures go for other programs (default target/bench/results.json)
+  --plot DIR       no rows: what operations cost in a store that grows goes to growth.csv and growth.svg in DIR
+  --objects N      with --plot: up to so many objects, at least 1000 (default 1000000)
+  --font PATH      with --plot: a TrueType font; draws growth.png too
   --quick          small sizes: shows that everything runs, says nothing about speed
   --help           this text
 ";
 
 const ROUNDS_DEFAULT: usize = 7;
 const ROUNDS_MAX: usize = 1000;
+const OBJECTS_DEFAULT: usize = 1_000_000;
+const OBJECTS_MIN: usize = 1000;
+const OBJECTS_MAX: usize = 100_000_000;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,12 +53,32 @@ pub(crate) struct Options {
     pub(crate) results: Option<PathBuf>,
     /// Small sizes.
     pub(crate) quick: bool,
+    /// Where the curves go; `None`: measure rows.
+    pub(crate) plot: Option<PathBuf>,
+    /// How far the curves reach.
+    pub(crate) objects: usize,
+    /// The letters of the curves as PNG; `None`: only SVG, which needs none.
+    pub(crate) font: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rounds: ROUNDS_DEFAULT,
+            row_filter: None,
+            dir: None,
+            results: None,
+            quick: false,
+            plot: None,
+            objects: OBJECTS_DEFAULT,
+            font: None,
+        }
+    }
 }
 
 /// Reads the arguments that follow the program's name.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request> {
-    let mut options =
-        Options { rounds: ROUNDS_DEFAULT, row_filter: None, dir: None, results: None, quick: false };
+    let mut options = Options::default();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let mut value = |name| arguments.next().ok_or_else(|| refuse(&format!("{name} needs a value")));
@@ -64,6 +90,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             Some("--results") => options.results = Some(PathBuf::from(value("--results")?)),
             Some("--row") => options.row_filter = Some(text(value("--row")?)?),
             Some("--rounds") => options.rounds = rounds(&text(value("--rounds")?)?)?,
+            Some("--plot") => options.plot = Some(PathBuf::from(value("--plot")?)),
+            Some("--objects") => options.objects = objects(&text(value("--objects")?)?)?,
+            Some("--font") => options.font = Some(PathBuf::from(value("--font")?)),
             _ => return Err(refuse(&format!("unknown option {}", argument.display()))),
         }
     }
@@ -74,6 +103,15 @@ fn rounds(text: &str) -> Result<usize> {
     match text.parse() {
         Ok(rounds @ 1..=ROUNDS_MAX) => Ok(rounds),
         _ => Err(refuse(&format!("--rounds takes a number from 1 to {ROUNDS_MAX}, not {text}"))),
+    }
+}
+
+fn objects(text: &str) -> Result<usize> {
+    match text.parse() {
+        Ok(objects @ OBJECTS_MIN..=OBJECTS_MAX) => Ok(objects),
+        _ => {
+            Err(refuse(&format!("--objects takes a number from {OBJECTS_MIN} to {OBJECTS_MAX}, not {text}")))
+        }
     }
 }
 
@@ -95,8 +133,9 @@ mod tests {
 
     #[test]
     fn no_options_mean_the_defaults() {
-        let expected = Options { rounds: 7, row_filter: None, dir: None, results: None, quick: false };
-        assert_eq!(parse_words(&[]).unwrap(), Request::Measure(expected));
+        let Request::Measure(options) = parse_words(&[]).unwrap() else { panic!("nothing is measured") };
+        assert_eq!((options.rounds, options.objects, options.quick), (7, 1_000_000, false));
+        assert!(options.plot.is_none() && options.row_filter.is_none());
     }
 
     #[test]
@@ -107,15 +146,27 @@ mod tests {
             dir: Some(PathBuf::from("somewhere")),
             results: Some(PathBuf::from("there")),
             quick: true,
+            plot: Some(PathBuf::from("docs")),
+            objects: 10_000_000,
+            font: Some(PathBuf::from("letters.ttf")),
         };
-        let words = ["--rounds", "3", "--row", "put", "--dir", "somewhere", "--results", "there", "--quick"];
+        let words = "--rounds 3 --row put --dir somewhere --results there --quick --plot docs --objects 10000000 \
+                     --font letters.ttf";
+        let words: Vec<_> = words.split_whitespace().collect();
         assert_eq!(parse_words(&words).unwrap(), Request::Measure(expected));
         assert_eq!(parse_words(&["--quick", "--help"]).unwrap(), Request::Help);
     }
 
     #[test]
     fn wrong_options_are_refused() {
-        for words in [&["--fast"][..], &["--rounds"], &["--rounds", "0"], &["--rounds", "many"], &["put"]] {
+        for words in [
+            &["--fast"][..],
+            &["--rounds"],
+            &["--rounds", "0"],
+            &["--rounds", "many"],
+            &["--objects", "9"],
+            &["put"],
+        ] {
             assert!(parse_words(words).is_err(), "{words:?}");
         }
     }

@@ -77,7 +77,8 @@ fn named(dataset: DatasetId, index: usize) -> PutOptions {
     options
 }
 
-fn key(index: usize) -> Vec<u8> {
+/// The key of the object that was put as number `index`.
+pub(crate) fn key(index: usize) -> Vec<u8> {
     let key = format!("rank-{:05}/step-{:011}/field.nc", index % RANKS, index / RANKS).into_bytes();
     debug_assert_eq!(key.len(), KEY_BYTES);
     key

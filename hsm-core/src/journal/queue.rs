@@ -5,6 +5,7 @@
 //! has to be cleaned up after a crash. `docs/format.md`, section 4.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -28,6 +29,11 @@ const QUEUE: u64 = 1 << 41;
 /// Between two looks at a lock that another process holds: shorter than a sync, longer than a switch.
 const PAUSE_MIN: Duration = Duration::from_micros(20);
 const PAUSE_MAX: Duration = Duration::from_micros(500);
+/// So many turns before ours we look often; before that seldom, since of many who wait all but one look in vain, and
+/// each look takes from the processor what a commit could use.
+const TURNS_NEAR: u64 = 4;
+/// Between two seldom looks: no longer than the turns that are near take, each with its sync.
+const PAUSE_FAR_MAX: Duration = Duration::from_millis(2);
 
 /// The lock file, open.
 #[derive(Debug)]
@@ -102,7 +108,11 @@ impl LockFile {
         self.file.write_at(&(before + 1).to_le_bytes(), TICKET_OFFSET).context("write", &self.path)?;
         drop(door);
         let earlier = QUEUE..ticket;
-        self.wait(earlier.clone(), false, "the writer lock")?;
+        if !self.file.try_lock(earlier.clone(), false).context("lock", &self.path)? {
+            let far = QUEUE..ticket.saturating_sub(TURNS_NEAR).max(QUEUE + 1);
+            self.wait_looking(far, false, PAUSE_FAR_MAX, "the writer lock")?;
+            self.wait(earlier.clone(), false, "the writer lock")?;
+        }
         // Being granted it was the answer; kept, it would stand in the way of no one, but would grow.
         self.file.unlock(earlier).context("unlock", &self.path)?;
         Ok(held)
@@ -134,7 +144,17 @@ impl LockFile {
         self.file.write_at(&index.to_le_bytes(), INDEX_OFFSET).context("write", &self.path)
     }
 
-    fn wait(&self, range: std::ops::Range<u64>, exclusive: bool, what: &str) -> Result<()> {
+    fn wait(&self, range: Range<u64>, exclusive: bool, what: &str) -> Result<()> {
+        self.wait_looking(range, exclusive, PAUSE_MAX, what)
+    }
+
+    fn wait_looking(
+        &self,
+        range: Range<u64>,
+        exclusive: bool,
+        pause_max: Duration,
+        what: &str,
+    ) -> Result<()> {
         let mut pause = PAUSE_MIN;
         let begun = Instant::now();
         while !self.file.try_lock(range.clone(), exclusive).context("lock", &self.path)? {
@@ -145,7 +165,7 @@ impl LockFile {
                 });
             }
             thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE_MAX);
+            pause = (pause * 2).min(pause_max);
         }
         Ok(())
     }
@@ -203,7 +223,7 @@ impl Drop for HeldOpen<'_> {
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
     lock: &'a LockFile,
-    range: std::ops::Range<u64>,
+    range: Range<u64>,
     _mine: Option<parking_lot::MutexGuard<'a, ()>>,
 }
 
@@ -238,6 +258,35 @@ mod tests {
             waiting.join().unwrap();
             assert!(gone.join().unwrap().unwrap());
         });
+    }
+
+    #[test]
+    fn writers_get_their_turn_in_the_order_in_which_they_came_however_far_away_it_was() {
+        let disk = MemoryDisk::default();
+        let lock = || LockFile::open(&disk, Path::new("/lock"), &[0; 16], Duration::from_mins(1)).unwrap();
+        let tickets = || {
+            let mut bytes = [0; 8];
+            lock().file.read_at(&mut bytes, TICKET_OFFSET).unwrap();
+            u64::from_le_bytes(bytes)
+        };
+        let (first, turns) = (lock(), Mutex::new(Vec::new()));
+        let held = first.lock_writer().unwrap();
+        let count = 3 * TURNS_NEAR;
+        thread::scope(|scope| {
+            for writer in 0..count {
+                let (drawn, lock, turns) = (tickets(), lock(), &turns);
+                scope.spawn(move || {
+                    let _held = lock.lock_writer().unwrap();
+                    turns.lock().push(writer);
+                });
+                while tickets() == drawn {
+                    thread::sleep(PAUSE_MIN);
+                }
+            }
+            assert!(turns.lock().is_empty(), "the lock is still held");
+            drop(held);
+        });
+        assert_eq!(turns.into_inner(), (0..count).collect::<Vec<_>>());
     }
 
     #[test]

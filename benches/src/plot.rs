@@ -1,0 +1,86 @@
+//! Draws the costs in a store that grows: both scales are logarithmic, so a level line is a cost that stays.
+
+use std::path::Path;
+
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+
+use crate::error::{Context, Error, Result};
+use crate::growth::{OPERATIONS, Point};
+
+const SIZE: (u32, u32) = (900, 560);
+/// Told apart without red against green.
+const COLOURS: [RGBColor; OPERATIONS.len()] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(90, 90, 90),
+];
+
+/// Draws `points` as SVG, whose text is drawn by whoever shows it.
+pub(crate) fn svg(path: &Path, points: &[Point]) -> Result<()> {
+    draw(&SVGBackend::new(path, SIZE).into_drawing_area(), points)
+        .context(|| format!("draw {}", path.display()))
+}
+
+/// Draws `points` as PNG, with the letters of the TrueType font at `font`.
+pub(crate) fn png(path: &Path, font: &Path, points: &[Point]) -> Result<()> {
+    let letters = std::fs::read(font).context(|| format!("read the font {}", font.display()))?;
+    // Fonts are kept for the life of the program, and it draws one picture.
+    register_font("sans-serif", FontStyle::Normal, letters.leak())
+        .map_err(|_| Error::new("read the font", format!("{} is no TrueType font", font.display())))?;
+    draw(&BitMapBackend::new(path, SIZE).into_drawing_area(), points)
+        .context(|| format!("draw {}", path.display()))
+}
+
+fn draw<'a, B: DrawingBackend + 'a>(
+    area: &DrawingArea<B, plotters::coord::Shift>,
+    points: &[Point],
+) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    let costs = || points.iter().flat_map(|point| point.costs_us);
+    let (least, most) = (costs().fold(f64::MAX, f64::min), costs().fold(0.0, f64::max));
+    let sizes = || points.iter().map(|point| point.objects as f64);
+    let (from, to) = (sizes().fold(f64::MAX, f64::min), sizes().fold(0.0, f64::max));
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(area)
+        .caption("Cost of an operation against the number of objects in the store", ("sans-serif", 19))
+        .margin(12)
+        .x_label_area_size(42)
+        .y_label_area_size(64)
+        // Room above for the names of the lines.
+        .build_cartesian_2d((from..to).log_scale(), (least / 1.5..most * 6.0).log_scale())?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .x_desc("objects in the store")
+        .y_desc("µs an object")
+        .label_style(("sans-serif", 14))
+        .x_label_formatter(&|size| thousands(*size))
+        .y_label_formatter(&|cost| format!("{cost}"))
+        .draw()?;
+    for (operation, (name, colour)) in OPERATIONS.into_iter().zip(COLOURS).enumerate() {
+        let line: Vec<_> =
+            points.iter().map(|point| (point.objects as f64, point.costs_us[operation])).collect();
+        let series = LineSeries::new(line, colour.stroke_width(2)).point_size(3);
+        let drawn = chart.draw_series(series)?;
+        drawn
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE)
+        .label_font(("sans-serif", 14))
+        .draw()?;
+    area.present()
+}
+
+fn thousands(size: f64) -> String {
+    match size {
+        size if size >= 1e6 => format!("{} M", size / 1e6),
+        size if size >= 1e3 => format!("{} k", size / 1e3),
+        size => format!("{size}"),
+    }
+}
