@@ -5,10 +5,13 @@
 //! empty directory, which is its argument, its HOME, and all of its environment that Hestia's variables could name.
 //! Any exit code but 0 fails it.
 
+#[path = "support/built.rs"]
+mod built;
 #[path = "../../tests/support/tool.rs"]
 mod tool;
 
-use std::os::unix::fs::symlink;
+use built::{libraries, repository};
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -30,22 +33,6 @@ enum Mode {
     Valgrind,
     Sanitizers,
     Cpp,
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A directory with both libraries under the names that linker and loader look for. Cargo puts them beside its tests.
-fn libraries(directory: &Path) {
-    std::fs::create_dir(directory).unwrap();
-    for name in ["libhestia.so", "libhsm.so"] {
-        let built = std::env::current_exe().unwrap().with_file_name(name);
-        assert!(built.exists(), "{} is missing: build with cargo test", built.display());
-        // A copy: libhestia.so looks for the other one where it lies itself.
-        std::fs::copy(built, directory.join(name)).unwrap();
-        symlink(name, directory.join(format!("{name}.{}", env!("CARGO_PKG_VERSION_MAJOR")))).unwrap();
-    }
 }
 
 fn run(source: &Path, mode: Mode) -> Result<(), libtest_mimic::Failed> {
