@@ -348,7 +348,7 @@ impl Engine {
         let (mut removed_in_all, mut after) = (0, None);
         loop {
             let found = self.catalog.garbage(after, RECLAIM_AT_ONCE)?;
-            // Another may take a root over at any time, and what is garbage on one is the fruit of changes on all.
+            // Another may take the roots over at any time: they are asked once a page, before any of it is removed.
             let tiers: BTreeSet<_> = found.iter().map(|garbage| garbage.tier).collect();
             let is_ours = |index| match self.tier(index) {
                 Ok(tier) if tier.config.state != TierState::Lost => self.check_is_ours(&tier).is_ok(),

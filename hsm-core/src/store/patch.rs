@@ -228,6 +228,7 @@ fn patchable<'a>(
         let tier = engine.tier(copy.tier)?;
         let in_files = !copy.pieces.is_empty() && copy.pieces.iter().all(|piece| !piece.packed);
         if in_files && size > tier.config.pack_threshold_bytes && tier.check_writable(0).is_ok() {
+            engine.check_is_compared(&tier)?;
             return Ok(Some((content, copy, tier)));
         }
     }

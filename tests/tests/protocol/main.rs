@@ -33,6 +33,7 @@ mod commit;
 mod properties;
 mod recover;
 mod state;
+mod takeover;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
