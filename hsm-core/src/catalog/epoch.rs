@@ -8,7 +8,7 @@ use crate::object::Position;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Epoch {
     /// Its number.
-    pub(crate) epoch: u64,
+    pub(crate) number: u64,
     /// Why it began.
     pub(crate) cause: EpochCause,
     /// The number of its first change.
@@ -19,7 +19,7 @@ pub(crate) struct Epoch {
 
 /// What a mark of this journal at this position says.
 pub(crate) fn seen_at(position: Position, epochs: &[Epoch]) -> Seen {
-    let begun = epochs.iter().find(|epoch| epoch.epoch == position.epoch);
+    let begun = epochs.iter().find(|epoch| epoch.number == position.epoch);
     Seen { position, begun_by: begun.map_or(0, |epoch| epoch.begun_by) }
 }
 
@@ -28,16 +28,16 @@ pub(crate) fn seen_at(position: Position, epochs: &[Epoch]) -> Seen {
 /// reconciled since is known and settled, unless another journal began it.
 pub(crate) fn is_unknown(seen: Seen, last: Position, epochs: &[Epoch]) -> bool {
     let at = seen.position;
-    let own = epochs.iter().find(|epoch| epoch.epoch == at.epoch);
+    let own = epochs.iter().find(|epoch| epoch.number == at.epoch);
     let is_another = match own {
         Some(own) => own.begun_by != 0 && own.begun_by != seen.begun_by,
         // Our first epoch has no record, and theirs has.
-        None => epochs.first().map_or(last.epoch, |second| second.epoch - 1) <= at.epoch,
+        None => epochs.first().map_or(last.epoch, |second| second.number - 1) <= at.epoch,
     };
     if is_another && seen.begun_by != 0 {
         return true;
     }
-    let mut later = epochs.iter().filter(|epoch| epoch.epoch > at.epoch);
+    let mut later = epochs.iter().filter(|epoch| epoch.number > at.epoch);
     if later.clone().any(|epoch| epoch.cause == EpochCause::Reconciled) {
         return false;
     }
@@ -59,8 +59,8 @@ mod tests {
         Seen { position: at(epoch, number), begun_by }
     }
 
-    fn began(epoch: u64, cause: EpochCause, first: u64, begun_by: u64) -> Epoch {
-        Epoch { epoch, cause, first, begun_by }
+    fn began(number: u64, cause: EpochCause, first: u64, begun_by: u64) -> Epoch {
+        Epoch { number, cause, first, begun_by }
     }
 
     #[test]

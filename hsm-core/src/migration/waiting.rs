@@ -84,11 +84,10 @@ fn copy_read<'a>(engine: &Engine, spec: &ActionSpec, object: &'a Object) -> Opti
         None => engine.tiers.in_order(object).next(),
     };
     let copy = match (spec.verb, object.copy_on(spec.target)) {
-        (Verb::Get, _) => source(),
         // A recall to the tier itself makes it readable there.
         (Verb::Verify | Verb::Recall, Some(there)) => Some(there),
         (Verb::Copy | Verb::Move, Some(there)) => Some(there).filter(|there| !there.is_verified()),
-        (Verb::Copy | Verb::Move | Verb::Recall, None) => source(),
+        (Verb::Copy | Verb::Move | Verb::Recall, None) | (Verb::Get, _) => source(),
         _ => None,
     };
     copy.filter(|copy| engine.tiers.is_delayed(copy.tier))

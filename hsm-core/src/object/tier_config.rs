@@ -174,6 +174,7 @@ impl TierConfig {
     }
 
     /// The same tier with delayed access.
+    #[must_use]
     pub fn delayed(self, delay: Delay) -> Self {
         Self { access: Access::Delayed, delay: Some(delay), ..self }
     }

@@ -257,8 +257,8 @@ impl Reconciling<'_> {
     fn take_over_late(&mut self) -> Result<()> {
         let epochs = self.engine.catalog.epochs()?;
         let reconciled = self.engine.tiers.reconciled_epoch();
-        let Some(before) = epochs.iter().rev().find(|epoch| epoch.epoch < reconciled) else { return Ok(()) };
-        let position = Position { epoch: before.epoch, number: before.first };
+        let Some(before) = epochs.iter().rev().find(|epoch| epoch.number < reconciled) else { return Ok(()) };
+        let position = Position { epoch: before.number, number: before.first };
         let engine = self.engine;
         self.mark_or_pass_over(seen_at(position, &epochs), |tier| engine.tiers.was_away(tier))
     }

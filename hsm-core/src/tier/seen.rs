@@ -27,13 +27,12 @@ impl Tier {
     /// The same, and `Offline` where it is out of reach.
     pub(crate) fn seen_in_reach(&self) -> Result<Option<Seen>> {
         let Some(posix) = &self.posix else { return Ok(None) };
-        posix.seen().map_err(|error| match error.kind() {
-            Kind::Offline => error,
-            _ => {
-                let detail =
-                    format!("what its root has seen cannot be read ({error}); repair its file system");
-                Error::TierOffline { tier: self.index(), detail }
+        posix.seen().map_err(|error| {
+            if error.kind() == Kind::Offline {
+                return error;
             }
+            let detail = format!("what its root has seen cannot be read ({error}); repair its file system");
+            Error::TierOffline { tier: self.index(), detail }
         })
     }
 

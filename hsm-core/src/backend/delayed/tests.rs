@@ -41,7 +41,7 @@ fn what_was_written_is_readable_for_a_while_and_then_only_behind_a_recall() {
     let (clock, library) = library(1);
     write(&library, 1);
     assert!(library.open(name(1), ReadFrom::Medium).unwrap().is_some());
-    clock.advance(Duration::from_millis(1000));
+    clock.advance(Duration::from_secs(1));
     assert_eq!(library.readiness(name(1)), Readiness::Offline);
     let error = library.open(name(1), ReadFrom::Anywhere).unwrap_err();
     assert_eq!(error.kind(), Kind::Offline);
@@ -85,7 +85,9 @@ fn drives_work_side_by_side_and_what_was_asked_for_together_is_kept_together() {
 fn the_queue_is_bounded_and_who_found_no_room_asks_again() {
     let (clock, library) = library(1);
     let names: Vec<_> = (0..100).map(name).collect();
-    names.iter().for_each(|name| write(&library, name.serial));
+    for name in &names {
+        write(&library, name.serial);
+    }
     clock.advance(Duration::from_secs(10));
     let answers = library.recall(&names);
     assert_eq!(library.counts().fetches, QUEUE_PER_DRIVE as u64);

@@ -190,7 +190,7 @@ impl<'a> Applier<'a> {
                 let (cause, begun_by) = (*cause, self.writer);
                 epochs::note(
                     self.connection,
-                    &Epoch { epoch: ended.epoch + 1, cause, first: number, begun_by },
+                    &Epoch { number: ended.epoch + 1, cause, first: number, begun_by },
                 )
             }
             Change::Pinned(pin) => pin::set(self.connection, time_ns, pin),

@@ -16,7 +16,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS epoch_begun(
 
 /// An epoch begins.
 pub(super) fn note(connection: &Connection, began: &Epoch) -> Result<()> {
-    let Epoch { epoch, cause, first, begun_by } = *began;
+    let Epoch { number: epoch, cause, first, begun_by } = *began;
     let sql = "INSERT OR REPLACE INTO epoch(epoch, cause, first) VALUES (?1, ?2, ?3)";
     run(connection, "apply a change", sql, params![epoch as i64, cause as u8, first as i64])?;
     connection.execute_batch(TABLE).map_err(failed("apply a change"))?;
@@ -35,7 +35,7 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Epoch>> {
     all(connection, "list epochs", &sql, [], |row| {
         let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
         let cause = EpochCause::from_number(row.get(1)?).ok_or_else(|| row::broken(1))?;
-        Ok(Epoch { epoch: number(0)?, cause, first: number(2)?, begun_by: number(3)? })
+        Ok(Epoch { number: number(0)?, cause, first: number(2)?, begun_by: number(3)? })
     })
 }
 

@@ -165,7 +165,7 @@ impl Embedded {
 
     /// Those that the index knows of: of which a record tells.
     fn recorded_epochs(&self) -> Result<Vec<(u64, u64)>> {
-        Ok(self.read(epochs::list)?.into_iter().map(|began| (began.epoch, began.first)).collect())
+        Ok(self.read(epochs::list)?.into_iter().map(|began| (began.number, began.first)).collect())
     }
 
     /// Whether the journal ends where an epoch begins of which no record tells: whoever began it died before it was there.

@@ -42,7 +42,7 @@ impl Store {
         let epochs = engine.catalog.epochs()?;
         let last_of = |wanted| epochs.iter().rposition(|epoch| epoch.cause == wanted);
         let reconciled = last_of(EpochCause::Reconciled);
-        engine.tiers.note_reconciled(reconciled.map_or(0, |at| epochs[at].epoch));
+        engine.tiers.note_reconciled(reconciled.map_or(0, |at| epochs[at].number));
         if last_of(EpochCause::Restored) > reconciled {
             // What the roots have seen is a hint: that they have seen no more does not show here.
             let reason = "it was restored from a snapshot and may be older than its roots; run reconcile";
