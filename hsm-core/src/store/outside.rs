@@ -58,13 +58,19 @@ fn check_is_outside(path: &Path, own_directories: &[PathBuf], index: Option<&Pat
     let lies_in = |ours: &&PathBuf| found.iter().any(|path| path.starts_with(ours));
     // A directory of the user's, in which the indexes of several stores may lie, and below which what he likes.
     let index = index.and_then(|index| index.canonicalize().ok());
-    let lies_beside =
-        |ours: &&PathBuf| found.iter().any(|path| path == *ours || path.parent() == Some(ours.as_path()));
+    let directories = [path.parent().and_then(|path| path.canonicalize().ok()), found_parent(path)]
+        .map(Option::unwrap_or_default);
+    let lies_beside = |ours: &&PathBuf| directories.contains(ours);
     let ours = own_directories.iter().find(lies_in).or(index.as_ref().filter(lies_beside));
     ours.map_or(Ok(()), |ours| {
         let detail = format!("{} lies in the store itself, in {}", path.display(), ours.display());
         Err(Error::invalid("path", detail))
     })
+}
+
+/// The directory of a file, whatever links lead to it.
+fn found_parent(path: &Path) -> Option<PathBuf> {
+    Some(path.canonicalize().ok()?.parent()?.to_owned())
 }
 
 impl Store {
