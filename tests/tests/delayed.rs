@@ -17,7 +17,7 @@ use hsm_tests::fixture::{Fixture, LARGE, ManualClock, SMALL, bytes, events, kind
 const TAPE: u8 = 4;
 /// Between a request and the place, where the drive has nothing else to do.
 const FETCH: Duration = Duration::from_secs(95);
-const WINDOW: Duration = Duration::from_secs(3600);
+const WINDOW: Duration = Duration::from_hours(1);
 
 fn tape(drives: u32) -> Delay {
     Delay { latency_ms: 5000, drives, ..Delay::tape() }
@@ -440,7 +440,7 @@ fn a_process_that_moves_from_tape_is_killed_ten_times_and_each_move_is_committed
     let tiers = vec![TierConfig::posix(0, "tiers/0"), tape.delayed(delay)];
     let fixture = Fixture::with(StoreOptions::new().tiers(tiers));
     let store = &fixture.store;
-    let content = |nth: usize| bytes(if nth % 3 == 0 { 2000 } else { 700 }, nth as u64);
+    let content = |nth: usize| bytes(if nth.is_multiple_of(3) { 2000 } else { 700 }, nth as u64);
     let ids: Vec<ObjectId> =
         (0..300).map(|nth| store.put(&content(nth), &on_tier(TAPE)).unwrap().id).collect();
     let specs = ids.iter().map(|id| ActionSpec::move_object(*id, TAPE, 0)).collect();

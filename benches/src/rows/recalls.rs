@@ -35,7 +35,7 @@ pub(super) const ROW: Row = Row {
 struct Recalls {
     store: StoreInDir,
     payloads: Payloads,
-    recalls: usize,
+    many: usize,
     ids: Vec<ObjectId>,
     called_off: Duration,
     fetches: u64,
@@ -45,7 +45,7 @@ fn build(setup: &Setup) -> Result<Sides> {
     let ours = Recalls {
         store: StoreInDir::new(setup.row_dir.join("ours")),
         payloads: Payloads::random()?,
-        recalls: setup.sizes.recalls,
+        many: setup.sizes.recalls,
         ids: Vec::new(),
         called_off: Duration::ZERO,
         fetches: 0,
@@ -55,9 +55,9 @@ fn build(setup: &Setup) -> Result<Sides> {
 
 impl Recalls {
     fn specs(&self, target: u8) -> Vec<ActionSpec> {
-        let object = |nth: usize| if nth % NEIGHBOURS == 0 { nth / NEIGHBOURS } else { 0 };
+        let object = |nth: usize| if nth.is_multiple_of(NEIGHBOURS) { nth / NEIGHBOURS } else { 0 };
         let spec = |nth| ActionSpec::recall(self.ids[object(nth) % self.ids.len()], target);
-        (0..self.recalls).map(spec).collect()
+        (0..self.many).map(spec).collect()
     }
 
     fn run_until_idle(&self) -> Result<u64> {
@@ -91,7 +91,7 @@ impl Side for Recalls {
         let specs = self.specs(0);
         self.store.get()?.store().submit_all(specs).context(|| "submit recalls".into())?;
         let mut done = 0;
-        while done < self.recalls as u64 {
+        while done < self.many as u64 {
             done += self.run_until_idle()?;
         }
         Ok(done as f64)
@@ -110,8 +110,8 @@ impl Side for Recalls {
         let begin = Instant::now();
         let off = store.cancel_all(&ActionQuery::default()).context(|| "call all recalls off".into())?;
         self.called_off = begin.elapsed();
-        if off != self.recalls as u64 {
-            return Err(Error::new("trust the recalls", format!("{off} of {} waited", self.recalls)));
+        if off != self.many as u64 {
+            return Err(Error::new("trust the recalls", format!("{off} of {} waited", self.many)));
         }
         self.store.remove()
     }

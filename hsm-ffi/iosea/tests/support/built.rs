@@ -3,12 +3,12 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A directory with both libraries under the names that linker and loader look for. Cargo puts them beside its tests.
-pub fn libraries(directory: &Path) {
+pub(crate) fn libraries(directory: &Path) {
     std::fs::create_dir(directory).unwrap();
     for name in ["libhestia.so", "libhsm.so"] {
         let built = std::env::current_exe().unwrap().with_file_name(name);
