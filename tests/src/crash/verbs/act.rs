@@ -81,7 +81,8 @@ const CHAIN: Run = |world| {
     ])
 };
 
-/// Objects that lie on a tape alone, and what is wanted of them, once it cannot be read any more.
+/// Objects that lie on a tape alone, and what is wanted of them, once it cannot be read any more. All of one kind: they
+/// are left in one group, which a power loss takes back as a whole.
 const ON_A_TAPE: Run = |world| {
     let (cast, store) = (world.cast(), world.store());
     let delay = Delay { latency_ms: 1000, mount_ms: 1000, seek_ms: 1000, readable_ms: HOUR_MS, drives: 1 };
@@ -91,7 +92,7 @@ const ON_A_TAPE: Run = |world| {
     let specs = [
         ActionSpec::recall(cast.doubled, 0),
         ActionSpec::recall(cast.doubled, 0),
-        ActionSpec::move_object(cast.doubled_large, 1, 2),
+        ActionSpec::recall(cast.doubled_large, 0),
     ];
     (0..).zip(&specs).try_for_each(|(nth, spec)| store.submit_as(id(nth), spec).map(drop))?;
     world.clock.advance(HOUR);
