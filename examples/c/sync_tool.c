@@ -1,7 +1,7 @@
 /*
  * sync_tool: keeps a tree of files as a dataset of an hsm store, and brings it back.
  *
- *     cc -pthread -o sync_tool examples/c/sync_tool.c $(pkg-config --cflags --libs hsm)
+ *     cc -o sync_tool -pthread examples/c/sync_tool.c $(pkg-config --cflags --libs hsm)
  *
  * It stands on hsm.h and POSIX alone. This file is the command line and the frame: open the store, find the
  * dataset, do the work, say what was done, close. The work is in parts/, and each part says at its top what it shows
