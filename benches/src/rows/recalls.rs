@@ -65,6 +65,18 @@ impl Recalls {
         Ok(run.context(|| "run recalls".into())?.done)
     }
 
+    /// Puts new objects on tapes that nobody has mounted.
+    fn put_on_tape(&mut self, mount_ms: u64) -> Result<()> {
+        self.set_mount_ms(mount_ms)?;
+        let options = PutOptions { tier: Some(TAPE), ..PutOptions::default() };
+        let payloads: Vec<&[u8]> = (0..BATCH).map(|nth| self.payloads.get(nth)).collect();
+        self.ids =
+            self.store.get()?.put_batch_with(payloads.into_iter().map(|payload| (payload, &options)))?;
+        // Another handle knows of no tape that is mounted.
+        self.store.close();
+        self.store.open()
+    }
+
     fn set_mount_ms(&self, mount_ms: u64) -> Result<()> {
         let store = self.store.get()?.store();
         let action = || "change the tape tier".to_owned();
@@ -77,14 +89,7 @@ impl Recalls {
 impl Side for Recalls {
     fn prepare(&mut self) -> Result<()> {
         self.store.open()?;
-        self.set_mount_ms(1)?;
-        let options = PutOptions { tier: Some(TAPE), ..PutOptions::default() };
-        let payloads: Vec<&[u8]> = (0..BATCH).map(|nth| self.payloads.get(nth)).collect();
-        self.ids =
-            self.store.get()?.put_batch_with(payloads.into_iter().map(|payload| (payload, &options)))?;
-        // Another process knows of no tape that is mounted.
-        self.store.close();
-        self.store.open()
+        self.put_on_tape(1)
     }
 
     fn run(&mut self) -> Result<f64> {
@@ -101,11 +106,10 @@ impl Side for Recalls {
         let store = self.store.get()?.store();
         let counts = store.delayed_counts(TAPE).context(|| "count what was fetched".into())?;
         self.fetches = counts.unwrap_or_default().fetches;
-        self.store.close();
-        self.store.open()?;
-        self.set_mount_ms(3_600_000)?;
+        // Others than those that were recalled, so that all have to wait.
+        self.put_on_tape(3_600_000)?;
         let store = self.store.get()?.store();
-        store.submit_all(self.specs(1)).context(|| "submit recalls".into())?;
+        store.submit_all(self.specs(0)).context(|| "submit recalls".into())?;
         self.run_until_idle()?;
         let begin = Instant::now();
         let off = store.cancel_all(&ActionQuery::default()).context(|| "call all recalls off".into())?;

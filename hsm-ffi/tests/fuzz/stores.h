@@ -36,6 +36,15 @@ static int is_on_disk(const hsm_store *store, int32_t tier)
     return info.backend == HSM_BACKEND_POSIX && info.is_online;
 }
 
+/* Whether a copy of a live object can be read without a recall. */
+static int is_at_hand(const hsm_store *store, const hsm_id *id, int32_t tier)
+{
+    hsm_error *error = NULL;
+    hsm_copy_state copy;
+    DO(hsm_object_copy_state(store, id, tier, &copy, sizeof copy, &error));
+    return copy.state == HSM_COPY_ONLINE || copy.state == HSM_COPY_READABLE;
+}
+
 /* Reads an object that is open, and each of its copies. */
 static void check_object(const hsm_store *store, const hsm_object *object, int verifies, uint64_t *sum)
 {
@@ -48,7 +57,7 @@ static void check_object(const hsm_store *store, const hsm_object *object, int v
         hsm_copy_info copy;
         DO(hsm_object_copy_at(object, i, &copy, sizeof copy, &error));
         mix(sum, &copy, sizeof copy);
-        if (info.removed_until_ns != 0 || !is_on_disk(store, copy.tier))
+        if (info.removed_until_ns != 0 || !is_on_disk(store, copy.tier) || !is_at_hand(store, &info.id, copy.tier))
             continue;
         is_readable = 1;
         if (verifies)

@@ -188,10 +188,8 @@ impl<'a> Applier<'a> {
             Change::EpochBegan { cause, ended } => {
                 known_packs::note(self.connection, *cause)?;
                 let (cause, begun_by) = (*cause, self.writer);
-                epochs::note(
-                    self.connection,
-                    &Epoch { number: ended.epoch + 1, cause, first: number, begun_by },
-                )
+                let epoch = Epoch { number: ended.epoch + 1, cause, first: number, begun_by };
+                epochs::note(self.connection, &epoch)
             }
             Change::Pinned(pin) => pin::set(self.connection, time_ns, pin),
             Change::Unpinned { object, tier, owner } => {
