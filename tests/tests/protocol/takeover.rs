@@ -48,6 +48,7 @@ enum Stage {
     Reconciled,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any go together")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct State {
     /// Whether the root is in reach.
@@ -221,10 +222,12 @@ impl Model for TakeOver {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("what was counted on is there", |_, state| !state.counted || state.place),
-            Property::sometimes("the first finds out", |_, state| state.held),
-            Property::sometimes("the first removes", |_, state| !state.place),
-            Property::sometimes("the first is ahead of who has taken its root over", |_, state| {
+            Property::<Self>::always("what was counted on is there", |_, state| {
+                !state.counted || state.place
+            }),
+            Property::<Self>::sometimes("the first finds out", |_, state| state.held),
+            Property::<Self>::sometimes("the first removes", |_, state| !state.place),
+            Property::<Self>::sometimes("the first is ahead of who has taken its root over", |_, state| {
                 state.stage == Stage::Reconciled && state.last() > (state.seen.epoch, state.seen.number)
             }),
         ]
