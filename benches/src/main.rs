@@ -88,6 +88,8 @@ fn work_dir(options: &Options) -> Result<tempfile::TempDir> {
 
 /// Measures a store that grows, and draws what its operations cost into `plots`.
 fn plot_all(options: &Options, plots: &Path) -> Result<()> {
+    let font = options.font.as_ref();
+    plot::take_letters(font.ok_or_else(|| Error::new("draw", "--plot needs a --font (see --help)"))?)?;
     filesystem::create_dir(plots)?;
     let work = work_dir(options)?;
     println!("{}", machine::describe(work.path())?);
@@ -95,7 +97,7 @@ fn plot_all(options: &Options, plots: &Path) -> Result<()> {
     let csv = plots.join("growth.csv");
     std::fs::write(&csv, growth::as_csv(&points)).context(|| format!("write {}", csv.display()))?;
     plot::svg(&plots.join("growth.svg"), &points)?;
-    options.font.iter().try_for_each(|font| plot::png(&plots.join("growth.png"), font, &points))
+    plot::png(&plots.join("growth.png"), &points)
 }
 
 /// The row's result, and those of what else its rounds show.

@@ -16,9 +16,9 @@ usage: bench [options]
   --row SUBSTRING  only rows whose name contains SUBSTRING
   --dir PATH       the directory to work in (default target/bench/work); needs 8 GiB
   --results PATH   where figures go for other programs (default target/bench/results.json)
-  --plot DIR       no rows: what operations cost in a store that grows goes to growth.csv and growth.svg in DIR
+  --plot DIR       no rows: what operations cost in a store that grows goes to growth.csv, growth.svg and growth.png in DIR
   --objects N      with --plot: up to so many objects, at least 1000 (default 1000000)
-  --font PATH      with --plot: a TrueType font; draws growth.png too
+  --font PATH      with --plot, which needs it: a TrueType font
   --quick          small sizes: shows that everything runs, says nothing about speed
   --help           this text
 ";

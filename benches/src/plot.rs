@@ -18,18 +18,22 @@ const COLOURS: [RGBColor; OPERATIONS.len()] = [
     RGBColor(90, 90, 90),
 ];
 
+/// Takes the letters of the TrueType font at `font`: a picture is laid out by their widths. To be called before it is drawn.
+pub(crate) fn take_letters(font: &Path) -> Result<()> {
+    let letters = std::fs::read(font).context(|| format!("read the font {}", font.display()))?;
+    // Fonts are kept for the life of the program, and it draws with one.
+    register_font("sans-serif", FontStyle::Normal, letters.leak())
+        .map_err(|_| Error::new("read the font", format!("{} is no TrueType font", font.display())))
+}
+
 /// Draws `points` as SVG, whose text is drawn by whoever shows it.
 pub(crate) fn svg(path: &Path, points: &[Point]) -> Result<()> {
     draw(&SVGBackend::new(path, SIZE).into_drawing_area(), points)
         .context(|| format!("draw {}", path.display()))
 }
 
-/// Draws `points` as PNG, with the letters of the TrueType font at `font`.
-pub(crate) fn png(path: &Path, font: &Path, points: &[Point]) -> Result<()> {
-    let letters = std::fs::read(font).context(|| format!("read the font {}", font.display()))?;
-    // Fonts are kept for the life of the program, and it draws one picture.
-    register_font("sans-serif", FontStyle::Normal, letters.leak())
-        .map_err(|_| Error::new("read the font", format!("{} is no TrueType font", font.display())))?;
+/// Draws `points` as PNG.
+pub(crate) fn png(path: &Path, points: &[Point]) -> Result<()> {
     draw(&BitMapBackend::new(path, SIZE).into_drawing_area(), points)
         .context(|| format!("draw {}", path.display()))
 }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::index::{damaged, failed, one, run};
 use super::row::{self, Body, dated, update};
-use super::{action, epochs, known_packs, lookup, pin};
+use super::{action, epochs, lookup, pin};
 use crate::backend::pack;
 use crate::catalog::Epoch;
 use crate::clock::TimeNs;
@@ -186,15 +186,12 @@ impl<'a> Applier<'a> {
                 self.run(sql, params![name, value]).map(drop)
             }
             Change::EpochBegan { cause, ended } => {
-                known_packs::note(self.connection, *cause)?;
                 let (cause, begun_by) = (*cause, self.writer);
                 let epoch = Epoch { number: ended.epoch + 1, cause, first: number, begun_by };
                 epochs::note(self.connection, &epoch)
             }
             Change::Pinned(pin) => pin::set(self.connection, time_ns, pin),
-            Change::Unpinned { object, tier, owner } => {
-                pin::take_away(self.connection, *object, *tier, owner)
-            }
+            Change::Unpinned { object, tier, owner } => pin::end(self.connection, *object, *tier, owner),
             other => action::apply(self.connection, number, time_ns, other),
         }
     }

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, params};
 
 use super::index::{all, failed, one, run};
-use super::row;
+use super::{known_packs, row};
 use crate::catalog::Epoch;
 use crate::error::Result;
 use crate::journal::EpochCause;
@@ -17,6 +17,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS epoch_begun(
 /// An epoch begins.
 pub(super) fn note(connection: &Connection, began: &Epoch) -> Result<()> {
     let Epoch { number: epoch, cause, first, begun_by } = *began;
+    known_packs::note(connection, cause)?;
     let sql = "INSERT OR REPLACE INTO epoch(epoch, cause, first) VALUES (?1, ?2, ?3)";
     run(connection, "apply a change", sql, params![epoch as i64, cause as u8, first as i64])?;
     connection.execute_batch(TABLE).map_err(failed("apply a change"))?;

@@ -21,7 +21,7 @@ pub(super) fn set(connection: &Connection, time_ns: TimeNs, pin: &Pin) -> Result
     run(connection, "apply a change", sql, params![pin.object.0, pin.tier, pin.owner, pin.until_ns]).map(drop)
 }
 
-pub(super) fn take_away(connection: &Connection, id: ObjectId, tier: TierIndex, owner: &str) -> Result<()> {
+pub(super) fn end(connection: &Connection, id: ObjectId, tier: TierIndex, owner: &str) -> Result<()> {
     let sql = "DELETE FROM pin WHERE object = ?1 AND tier = ?2 AND owner = ?3";
     run(connection, "apply a change", sql, params![id.0, tier, owner]).map(drop)
 }
