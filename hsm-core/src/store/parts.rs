@@ -164,7 +164,8 @@ impl Parts {
         1 << self.block_shift
     }
 
-    /// Begins the part at byte `offset` of the object.
+    /// Begins the part at byte `offset` of the object. Until it is finished or dropped no other may be written where it lies:
+    /// the two would damage one another, which shows when the object is read or verified.
     pub fn part(&self, offset: u64) -> Result<Part> {
         self.store.engine().check_writable()?;
         if !offset.is_multiple_of(self.block_size()) {
