@@ -56,9 +56,12 @@ impl Engine {
         self.check_writable()
     }
 
-    /// Removes what is left on the root of a tier, marker and all, unless it was taken over.
+    /// Removes what is left on the root of a tier, marker and all, unless it was taken over. One whose marker went already
+    /// says no more whose it is, and is cleared to the end.
     pub(crate) fn clear_root(&self, tier: &Tier) -> Result<()> {
-        self.check_is_ours(tier)?;
+        if tier.seen()?.is_some() {
+            self.check_is_ours(tier)?;
+        }
         tier.clear_root()
     }
 
