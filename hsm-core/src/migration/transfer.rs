@@ -109,11 +109,19 @@ pub(super) fn source_piece<'a>(
     object: &'a Object,
     source: Option<TierIndex>,
 ) -> Option<&'a Piece> {
-    let copy = match source {
+    source_copy(engine, object, source)?.pieces.first()
+}
+
+/// The copy that a transfer reads: that on `source` if one is named, else the one at hand first.
+pub(super) fn source_copy<'a>(
+    engine: &Engine,
+    object: &'a Object,
+    source: Option<TierIndex>,
+) -> Option<&'a Copy> {
+    match source {
         Some(source) => object.copy_on(source),
         None => engine.tiers.in_order(object).next(),
-    };
-    copy?.pieces.first()
+    }
 }
 
 /// One pass over the objects that have no answer yet.

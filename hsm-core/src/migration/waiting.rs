@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::executor::Executor;
 use super::party::Claim;
+use super::transfer::source_copy;
 use crate::backend::PlaceName;
 use crate::catalog::Durability;
 use crate::clock::TimeNs;
@@ -79,10 +80,7 @@ impl Executor<'_> {
 
 /// The copy on a delayed tier that an action will read; `None`: there is none, or it reads another.
 fn copy_read<'a>(engine: &Engine, spec: &ActionSpec, object: &'a Object) -> Option<&'a Copy> {
-    let source = || match spec.source {
-        Some(source) => object.copy_on(source),
-        None => engine.tiers.in_order(object).next(),
-    };
+    let source = || source_copy(engine, object, spec.source);
     let copy = match (spec.verb, object.copy_on(spec.target)) {
         // A recall to the tier itself makes it readable there.
         (Verb::Verify | Verb::Recall, Some(there)) => Some(there),

@@ -292,7 +292,7 @@ fn check_duration(duration: Duration) -> Result<()> {
     Ok(())
 }
 
-fn check_text(what: &'static str, text: &str) -> Result<()> {
+pub(super) fn check_text(what: &'static str, text: &str) -> Result<()> {
     if text.len() > ACTION_TEXT_BYTES_MAX {
         return Err(Error::invalid(what, format!("it has at most {ACTION_TEXT_BYTES_MAX} bytes")));
     }

@@ -5,11 +5,12 @@
 //! a tier that is lost or where it is damaged, or go with its object.
 
 use super::Store;
+use super::lease::check_text;
 use crate::catalog::{Durability, Expect, PinQuery};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::journal::Change;
-use crate::object::{ACTION_TEXT_BYTES_MAX, ObjectId, Pin, Position, TierIndex};
+use crate::object::{ObjectId, Pin, Position, TierIndex};
 
 impl Store {
     /// Pins a live object to a tier until `until_ns`, by the store's clock;
@@ -27,7 +28,7 @@ impl Store {
     pub fn pin(&self, id: ObjectId, tier: TierIndex, owner: &str, until_ns: TimeNs) -> Result<Position> {
         let engine = self.engine();
         engine.check_writable()?;
-        check_owner(owner)?;
+        check_text("owner", owner)?;
         if until_ns <= engine.clock.now_ns() {
             return Err(Error::invalid("until_ns", "a pin ends in the future; to end one, unpin it"));
         }
@@ -42,7 +43,7 @@ impl Store {
     pub fn unpin(&self, id: ObjectId, tier: TierIndex, owner: &str) -> Result<Option<Position>> {
         let engine = self.engine();
         engine.check_writable()?;
-        check_owner(owner)?;
+        check_text("owner", owner)?;
         let wanted = PinQuery { object: Some(id), tier: Some(tier), owner: Some(owner.to_owned()) };
         if engine.catalog.pins(&wanted, engine.clock.now_ns(), None, 1)?.is_empty() {
             return Ok(None);
@@ -57,11 +58,4 @@ impl Store {
         engine.check()?;
         engine.catalog.pins(wanted, engine.clock.now_ns(), after, limit)
     }
-}
-
-fn check_owner(owner: &str) -> Result<()> {
-    if owner.len() > ACTION_TEXT_BYTES_MAX {
-        return Err(Error::invalid("owner", format!("it has at most {ACTION_TEXT_BYTES_MAX} bytes")));
-    }
-    Ok(())
 }

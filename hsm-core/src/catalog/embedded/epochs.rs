@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::index::{all, failed, one, run};
+use super::index::{all, failed, has_table, run};
 use super::{known_packs, row};
 use crate::catalog::Epoch;
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub(super) fn note(connection: &Connection, began: &Epoch) -> Result<()> {
 
 /// All of them, in order.
 pub(super) fn list(connection: &Connection) -> Result<Vec<Epoch>> {
-    let begun_by = if are_kept(connection, "main")? {
+    let begun_by = if has_table(connection, "main", "epoch_begun")? {
         "coalesce((SELECT instance FROM epoch_begun WHERE epoch_begun.epoch = epoch.epoch), 0)"
     } else {
         "0"
@@ -42,13 +42,8 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Epoch>> {
 
 /// An index in memory takes over a database that may have the table.
 pub(super) fn make_room(connection: &Connection, from: &str) -> Result<()> {
-    if are_kept(connection, from)? {
+    if has_table(connection, from, "epoch_begun")? {
         connection.execute_batch(TABLE).map_err(failed("make a table"))?;
     }
     Ok(())
-}
-
-fn are_kept(connection: &Connection, database: &str) -> Result<bool> {
-    let sql = format!("SELECT 1 FROM {database}.sqlite_schema WHERE type = 'table' AND name = 'epoch_begun'");
-    Ok(one(connection, "look up a table", &sql, [], |_| Ok(()))?.is_some())
 }

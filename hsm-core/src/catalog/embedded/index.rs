@@ -76,8 +76,7 @@ impl Index {
         }
         let later = [("action", ACTION_SCHEMA), ("action_after", ACTION_SCHEMA_MORE), ("pin", PIN_SCHEMA)];
         for (table, schema) in later {
-            let sql = "SELECT 1 FROM sqlite_schema WHERE name = ?1";
-            if one(&writer, "read its schema", sql, [table], |_| Ok(()))?.is_none() {
+            if !has_table(&writer, "main", table)? {
                 writer
                     .execute_batch(&format!("BEGIN IMMEDIATE; {schema} COMMIT;"))
                     .map_err(failed("create its tables"))?;
@@ -279,6 +278,12 @@ fn full(action: &'static str, message: String) -> Error {
 /// What the index says cannot be.
 pub(super) fn damaged(action: &'static str, message: &str) -> Error {
     Error::Index { action, message: message.to_owned(), damaged: true }
+}
+
+/// Whether a database, `main` or an attached one, has a table: those that came with a later version are made when needed.
+pub(super) fn has_table(connection: &Connection, database: &str, table: &str) -> Result<bool> {
+    let sql = format!("SELECT 1 FROM {database}.sqlite_schema WHERE type = 'table' AND name = ?1");
+    Ok(one(connection, "look up a table", &sql, [table], |_| Ok(()))?.is_some())
 }
 
 /// Runs a query that gives one row or none.

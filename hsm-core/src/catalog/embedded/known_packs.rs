@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::index::{failed, one};
+use super::index::{failed, has_table, one};
 use crate::backend::PlaceName;
 use crate::error::Result;
 use crate::journal::EpochCause;
@@ -42,7 +42,7 @@ fn is_restored(connection: &Connection) -> Result<bool> {
 
 /// Where a pack ended then, 0 where it was not known; `None`: the store never was restored.
 pub(super) fn end(connection: &Connection, tier: TierIndex, name: PlaceName) -> Result<Option<u64>> {
-    if !are_kept(connection, "main")? {
+    if !has_table(connection, "main", "known_pack")? {
         return Ok(None);
     }
     let sql = "SELECT used FROM known_pack WHERE tier = ?1 AND instance = ?2 AND serial = ?3";
@@ -53,13 +53,8 @@ pub(super) fn end(connection: &Connection, tier: TierIndex, name: PlaceName) -> 
 
 /// An index in memory takes over a database that may have them.
 pub(super) fn make_room(connection: &Connection, from: &str) -> Result<()> {
-    if are_kept(connection, from)? {
+    if has_table(connection, from, "known_pack")? {
         connection.execute_batch(TABLE).map_err(failed("make a table"))?;
     }
     Ok(())
-}
-
-fn are_kept(connection: &Connection, database: &str) -> Result<bool> {
-    let sql = format!("SELECT 1 FROM {database}.sqlite_schema WHERE type = 'table' AND name = 'known_pack'");
-    Ok(one(connection, "look up a table", &sql, [], |_| Ok(()))?.is_some())
 }
