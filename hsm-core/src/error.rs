@@ -92,6 +92,14 @@ pub enum Error {
         /// What was changed.
         what: String,
     },
+    /// Of two parts written in one place, the other has it. Nothing was committed.
+    #[error(
+        "another part was written in the place of the one at byte {offset}; write this one again, and no other there"
+    )]
+    PartOverwritten {
+        /// First byte of the part within the object.
+        offset: u64,
+    },
     /// The last verified copy on an online tier would be lost.
     #[error(
         "refused to drop the copy of object {id} on tier {tier}: no other verified copy is online; archive it first or force the release"
@@ -318,7 +326,7 @@ impl Error {
             | Self::ActionNotFound { .. }
             | Self::PartsNotFound => Kind::NotFound,
             Self::Exists { .. } => Kind::Exists,
-            Self::Conflict { .. } => Kind::Conflict,
+            Self::Conflict { .. } | Self::PartOverwritten { .. } => Kind::Conflict,
             Self::LastCopy { .. }
             | Self::Pinned { .. }
             | Self::ReadOnly { .. }

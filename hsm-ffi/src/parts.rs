@@ -196,9 +196,9 @@ pub unsafe extern "C" fn hsm_parts_free(parts: *mut hsm_parts) {
     unsafe { output::free(parts) };
 }
 
-/// Begins a part. It belongs to one thread at a time, and may outlive the handle that it was made from. Until it is finished
-/// or freed no other part may be written where it lies, by this process or another: the two would damage one another, which
-/// shows when the object is read or verified.
+/// Begins a part. It belongs to one thread at a time, and may outlive the handle that it was made from. Of two that are written in one
+/// place, by whatever processes, the one that reaches a block last has it: writing to the other, finishing it, or the commit
+/// answers HSM_STATUS_CONFLICT, and what was written last is not harmed.
 ///
 /// @param offset    its first byte in the object, a multiple of the block size
 /// @param part_out  free it with hsm_part_free(), also after it was finished

@@ -59,3 +59,145 @@ fn a_part_that_was_written_over_is_not_committed() {
     assert!(parts.commit(&[receipt]).is_err());
     assert_eq!(fixture.store.objects(&Query::default()).count(), 0);
 }
+
+/// What one of two parts does next.
+#[derive(Clone, Copy)]
+enum Step {
+    Begin,
+    Write,
+    Finish,
+}
+
+/// Every order in which two can each do their steps: which of them goes.
+fn orders(left: [usize; 2]) -> Vec<Vec<usize>> {
+    if left == [0, 0] {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for who in (0..2).filter(|who| left[*who] > 0) {
+        let mut rest = left;
+        rest[who] -= 1;
+        all.extend(orders(rest).into_iter().map(|order| [vec![who], order].concat()));
+    }
+    all
+}
+
+/// Two parts of two blocks that share as many as `offset` leaves them, in `order`. `Ok` with the content where the receipt of
+/// `wanted` was committed.
+fn overlapping(order: &[usize], offset: usize, wanted: usize, joined: bool) -> Option<Kind> {
+    const STEPS: [Step; 4] = [Step::Begin, Step::Write, Step::Write, Step::Finish];
+    let fixture = Fixture::new();
+    let other = fixture.another_handle();
+    let parts = fixture.store.parts(&small_blocks()).unwrap();
+    let elsewhere = joined.then(|| other.join_parts(&parts.token()).unwrap());
+    let (mut done, mut living, mut receipts) = ([0; 2], [None, None], [None, None]);
+    let mut refused = [None, None];
+    for &who in order {
+        let step = STEPS[done[who]];
+        done[who] += 1;
+        if refused[who].is_some() {
+            continue;
+        }
+        let result = match step {
+            Step::Begin => {
+                let from = if who == 1 { elsewhere.as_ref().unwrap_or(&parts) } else { &parts };
+                living[who] = Some(from.part((who * offset * BLOCK) as u64).unwrap());
+                Ok(())
+            }
+            Step::Write => living[who].as_mut().unwrap().add(&[1 + who as u8; BLOCK]),
+            Step::Finish => living[who].take().unwrap().finish().map(|receipt| receipts[who] = Some(receipt)),
+        };
+        refused[who] = result.err().map(|error| error.kind());
+    }
+    let Some(receipt) = receipts[wanted].take() else { return refused[wanted] };
+    // What it leaves of the object, another writes.
+    let mut all = vec![receipt];
+    for at in (0..2 + offset).filter(|at| !(wanted * offset..wanted * offset + 2).contains(at)) {
+        let mut part = parts.part((at * BLOCK) as u64).unwrap();
+        part.add(&[3; BLOCK]).unwrap();
+        all.push(part.finish().unwrap());
+    }
+    let put = match parts.commit(&all) {
+        Ok(put) => put,
+        Err(error) => return Some(error.kind()),
+    };
+    let mut expected = vec![3; (2 + offset) * BLOCK];
+    expected[wanted * offset * BLOCK..][..2 * BLOCK].fill(1 + wanted as u8);
+    assert!(fixture.store.get(put.id).unwrap() == expected, "{order:?}");
+    fixture.store.verify(put.id, 0).unwrap();
+    None
+}
+
+#[test]
+fn of_two_parts_in_one_place_exactly_one_can_be_committed_in_whatever_order_they_are_written() {
+    for order in orders([4, 4]) {
+        for (offset, joined) in [(0, false), (0, true), (1, false), (1, true)] {
+            let ends = [0, 1].map(|wanted| overlapping(&order, offset, wanted, joined));
+            let told = format!("{order:?}, {offset} blocks apart, joined: {joined}: {ends:?}");
+            assert!(ends.contains(&None) && ends.contains(&Some(Kind::Conflict)), "{told}");
+        }
+    }
+}
+
+#[test]
+fn parts_that_threads_of_several_handles_write_in_one_place_are_committed_whole_or_refused() {
+    let fixture = Fixture::new();
+    let other = fixture.another_handle();
+    let mut committed = 0;
+    for round in 0..60 {
+        let options = PutOptions { digests: vec![], ..small_blocks() };
+        let parts = fixture.store.parts(&options).unwrap();
+        let joined = other.join_parts(&parts.token()).unwrap();
+        let begin = std::sync::Barrier::new(4);
+        let receipts: Vec<_> = std::thread::scope(|scope| {
+            let write = |who: u8| {
+                let from = if who.is_multiple_of(2) { &parts } else { &joined };
+                begin.wait();
+                let mut part = from.part(0)?;
+                // Half a block at a time: blocks are entered and left while others write there.
+                for _ in 0..2 * 24 {
+                    part.add(&[who; BLOCK / 2])?;
+                }
+                part.finish()
+            };
+            let threads: Vec<_> = (1..5).map(|who| scope.spawn(move || (who, write(who)))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut finished = Vec::new();
+        for (who, result) in receipts {
+            match result {
+                Ok(receipt) => finished.push((who, receipt)),
+                Err(error) => assert_eq!(error.kind(), Kind::Conflict, "{error}"),
+            }
+        }
+        // One is tried a round, another each time.
+        let count = finished.len().max(1);
+        let Some((who, receipt)) = finished.into_iter().cycle().nth(round % count) else { continue };
+        match parts.commit(&[receipt]) {
+            Ok(put) => {
+                assert!(fixture.store.get(put.id).unwrap() == vec![who; 24 * BLOCK]);
+                fixture.store.verify(put.id, 0).unwrap();
+                committed += 1;
+            }
+            Err(error) => assert!(matches!(error.kind(), Kind::Conflict | Kind::Invalid), "{error}"),
+        }
+    }
+    assert!(committed > 0, "no round ended in an object");
+}
+
+#[test]
+fn a_part_that_was_given_up_is_written_again_by_another() {
+    let fixture = Fixture::new();
+    let other = fixture.another_handle();
+    let parts = fixture.store.parts(&small_blocks()).unwrap();
+    let joined = other.join_parts(&parts.token()).unwrap();
+    let mut dead = joined.part(0).unwrap();
+    dead.add(&[1; 3 * BLOCK]).unwrap();
+    let mut again = parts.part(0).unwrap();
+    again.add(&[2; 2 * BLOCK]).unwrap();
+    let receipt = again.finish().unwrap();
+    assert_eq!(kind(&dead.add(&[1; 1])), None, "its last block is nobody else's");
+    assert_eq!(kind(&dead.finish()), Some(Kind::Conflict));
+    let put = parts.commit(&[receipt]).unwrap();
+    assert_eq!(fixture.store.get(put.id).unwrap(), vec![2; 2 * BLOCK]);
+}

@@ -3,12 +3,17 @@
 //! One process begins ([`Store::parts`]) and hands out a token; every writer, in whatever process, writes
 //! parts that begin on the edge of a block, and gets a receipt for each; one process commits the receipts as
 //! one generation. All parts lie in one place, so the object reads like any other; the digests of their blocks
-//! wait in a scratch place, each in the slot of its block, so that neither a part nor a receipt grows.
+//! wait in a scratch place, each in the slot of its block, so that neither a part nor a receipt grows. Where two parts
+//! are written in one place, whoever claimed a block last has it ([`claims`]), and no commit takes the other's receipt.
 
+mod claims;
+
+use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use self::claims::{Claims, Owner};
 use super::Store;
 use super::put::{Put, PutOptions};
 use crate::backend::object_file::{BlockDigests, Spilled, Table, Tail, write_end};
@@ -26,8 +31,6 @@ use crate::wire::{self, Reader, Writer as Fields};
 const TOKEN_MAGIC: [u8; 8] = *b"hsmparts";
 const RECEIPT_MAGIC: [u8; 8] = *b"hsmpartr";
 const RUN_LEN: usize = 1 << 20;
-/// Of a block's digest in the scratch place.
-const DIGEST_LENGTH: usize = 16;
 
 /// An object being written in parts. Callable from several threads.
 #[derive(Debug)]
@@ -43,8 +46,11 @@ pub struct Parts {
     /// The scratch place.
     scratch: Arc<dyn PlaceWriter>,
     scratch_serial: u64,
-    /// Held by who began: dropped without a commit, the place is removed. The scratch place goes either way.
-    guard: Mutex<Option<[PlaceGuard; 2]>>,
+    /// Whose the blocks are.
+    claims: Arc<dyn PlaceWriter>,
+    claims_serial: u64,
+    /// Held by who began: dropped without a commit, the place is removed. The other two go either way.
+    guard: Mutex<Option<[PlaceGuard; 3]>>,
 }
 
 /// One part being written.
@@ -54,13 +60,11 @@ pub struct Part {
     tier: TierIndex,
     place: Arc<dyn PlaceWriter>,
     name: PlaceName,
-    scratch: Arc<dyn PlaceWriter>,
     scratch_serial: u64,
     block_shift: u8,
     offset: u64,
     length: u64,
-    /// Blocks before this one, that the part has reached, have no digest of other bytes any more.
-    disowned: u64,
+    claims: Claims,
     digests: BlockDigests,
     /// A write that failed left a hole: the part cannot be finished any more.
     failed: Option<Error>,
@@ -74,6 +78,9 @@ pub struct PartReceipt {
     length: u64,
     /// Of the digests of its blocks.
     checksum: u64,
+    owner: Owner,
+    /// Another part may have written to its blocks: they are read back before they are committed.
+    contended: bool,
 }
 
 impl Store {
@@ -87,6 +94,7 @@ impl Store {
         tier.check_writable(options.size_hint)?;
         let (guard, place) = PlaceGuard::create(&engine.tiers, &tier)?;
         let (scratch_guard, scratch) = PlaceGuard::create(&engine.tiers, &tier)?;
+        let (claims_guard, claims) = PlaceGuard::create(&engine.tiers, &tier)?;
         let name =
             PlaceName { instance: guard.place().instance, serial: guard.place().serial, packed: false };
         Ok(Parts {
@@ -99,7 +107,9 @@ impl Store {
             place,
             scratch,
             scratch_serial: scratch_guard.place().serial,
-            guard: Mutex::new(Some([guard, scratch_guard])),
+            claims,
+            claims_serial: claims_guard.place().serial,
+            guard: Mutex::new(Some([guard, scratch_guard, claims_guard])),
         })
     }
 
@@ -112,14 +122,12 @@ impl Store {
         let mut fields = Reader(token.get(wire::HEAD_LENGTH..).filter(|_| sealed).ok_or_else(invalid)?);
         let read = (|| {
             let (tier, block_shift) = (fields.u8()?, fields.u8()?);
-            Some((
-                tier,
-                block_shift,
-                PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false },
-                fields.u64()?,
-            ))
+            let name = PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false };
+            let (scratch_serial, claims_serial) = (fields.u64()?, fields.u64()?);
+            // What is left is the seal.
+            (fields.0.len() == 8).then_some((tier, block_shift, name, scratch_serial, claims_serial))
         })();
-        let (tier, block_shift, name, scratch_serial) = read.ok_or_else(invalid)?;
+        let (tier, block_shift, name, scratch_serial, claims_serial) = read.ok_or_else(invalid)?;
         let on = engine.tier(tier)?;
         let reopen = |name| {
             on.backend.reopen(name).map_err(|error| match error {
@@ -129,6 +137,7 @@ impl Store {
         };
         let place = reopen(name)?;
         let scratch = reopen(PlaceName { serial: scratch_serial, ..name })?;
+        let claims = reopen(PlaceName { serial: claims_serial, ..name })?;
         Ok(Parts {
             store: self.clone(),
             options: PutOptions::default(),
@@ -139,6 +148,8 @@ impl Store {
             place,
             scratch,
             scratch_serial,
+            claims,
+            claims_serial,
             guard: Mutex::new(None),
         })
     }
@@ -155,6 +166,7 @@ impl Parts {
             .u64(self.name.instance)
             .u64(self.name.serial)
             .u64(self.scratch_serial)
+            .u64(self.claims_serial)
             .seal(&self.store.inner.store_id);
         bytes
     }
@@ -164,8 +176,8 @@ impl Parts {
         1 << self.block_shift
     }
 
-    /// Begins the part at byte `offset` of the object. Until it is finished or dropped no other may be written where it lies:
-    /// the two would damage one another, which shows when the object is read or verified.
+    /// Begins the part at byte `offset` of the object. Where another is written in its place, here or in another process,
+    /// the one that reaches a block last has it, and the other is refused with `Conflict`.
     pub fn part(&self, offset: u64) -> Result<Part> {
         self.store.engine().check_writable()?;
         if !offset.is_multiple_of(self.block_size()) {
@@ -175,17 +187,17 @@ impl Parts {
         if offset > SIZE_MAX {
             return Err(Error::invalid("offset of a part", "an object has at most 2^63 - 1 bytes"));
         }
+        let owner = claims::new_owner(self.store.engine().tiers.ground().instance);
         Ok(Part {
             store: self.store.clone(),
             tier: self.tier,
             place: self.place.clone(),
             name: self.name,
-            scratch: self.scratch.clone(),
             scratch_serial: self.scratch_serial,
             block_shift: self.block_shift,
             offset,
             length: 0,
-            disowned: offset >> self.block_shift,
+            claims: Claims::new(self.claims.clone(), owner, offset >> self.block_shift),
             digests: BlockDigests::in_place(
                 self.block_size(),
                 self.scratch.clone(),
@@ -199,20 +211,27 @@ impl Parts {
     ///
     /// # Errors
     ///
-    /// `Invalid` when the receipts do not fit together, or by a handle that joined: who began commits.
+    /// `Invalid` when the receipts do not fit together, or by a handle that joined: who began commits. `Conflict` when
+    /// another part was written in the place of one of them.
     pub fn commit(self, receipts: &[PartReceipt]) -> Result<Put> {
         self.store.engine().check_writable()?;
         let guard = self.guard.lock().take();
-        // Named, so that the scratch place stays until the end.
-        let [guard, _scratch] = guard
+        // Named, so that the two places stay until the end.
+        let [guard, _scratch, _claims] = guard
             .ok_or_else(|| Error::invalid("commit of parts", "only the handle that began it commits"))?;
         let (size, parts) = self.join(receipts)?;
+        for part in &parts {
+            let blocks = self.blocks(part);
+            if !claims::are_held(&*self.claims, &part.owner, blocks)? {
+                return Err(Error::PartOverwritten { offset: part.offset });
+            }
+        }
         let mut root = RootHasher::new(size);
         for digest in self.digests(&parts) {
             root.push(&digest?);
         }
         let root = root.finish();
-        let recorded = self.whole_digests(size, &parts)?;
+        let recorded = self.whole_digests(&parts)?;
         // A part that nobody has a receipt for may reach beyond the object.
         if self.place.len()? > size {
             self.place.truncate(size)?;
@@ -316,36 +335,51 @@ impl Parts {
         Ok((size, sorted))
     }
 
-    /// The digests of the blocks of all parts, in order.
-    fn digests(&self, parts: &[&PartReceipt]) -> impl Iterator<Item = Result<BlockDigest>> {
-        parts.iter().flat_map(|part| {
-            let (first, count) =
-                (part.offset >> self.block_shift, part.length.div_ceil(1 << self.block_shift));
-            Spilled { first, count, checksum: part.checksum }.read(&*self.scratch)
-        })
+    /// The numbers of the blocks of a part.
+    fn blocks(&self, part: &PartReceipt) -> Range<u64> {
+        let first = part.offset >> self.block_shift;
+        first..first + part.length.div_ceil(1 << self.block_shift)
     }
 
-    /// Digests of the whole content, where they were asked for: that needs one more pass over it.
-    fn whole_digests(&self, size: u64, parts: &[&PartReceipt]) -> Result<Vec<Digest>> {
+    /// The digests of the blocks of all parts, in order.
+    fn digests(&self, parts: &[&PartReceipt]) -> impl Iterator<Item = Result<BlockDigest>> {
+        parts.iter().flat_map(|part| self.digests_of(part))
+    }
+
+    fn digests_of(&self, part: &PartReceipt) -> impl Iterator<Item = Result<BlockDigest>> {
+        let blocks = self.blocks(part);
+        let (first, count) = (blocks.start, blocks.end - blocks.start);
+        Spilled { first, count, checksum: part.checksum }.read(&*self.scratch)
+    }
+
+    /// Digests of the whole content, where they were asked for: that needs one more pass over it. Parts that another may
+    /// have written into are read back in any case.
+    fn whole_digests(&self, parts: &[&PartReceipt]) -> Result<Vec<Digest>> {
         let mut set = self.options.digest_set();
-        if set.is_empty() {
+        let all = !set.is_empty();
+        let read: Vec<_> = parts.iter().filter(|part| all || part.contended).collect();
+        if read.is_empty() {
             return Ok(Vec::new());
         }
-        let mut watch = self.store.watch(Phase::Verify, 1, size);
+        let mut watch = self.store.watch(Phase::Verify, 1, read.iter().map(|part| part.length).sum());
         watch.check()?;
         let mut buffer = vec![0; self.block_size() as usize];
-        for (index, expected) in (0..).zip(self.digests(parts)) {
-            let at = index * self.block_size();
-            let wanted = (size - at).min(self.block_size()) as usize;
-            let read = self.place.read_at(&mut buffer[..wanted], at)?;
-            if read != wanted || block_digest(&buffer[..read]) != expected? {
-                let detail = format!("block {index} does not hold what its writer's receipt says");
-                return Err(Error::invalid("receipts", detail));
+        for part in read {
+            let mut at = part.offset;
+            for expected in self.digests_of(part) {
+                let wanted = (part.offset + part.length - at).min(self.block_size()) as usize;
+                let read = self.place.read_at(&mut buffer[..wanted], at)?;
+                if read != wanted || block_digest(&buffer[..read]) != expected? {
+                    return Err(Error::PartOverwritten { offset: part.offset });
+                }
+                if all {
+                    set.update(&buffer[..read]);
+                }
+                at += read as u64;
+                watch.bytes(read as u64)?;
             }
-            set.update(&buffer[..read]);
-            watch.bytes(read as u64)?;
         }
-        self.options.checked(set)
+        if all { self.options.checked(set) } else { Ok(Vec::new()) }
     }
 }
 
@@ -354,14 +388,15 @@ impl Part {
     ///
     /// # Errors
     ///
-    /// `NotFound` once the parts were committed, or given up by who began them.
+    /// `NotFound` once the parts were committed, or given up by who began them. `Conflict` when another part was
+    /// written in its place meanwhile.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         self.check()?;
         if (self.offset + self.length).saturating_add(bytes.len() as u64) > SIZE_MAX {
             return Err(Error::invalid("size", "an object has at most 2^63 - 1 bytes"));
         }
         for run in bytes.chunks(RUN_LEN) {
-            let written = self.disown(self.offset + self.length + run.len() as u64);
+            let written = self.claim(self.offset + self.length + run.len() as u64);
             let written = written.and_then(|()| self.place.write_at(run, self.offset + self.length));
             let hashed = written.and_then(|()| self.digests.write(run));
             hashed.inspect_err(|error| self.failed = Some(error.clone()))?;
@@ -370,22 +405,12 @@ impl Part {
         Ok(())
     }
 
-    /// Takes away the digests of blocks up to byte `end`, which other bytes are about to be written to: the receipt of a
-    /// part that lay there fits no more, and no commit takes it.
-    fn disown(&mut self, end: u64) -> Result<()> {
-        let to = end.div_ceil(1 << self.block_shift);
-        if self.disowned >= to {
-            return Ok(());
+    /// Makes the blocks up to byte `end` ours, before anything is written there.
+    fn claim(&mut self, end: u64) -> Result<()> {
+        if !self.claims.hold_last()? {
+            return Err(Error::PartOverwritten { offset: self.offset });
         }
-        let mut slots = vec![0; (to - self.disowned) as usize * DIGEST_LENGTH];
-        let at = self.disowned * DIGEST_LENGTH as u64;
-        let held = self.scratch.read_at(&mut slots, at)?;
-        if slots[..held].iter().any(|byte| *byte != 0) {
-            slots.fill(0);
-            self.scratch.write_at(&slots[..held], at)?;
-        }
-        self.disowned = to;
-        Ok(())
+        self.claims.take(end.div_ceil(1 << self.block_shift))
     }
 
     fn check(&self) -> Result<()> {
@@ -400,13 +425,24 @@ impl Part {
         found.map(drop).ok_or(Error::PartsNotFound)
     }
 
-    /// Ends the part: its bytes are durable when this returns.
+    /// Ends the part: its bytes are durable when this returns. `Conflict` when another was written in its place meanwhile.
     pub fn finish(mut self) -> Result<PartReceipt> {
         self.check()?;
+        // The digests of the other lie where ours would.
+        if !self.claims.hold()? {
+            return Err(Error::PartOverwritten { offset: self.offset });
+        }
         self.digests.end()?;
         let checksum = self.digests.spill_all()?.checksum;
         self.place.sync()?;
-        Ok(PartReceipt { name: self.name, offset: self.offset, length: self.length, checksum })
+        Ok(PartReceipt {
+            name: self.name,
+            offset: self.offset,
+            length: self.length,
+            checksum,
+            owner: self.claims.owner(),
+            contended: self.claims.contended(),
+        })
     }
 }
 
@@ -421,6 +457,8 @@ impl PartReceipt {
             .u64(self.offset)
             .u64(self.length)
             .u64(self.checksum)
+            .bytes(&self.owner)
+            .u8(self.contended.into())
             .seal(&store.inner.store_id);
         bytes
     }
@@ -434,7 +472,8 @@ impl PartReceipt {
         let read = (|| {
             let name = PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false };
             let (offset, length, checksum) = (fields.u64()?, fields.u64()?, fields.u64()?);
-            fields.is_empty().then_some(Self { name, offset, length, checksum })
+            let (owner, contended) = (fields.array()?, fields.u8()? != 0);
+            fields.is_empty().then_some(Self { name, offset, length, checksum, owner, contended })
         })();
         read.ok_or_else(invalid)
     }
