@@ -28,7 +28,7 @@ use crate::backend::PlaceName;
 use crate::backend::pack::Unsynced;
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
-use crate::event::{Event, Gap, Retention};
+use crate::event::{EventPage, Gap, Retention};
 use crate::journal::{Change, EpochCause};
 use crate::object::{
     Action, ActionId, ActionState, Content, Copy, Dataset, DatasetId, Generation, GroupId, Name, Object,
@@ -195,7 +195,7 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 pub(crate) enum Fed {
     /// Events, in order.
-    Events(Vec<Event>),
+    Events(EventPage),
     /// Changes that cannot be had any more; the next ones come behind them.
     Gap(Gap),
 }

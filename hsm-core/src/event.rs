@@ -7,10 +7,12 @@
 //! A [`Filter`] says which events a reader wants, a [`Retention`] how many the store keeps.
 
 mod filter;
+mod page;
 mod retention;
 pub(crate) mod yaml;
 
 pub use filter::{EventKind, EventKinds, Filter};
+pub(crate) use page::EventPage;
 pub use retention::Retention;
 
 use crate::clock::TimeNs;

@@ -24,7 +24,7 @@ mod segment;
 mod write;
 
 pub use change::{Change, DropReason, EpochCause, Subject, Updates};
-pub(crate) use group::{Group, GroupHeader};
+pub(crate) use group::{Group, GroupHeader, Unread};
 pub(crate) use read::{GroupReader, Tail, epoch_begins_at};
 pub(crate) use record::{read_piece, read_spec, read_tier, write_piece, write_spec, write_tier};
 pub(crate) use segment::{SegmentHeader, Segments};

@@ -107,23 +107,102 @@ impl Group {
         (bytes, sum)
     }
 
-    /// Its changes from number `from` on, each with its number and the length of its record, read when it is asked
-    /// for: all changes of a group at once can take many times its length in memory. `None` in the place of one
-    /// that a later version must be used for.
-    pub(crate) fn changes_from(&self, from: u64) -> impl Iterator<Item = (u64, usize, Option<Change>)> {
-        let first = self.header.first.number;
+    /// Its changes from number `from` on, of which it has at least one: at most `count_max` of them, and no more once
+    /// their records and `bytes_each` for each are more than `bytes_max`, but one in any case.
+    pub(crate) fn unread(self, from: u64, count_max: usize, bytes_each: usize, bytes_max: usize) -> Unread {
         let mut reader = Reader(&self.payload);
-        let is_there = (first..from.min(self.last_number() + 1)).all(|_| skip_record(&mut reader).is_some());
-        (from.max(first)..=self.last_number()).map(move |number| {
+        let begins = self.header.first.number;
+        // One whose length is wrong cannot be read, nor what follows it; it is found when its turn comes.
+        let found = (begins..from).all(|_| skip_record(&mut reader).is_some());
+        let offset = if found { self.payload.len() - reader.0.len() } else { self.payload.len() };
+        let number = from.max(begins);
+        let (mut end, mut bytes) = (number, 0);
+        while end < self.next_number()
+            && end - number < count_max as u64
+            && (end == number || bytes <= bytes_max)
+        {
             let before = reader.0.len();
-            let change = read_record(&mut reader).filter(|_| is_there);
-            (number, before - reader.0.len(), change)
-        })
+            let _ = skip_record(&mut reader);
+            bytes += before - reader.0.len() + bytes_each;
+            end += 1;
+        }
+        let length = self.payload.len() - reader.0.len();
+        let (payload, offset) = match self.payload.get(offset..length) {
+            // The rest of a long group is not kept for a few changes of it.
+            Some(part) if part.len() < self.payload.len() / 2 => (part.to_vec(), 0),
+            _ => (self.payload, offset),
+        };
+        Unread { header: self.header, payload, offset, number, end, bytes }
     }
 
     /// All of its changes.
     pub(super) fn changes(&self) -> Option<Vec<Change>> {
-        self.changes_from(0).map(|(_, _, change)| change).collect()
+        let mut reader = Reader(&self.payload);
+        (0..self.count).map(|_| read_record(&mut reader)).collect()
+    }
+}
+
+/// Changes of a group, each read when it is asked for: all at once can take many times their length in memory.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) header: GroupHeader,
+    payload: Vec<u8>,
+    /// Where the record of the next one begins.
+    offset: usize,
+    /// The number of the next one, and of the first that is none of these.
+    number: u64,
+    end: u64,
+    /// What they count as, in bytes.
+    pub(crate) bytes: usize,
+}
+
+impl Unread {
+    /// The position of the next change.
+    pub(crate) fn position(&self) -> Position {
+        Position { epoch: self.header.first.epoch, number: self.number }
+    }
+
+    /// The position of the last change.
+    pub(crate) fn last(&self) -> Position {
+        Position { epoch: self.header.first.epoch, number: self.end - 1 }
+    }
+
+    /// Whether none is left.
+    pub(crate) fn is_done(&self) -> bool {
+        self.number >= self.end
+    }
+
+    /// The next change, looked at; `None` where a later version must be used for it.
+    pub(crate) fn peek(&self) -> Option<Change> {
+        read_record(&mut self.reader())
+    }
+
+    /// Takes the next change; `None` where a later version must be used for it, and nothing is taken.
+    pub(crate) fn take(&mut self) -> Option<Change> {
+        let mut reader = self.reader();
+        let change = read_record(&mut reader)?;
+        self.advance_to(reader.0.len());
+        Some(change)
+    }
+
+    /// Passes over all up to `position`; whether some are left.
+    pub(crate) fn skip_to(&mut self, position: Position) -> bool {
+        while !self.is_done() && self.position() <= position {
+            let mut reader = self.reader();
+            // Behind one whose length is wrong nothing can be read.
+            let left = skip_record(&mut reader).map_or(0, |()| reader.0.len());
+            self.advance_to(left);
+        }
+        !self.is_done()
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader(self.payload.get(self.offset..).unwrap_or_default())
+    }
+
+    fn advance_to(&mut self, left: usize) {
+        self.offset = self.payload.len() - left;
+        self.number += 1;
     }
 }
 

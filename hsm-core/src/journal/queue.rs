@@ -95,6 +95,11 @@ impl LockFile {
 
     /// Joins the queue of writers and waits for its turn.
     pub(crate) fn lock_writer(&self) -> Result<Held<'_>> {
+        self.lock_writer_doing(|| {})
+    }
+
+    /// The same. Where it is not its turn at once it calls `meanwhile` first: what is done then, the others do not wait for.
+    pub(crate) fn lock_writer_doing(&self, meanwhile: impl FnOnce()) -> Result<Held<'_>> {
         let mine = self.mine.lock();
         self.wait(DOOR..DOOR + 1, true, "the door of the writers' queue")?;
         let door = Held { lock: self, range: DOOR..DOOR + 1, _mine: None };
@@ -109,6 +114,7 @@ impl LockFile {
         drop(door);
         let earlier = QUEUE..ticket;
         if !self.file.try_lock(earlier.clone(), false).context("lock", &self.path)? {
+            meanwhile();
             let far = QUEUE..ticket.saturating_sub(TURNS_NEAR).max(QUEUE + 1);
             self.wait_looking(far, false, PAUSE_FAR_MAX, "the writer lock")?;
             self.wait(earlier.clone(), false, "the writer lock")?;

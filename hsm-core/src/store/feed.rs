@@ -1,11 +1,9 @@
 //! The feed, read from a position.
 
-use std::collections::VecDeque;
-
 use super::Store;
 use crate::catalog::{Fed, FeedCursor};
 use crate::error::{Error, Result};
-use crate::event::{Event, Retention};
+use crate::event::{Event, EventPage, Retention};
 use crate::object::Position;
 
 /// Events fetched at once by the iterator.
@@ -20,13 +18,13 @@ impl Store {
     pub fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>> {
         let engine = self.engine();
         engine.check()?;
-        events(engine.catalog.feed(&mut FeedCursor::behind(after), limit)?)
+        events(engine.catalog.feed(&mut FeedCursor::behind(after), limit)?).map(Iterator::collect)
     }
 
     /// Every durable change behind `after`, up to the last there is when the end is reached.
     pub fn feed(&self, after: Position) -> Feed {
         let cursor = FeedCursor::behind(after);
-        Feed { store: self.clone(), after, cursor, page: VecDeque::new(), failed: false }
+        Feed { store: self.clone(), after, cursor, page: EventPage::default(), failed: false }
     }
 }
 
@@ -60,7 +58,7 @@ impl Store {
 }
 
 /// A feed without a subscription has no way to tell of a gap but to fail.
-fn events(fed: Fed) -> Result<Vec<Event>> {
+fn events(fed: Fed) -> Result<EventPage> {
     match fed {
         Fed::Events(events) => Ok(events),
         Fed::Gap(gap) => Err(Error::invalid(
@@ -81,7 +79,7 @@ pub struct Feed {
     after: Position,
     /// Behind the last event of `page`.
     cursor: FeedCursor,
-    page: VecDeque<Event>,
+    page: EventPage,
     failed: bool,
 }
 
@@ -101,20 +99,28 @@ impl Iterator for Feed {
     type Item = Result<Event>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.page.is_empty() && !self.failed {
+        loop {
+            if let Some(event) = self.page.next() {
+                self.after = event.position;
+                return Some(Ok(event));
+            }
+            if self.failed {
+                return None;
+            }
+            if self.cursor.after != self.after {
+                self.cursor = FeedCursor::behind(self.after); // The page ended before its time.
+            }
             let engine = self.store.engine();
             let fed = engine.check().and_then(|()| engine.catalog.feed(&mut self.cursor, PAGE_LEN));
             match fed.and_then(events) {
-                Ok(events) => self.page = events.into(),
+                Ok(events) if events.is_empty() => return None,
+                Ok(events) => self.page = events,
                 Err(error) => {
                     self.failed = true;
                     return Some(Err(error));
                 }
             }
         }
-        let event = self.page.pop_front()?;
-        self.after = event.position;
-        Some(Ok(event))
     }
 }
 

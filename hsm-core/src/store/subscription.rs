@@ -9,7 +9,7 @@ use super::subscribers::bookmark::{Bookmark, Mark};
 use crate::catalog::embedded::Notice;
 use crate::catalog::{Durability, Fed, FeedCursor};
 use crate::error::{Error, Result};
-use crate::event::{Event, Filter, Gap};
+use crate::event::{Event, EventPage, Filter, Gap};
 use crate::object::{DatasetId, ObjectId, Position};
 
 /// Events read at once.
@@ -49,7 +49,7 @@ pub struct Subscription {
     /// Behind the last event that was read.
     cursor: FeedCursor,
     /// What was read and not handed out yet.
-    page: VecDeque<Event>,
+    page: EventPage,
     /// Behind the last event that was handed out or passed over.
     position: Position,
     /// Made when it first waits.
@@ -58,7 +58,7 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(store: Store, after: Position, filter: Filter, bookmark: Option<Bookmark>) -> Self {
-        let (cursor, page) = (FeedCursor::behind(after), VecDeque::new());
+        let (cursor, page) = (FeedCursor::behind(after), EventPage::default());
         Self { store, filter, bookmark, cursor, page, position: after, notice: None }
     }
 
@@ -67,8 +67,8 @@ impl Subscription {
     ///
     /// After an error it may be called again and goes on where it was. A close of the store ends the wait with `Closed`.
     pub fn next(&mut self, max: usize, timeout: Option<Duration>) -> Result<Next> {
-        if !self.page.is_empty() {
-            return Ok(self.hand_out(max));
+        if let Some(events) = self.hand_out(max) {
+            return Ok(Next::Events(events));
         }
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         // The kernel may tell of a commit a moment too early. Where nothing is waited for, that is waited for once, and
@@ -81,8 +81,10 @@ impl Subscription {
             }
             match self.read()? {
                 Read::Gap(gap) => return Ok(Next::Gap(gap)),
-                Read::Some if self.page.is_empty() => continue, // None passed the filter.
-                Read::Some => return Ok(self.hand_out(max)),
+                Read::Some => match self.hand_out(max) {
+                    Some(events) => return Ok(Next::Events(events)),
+                    None => continue, // None passed the filter.
+                },
                 Read::End => {}
             }
             let is_over = left_until(until).is_some_and(|left| left.is_zero());
@@ -111,20 +113,18 @@ impl Subscription {
         }
     }
 
-    fn hand_out(&mut self, max: usize) -> Next {
-        let count = self.page.len().min(max.max(1));
-        let events: Vec<Event> = self.page.drain(..count).collect();
-        self.note_handed_out(events.last());
-        Next::Events(events)
+    /// What was read already, if there is some.
+    fn hand_out(&mut self, max: usize) -> Option<Vec<Event>> {
+        let events: Vec<Event> = self.page.by_ref().take(max.max(1)).collect();
+        self.note_handed_out(events.last()?);
+        Some(events)
     }
 
     /// The next event where it was read already and is at hand in memory.
     pub fn next_read_ahead(&mut self) -> Option<Event> {
-        let event = self.page.pop_front();
-        if event.is_some() {
-            self.note_handed_out(event.as_ref());
-        }
-        event
+        let event = self.page.next()?;
+        self.note_handed_out(&event);
+        Some(event)
     }
 
     /// Which events are handed out.
@@ -136,7 +136,7 @@ impl Subscription {
     pub fn set_filter(&mut self, filter: Filter) {
         // What was read ahead passed the filter before.
         if self.cursor.after != self.position {
-            self.page.clear();
+            self.page = EventPage::default();
             self.cursor = FeedCursor::behind(self.position);
         }
         self.filter = filter;
@@ -197,9 +197,7 @@ impl Subscription {
         let mark = Mark { position, at_ns: engine.clock.now_ns(), note };
         bookmark.set(mark, durability == Durability::Durable)?;
         if position > self.position {
-            while self.page.front().is_some_and(|event| event.position <= position) {
-                self.page.pop_front();
-            }
+            self.page.skip_to(position);
             if self.page.is_empty() && self.cursor.after < position {
                 self.cursor = FeedCursor::behind(position);
             }
@@ -233,19 +231,18 @@ impl Subscription {
         Ok(self.notice.insert(notice))
     }
 
-    fn note_handed_out(&mut self, last: Option<&Event>) {
-        self.position = match last {
-            // What the filter passed over behind it is done with, too.
-            _ if self.page.is_empty() => self.cursor.after,
-            Some(event) => event.position,
-            None => self.position,
-        };
+    fn note_handed_out(&mut self, last: &Event) {
+        // What the filter passed over behind the last one is done with, too.
+        self.position = if self.page.is_empty() { self.cursor.after } else { last.position };
     }
 
     /// Reads on. What passes the filter is in the page then.
     fn read(&mut self) -> Result<Read> {
         let engine = self.store.engine();
         engine.check()?;
+        if self.cursor.after != self.position {
+            self.cursor = FeedCursor::behind(self.position); // The page ended before its time.
+        }
         // A lookup may fail on the way: what was read is done with only when all of it is.
         let mut cursor = self.cursor;
         let page = match engine.catalog.feed(&mut cursor, PAGE_LEN)? {
@@ -255,10 +252,11 @@ impl Subscription {
                 return Ok(Read::Gap(gap));
             }
             Fed::Events(events) if events.is_empty() => return Ok(Read::End),
-            Fed::Events(events) if self.filter.is_open() => events.into(),
+            Fed::Events(events) if self.filter.is_open() => events,
             Fed::Events(events) => {
-                let mut passed = VecDeque::new();
+                let (mut passed, mut last) = (VecDeque::new(), cursor.after);
                 for event in events {
+                    last = event.position;
                     if self
                         .filter
                         .passes(&event.change, |dataset| is_in(&self.store, event.change.object(), dataset))?
@@ -266,7 +264,10 @@ impl Subscription {
                         passed.push_back(event);
                     }
                 }
-                passed
+                if last != cursor.after {
+                    cursor = FeedCursor::behind(last);
+                }
+                EventPage::of(passed)
             }
         };
         (self.cursor, self.page) = (cursor, page);

@@ -107,7 +107,12 @@ impl Embedded {
     /// Commits as many proposals from `next` on as go into one group.
     fn commit_group(&self, round: &mut Round<'_>, next: usize) -> Result<()> {
         self.check_usable()?;
-        let _writer = self.ground.lock.lock_writer()?;
+        // Where other processes are at it, the data is durable before our turn, which then takes one sync and not two.
+        let waiting = (next..round.proposals.len()).filter(|index| round.answers[*index].is_none());
+        let data = Data::of(waiting.map(|index| round.proposals[index].0));
+        let _writer = self.ground.lock.lock_writer_doing(|| {
+            let _ = data.sync(); // An error is that of the pack, and met again there.
+        })?;
         let first_try = self.try_group(round, next);
         match first_try {
             // The others can be committed without them.

@@ -9,7 +9,7 @@
 use super::{Embedded, epochs, lookup};
 use crate::catalog::{Fed, FeedCursor};
 use crate::error::{Error, Result};
-use crate::event::{Event, Gap};
+use crate::event::{Event, EventPage, Gap};
 use crate::journal::{self, Group, GroupReader, Tail};
 use crate::object::Position;
 
@@ -23,9 +23,10 @@ pub(crate) struct FoundAt(Tail);
 /// Events gathered for one page.
 struct Page {
     cursor: FeedCursor,
-    limit: usize,
-    bytes: usize,
-    events: Vec<Event>,
+    /// How many events may come yet, and bytes.
+    left: usize,
+    bytes_left: usize,
+    events: EventPage,
 }
 
 impl Embedded {
@@ -45,7 +46,8 @@ impl Embedded {
             );
             return Err(Error::invalid("position", detail));
         }
-        let mut page = Page { cursor: *cursor, limit, bytes: 0, events: Vec::new() };
+        let mut page =
+            Page { cursor: *cursor, left: limit, bytes_left: PAGE_BYTES, events: EventPage::default() };
         if durable.number <= cursor.after.number {
             return Ok(Fed::Events(page.events));
         }
@@ -81,11 +83,8 @@ impl Embedded {
                 Err(error) => return Err(error),
             };
             unproven = false;
-            if !page.take(&group, &reader, before) {
-                if page.events.is_empty() {
-                    return Err(reader.unknown_change(page.cursor.after.number));
-                }
-                break;
+            if !page.take(group, &reader, before) {
+                return Err(reader.unknown_change(page.cursor.after.number));
             }
         }
         *cursor = page.cursor;
@@ -182,25 +181,28 @@ fn epoch_at(epochs: &[(u64, u64)], number: u64) -> Option<u64> {
 
 impl Page {
     fn is_full(&self) -> bool {
-        self.events.len() >= self.limit || self.bytes >= PAGE_BYTES
+        self.left == 0 || self.bytes_left == 0
     }
 
-    /// Takes what is wanted of a group that was just read; `false` at a change that this version cannot read.
-    fn take(&mut self, group: &Group, reader: &GroupReader<'_>, before: Tail) -> bool {
-        let begins_at = reader.start_of_last(before);
-        for (number, len, change) in group.changes_from(self.cursor.after.number + 1) {
-            if self.is_full() {
-                break;
-            }
-            let Some(change) = change else { return false };
-            let position = Position { epoch: group.header.first.epoch, number };
-            let (time_ns, instance) = (group.header.time_ns, group.header.instance);
-            self.events.push(Event { position, time_ns, instance, change });
-            self.bytes += len + size_of::<Event>();
-            self.cursor.after = position;
+    /// Takes what is wanted of a group that was just read; `false`: the page would begin with a change that this version
+    /// cannot read.
+    fn take(&mut self, group: Group, reader: &GroupReader<'_>, before: Tail) -> bool {
+        let from = self.cursor.after.number + 1;
+        let last = group.last_number();
+        if last < from {
+            self.cursor.found = Some(FoundAt(reader.tail()));
+            return true;
         }
-        let is_done = self.cursor.after.number >= group.last_number();
-        self.cursor.found = Some(FoundAt(if is_done { reader.tail() } else { begins_at }));
+        let unread = group.unread(from, self.left, size_of::<Event>(), self.bytes_left);
+        if self.events.is_empty() && unread.peek().is_none() {
+            return false;
+        }
+        self.left -= (unread.last().number + 1 - unread.position().number) as usize;
+        self.bytes_left = self.bytes_left.saturating_sub(unread.bytes);
+        self.cursor.after = unread.last();
+        let is_done = unread.last().number == last;
+        self.cursor.found = Some(FoundAt(if is_done { reader.tail() } else { reader.start_of_last(before) }));
+        self.events.push(unread);
         true
     }
 }
@@ -218,7 +220,7 @@ mod tests {
         }
         let catalog = &store.engine().catalog;
         let events = |cursor: &mut FeedCursor, limit| match catalog.feed(cursor, limit).unwrap() {
-            Fed::Events(events) => events,
+            Fed::Events(events) => events.collect::<Vec<_>>(),
             Fed::Gap(gap) => panic!("{gap:?}"),
         };
         let mut cursor = FeedCursor::default();
