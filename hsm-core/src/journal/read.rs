@@ -56,6 +56,8 @@ pub(crate) struct GroupReader<'a> {
     /// The next segment's header, once it was seen.
     following: Option<SegmentHeader>,
     buffer: Vec<u8>,
+    /// How many of its bytes are the segment's, from `buffer_offset` on.
+    buffered: usize,
     buffer_offset: u64,
     /// Whether the end was met, and looked at once more.
     looked_again: bool,
@@ -70,6 +72,7 @@ impl<'a> GroupReader<'a> {
             file: None,
             following: None,
             buffer: Vec::new(),
+            buffered: 0,
             buffer_offset: 0,
             looked_again: false,
         }
@@ -164,7 +167,7 @@ impl<'a> GroupReader<'a> {
             self.tail = Tail::at_start_of(&next);
             self.file = None;
             self.following = None;
-            self.buffer.clear();
+            self.buffered = 0;
         }
     }
 
@@ -172,16 +175,18 @@ impl<'a> GroupReader<'a> {
     fn next_bytes(&mut self) -> Result<Option<&[u8]>> {
         self.fill(group::HEADER_LEN)?;
         let begin = (self.tail.offset - self.buffer_offset) as usize;
-        let Some(length) = self.buffer.get(begin..).and_then(group::group_len) else { return Ok(None) };
+        let Some(length) = self.buffer[..self.buffered].get(begin..).and_then(group::group_len) else {
+            return Ok(None);
+        };
         self.fill(length)?;
         let begin = (self.tail.offset - self.buffer_offset) as usize;
-        Ok(self.buffer.get(begin..begin + length))
+        Ok(self.buffer[..self.buffered].get(begin..begin + length))
     }
 
     /// Makes the buffer hold `wanted` bytes from the tail on, if the segment has them.
     fn fill(&mut self, wanted: usize) -> Result<()> {
         let (begin, end) = (self.tail.offset, self.tail.offset + wanted as u64);
-        let held = self.buffer_offset..self.buffer_offset + self.buffer.len() as u64;
+        let held = self.buffer_offset..self.buffer_offset + self.buffered as u64;
         if held.contains(&begin) && end <= held.end {
             return Ok(());
         }
@@ -190,9 +195,18 @@ impl<'a> GroupReader<'a> {
             Some(file) => file.clone(),
             None => self.file.insert(self.segments.open_for_reading(self.tail.segment)?).clone(),
         };
-        self.buffer.resize(wanted.max(READ_AHEAD), 0);
-        let read = file.read_at(&mut self.buffer, begin).context("read", &path)?;
-        self.buffer.truncate(read);
+        // What is held of it is not read again.
+        let kept = (begin.checked_sub(self.buffer_offset))
+            .and_then(|from| Some(from as usize..self.buffered).filter(|kept| !kept.is_empty()))
+            .unwrap_or_default();
+        self.buffered = 0; // Should the read fail.
+        self.buffer.copy_within(kept.clone(), 0);
+        let length = wanted.max(READ_AHEAD);
+        if self.buffer.len() < length {
+            self.buffer.resize(length, 0);
+        }
+        let read = file.read_at(&mut self.buffer[kept.len()..length], begin + kept.len() as u64);
+        self.buffered = kept.len() + read.context("read", &path)?;
         self.buffer_offset = begin;
         Ok(())
     }
@@ -201,7 +215,7 @@ impl<'a> GroupReader<'a> {
     fn end(&mut self) -> Result<Option<Group>> {
         if !std::mem::replace(&mut self.looked_again, true) {
             // A writer may have been at work while this was read.
-            self.buffer.clear();
+            self.buffered = 0;
             self.following = None;
             return self.next_group();
         }

@@ -21,6 +21,10 @@ const PIECE_PACKED: u8 = 1;
 const HAS_CONTENT: u8 = 1;
 const HAS_NAME: u8 = 2;
 const IS_NEW: u8 = 4;
+/// Length of a piece, in bytes.
+const PIECE_LEN: usize = 41;
+/// Length of an attribute without name and value, in bytes.
+const UPDATE_LEN_MIN: usize = 7;
 
 /// Appends one record.
 pub(super) fn write_record(out: &mut Writer<'_>, change: &Change) {
@@ -202,7 +206,7 @@ fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
             let generation = body.u64()?;
             let presence = body.u8()?;
             let content = if presence & HAS_CONTENT != 0 { Some(read_content(body)?) } else { None };
-            let copies = (0..body.u8()?).map(|_| read_copy(body)).collect::<Option<_>>()?;
+            let copies = read_copies(body)?;
             let attributes = read_attributes(body)?;
             let name = if presence & HAS_NAME != 0 { Some(read_name(body)?) } else { None };
             let new = presence & IS_NEW != 0;
@@ -356,12 +360,23 @@ pub(crate) fn write_piece(out: &mut Writer<'_>, piece: &Piece) {
 }
 
 /// Takes a copy. Its times are the group's: 1 stands for "verified", until the catalog knows the time.
+fn read_copies(body: &mut Reader<'_>) -> Option<Vec<Copy>> {
+    let count = body.u8()?;
+    let mut copies = Vec::with_capacity(count.into());
+    for _ in 0..count {
+        copies.push(read_copy(body)?);
+    }
+    Some(copies)
+}
+
 fn read_copy(body: &mut Reader<'_>) -> Option<Copy> {
     let tier = body.u8()?;
     let flags = body.u8()?;
-    let mut pieces = Vec::new();
+    let count = body.u16()?;
+    // No more than there can be: the count may be wrong.
+    let mut pieces = Vec::with_capacity(usize::from(count).min(body.0.len() / PIECE_LEN));
     let mut sum = 0_u64;
-    for _ in 0..body.u16()? {
+    for _ in 0..count {
         let piece = read_piece(body, tier)?;
         sum = sum.checked_add(piece.length).filter(|sum| i64::try_from(*sum).is_ok())?;
         pieces.push(piece);
@@ -394,8 +409,9 @@ fn write_attributes(out: &mut Writer<'_>, updates: &Updates) {
 
 /// Takes new values of attributes.
 fn read_attributes(body: &mut Reader<'_>) -> Option<Updates> {
-    let mut updates = Vec::new();
-    for _ in 0..body.u16()? {
+    let count = body.u16()?;
+    let mut updates = Vec::with_capacity(usize::from(count).min(body.0.len() / UPDATE_LEN_MIN));
+    for _ in 0..count {
         let name = read_text(body.b16()?)?;
         let present = body.u8()? != 0;
         let value = body.b32()?;
