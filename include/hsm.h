@@ -2606,7 +2606,8 @@ hsm_status hsm_parts_add_receipt(hsm_parts *parts,
  *
  * @param result_out   may be NULL
  * @param result_size  sizeof(hsm_put_result)
- * @return HSM_STATUS_INVALID when the receipts do not fit together, or when the handle joined; and as a put
+ * @return HSM_STATUS_INVALID when the receipts do not fit together, or when the handle joined; HSM_STATUS_CONFLICT when another
+ *         part was written in the place of one; and as a put
  */
 hsm_status hsm_parts_commit(hsm_parts *parts,
                             hsm_put_result *result_out,
@@ -2637,7 +2638,8 @@ hsm_status hsm_part_begin(const hsm_parts *parts,
  *
  * @param data  may be NULL when size is 0
  * @param size  in bytes
- * @return HSM_STATUS_CLOSED once it was finished, HSM_STATUS_NOT_FOUND when who began has committed or gone
+ * @return HSM_STATUS_CLOSED once it was finished, HSM_STATUS_NOT_FOUND when who began has committed or gone,
+ *         HSM_STATUS_CONFLICT when another part was written in its place
  */
 hsm_status hsm_part_write(hsm_part *part,
                           const void *data,
@@ -2651,7 +2653,8 @@ hsm_status hsm_part_write(hsm_part *part,
  * @param buffer       gets the bytes of the receipt; may be NULL when buffer_size is 0
  * @param buffer_size  in bytes
  * @param length_out   gets the length, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
- * @return HSM_STATUS_NOT_FOUND when who began has committed or gone; after a failure the part can only be freed
+ * @return HSM_STATUS_NOT_FOUND when who began has committed or gone, HSM_STATUS_CONFLICT when another part was written in
+ *         its place; after a failure the part can only be freed
  */
 hsm_status hsm_part_finish(hsm_part *part,
                            void *buffer,

@@ -167,7 +167,8 @@ pub unsafe extern "C" fn hsm_parts_add_receipt(
 ///
 /// @param result_out   may be NULL
 /// @param result_size  sizeof(hsm_put_result)
-/// @return HSM_STATUS_INVALID when the receipts do not fit together, or when the handle joined; and as a put
+/// @return HSM_STATUS_INVALID when the receipts do not fit together, or when the handle joined; HSM_STATUS_CONFLICT when another
+///         part was written in the place of one; and as a put
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_parts_commit(
     parts: *mut hsm_parts,
@@ -226,7 +227,8 @@ pub unsafe extern "C" fn hsm_part_begin(
 ///
 /// @param data  may be NULL when size is 0
 /// @param size  in bytes
-/// @return HSM_STATUS_CLOSED once it was finished, HSM_STATUS_NOT_FOUND when who began has committed or gone
+/// @return HSM_STATUS_CLOSED once it was finished, HSM_STATUS_NOT_FOUND when who began has committed or gone,
+///         HSM_STATUS_CONFLICT when another part was written in its place
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_part_write(
     part: *mut hsm_part,
@@ -252,7 +254,8 @@ pub unsafe extern "C" fn hsm_part_write(
 /// @param buffer       gets the bytes of the receipt; may be NULL when buffer_size is 0
 /// @param buffer_size  in bytes
 /// @param length_out   gets the length, also on HSM_STATUS_BUFFER_TOO_SMALL; may be NULL
-/// @return HSM_STATUS_NOT_FOUND when who began has committed or gone; after a failure the part can only be freed
+/// @return HSM_STATUS_NOT_FOUND when who began has committed or gone, HSM_STATUS_CONFLICT when another part was written in
+///         its place; after a failure the part can only be freed
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_part_finish(
     part: *mut hsm_part,

@@ -80,17 +80,15 @@ static int free_one(enum kind kind)
     return 0;
 }
 
-/* Takes a new handle in. Of parts there is one at a time: of two that are written in one place the other is
-   refused, which this program does not expect yet. */
+/* Takes a new handle in. */
 static void keep(enum kind kind, void *at, void *lender)
 {
-    size_t room = kind == KIND_part ? 1 : POOL_SIZE;
-    if (pooled[kind] == room && is_nested) {
+    if (pooled[kind] == POOL_SIZE && is_nested) {
         if (lender == NULL)
             frees[kind](at);
         return;
     }
-    if (pooled[kind] == room && !free_one(kind)) {
+    if (pooled[kind] == POOL_SIZE && !free_one(kind)) {
         void *lent = pool[kind][0].at;
         forget(kind, 0);
         end_loans(lent);

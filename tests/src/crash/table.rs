@@ -43,7 +43,10 @@ pub const API: &[(&str, Shown)] = &[
         "Store::put_at",
         Crash(&["put at: patch within", "put at: extend", "put at: on pieces", "relaxed put at"]),
     ),
-    ("Store::parts Parts::part Part::add Part::finish Parts::commit", Crash(&["parts", "parts over large"])),
+    (
+        "Store::parts Parts::part Part::add Part::finish Parts::commit",
+        Crash(&["parts", "parts over large", "two parts in one place"]),
+    ),
     ("Store::join_parts", Crash(&["parts, joined by their token"])),
     (
         "Store::batch Batch::put Batch::set_attributes Batch::remove Batch::add_name Batch::commit",
@@ -163,7 +166,10 @@ pub const KINDS: &[(&str, &[&str])] = &[
     ("size: several places", &["put at: on pieces", "put large over pieces", "move pieces", "purge pieces"]),
     ("relaxed puts", &["relaxed put", "relaxed put large", "relaxed puts, then durable"]),
     ("batch", &["batch, atomic", "batch, independent", "batch, atomic and relaxed"]),
-    ("several parts in one commit", &["parts", "parts over large", "parts, joined by their token"]),
+    (
+        "several parts in one commit",
+        &["parts", "parts over large", "two parts in one place", "parts, joined by their token"],
+    ),
     ("compaction", &["compact", "compact, then put", "relaxed puts over, then compact"]),
     (
         "snapshot",

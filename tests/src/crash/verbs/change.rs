@@ -101,6 +101,15 @@ fn puts() -> Vec<Verb> {
             write_parts(parts)
         }),
         simple("parts over large", |world| write_parts(world.store().parts(&over(world.cast().large))?)),
+        simple("two parts in one place", |world| {
+            let parts = world.store().parts(&over(world.cast().large))?;
+            let mut early = parts.part(0)?;
+            early.add(&bytes(35, 5000))?;
+            let mut late = parts.part(0)?;
+            late.add(&bytes(32, 5000))?;
+            assert!(early.add(&bytes(36, 100)).is_err(), "it wrote over the part that came later");
+            parts.commit(&[late.finish()?]).map(drop)
+        }),
     ]
 }
 
