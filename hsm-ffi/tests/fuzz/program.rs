@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 53] = [
+const WEIGHTS: [(&str, u32); 56] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -64,6 +64,9 @@ const WEIGHTS: [(&str, u32); 53] = [
     ("hsm_action_text", 20),
     ("hsm_action_wait", 20),
     ("hsm_action_next", 30),
+    ("hsm_object_pin", 40),
+    ("hsm_object_unpin", 4),
+    ("hsm_pin_next", WEIGHT_MAX),
 ];
 const WEIGHT: u32 = 10;
 const WEIGHT_FREE: u32 = 4;
