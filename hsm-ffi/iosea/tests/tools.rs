@@ -4,11 +4,12 @@
 mod built;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-const TOOLS: [&str; 2] = ["sync_tool", "datamover"];
+const TOOLS: [&str; 3] = ["sync_tool", "datamover", "policy_engine"];
 
 /// The built tools, and an empty directory that is their home.
 struct Tools {
@@ -35,6 +36,9 @@ impl Tools {
             cc.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I"]);
             cc.arg(built::repository().join("include")).arg(source).arg("-o").arg(tools.path(name));
             cc.arg("-L").arg(&libraries).arg("-lhestia");
+            if name == "policy_engine" {
+                cc.arg("-lsqlite3");
+            }
             cc.arg(format!("-Wl,-rpath,{0},-rpath-link,{0}", libraries.display()));
             assert!(cc.status().unwrap().success(), "{cc:?}");
         }
@@ -205,6 +209,97 @@ fn a_hint_is_set_on_an_object_and_on_each_of_a_dataset() {
     }
 }
 
+/// The policy engine, following. Killed when it is dropped, with no warning.
+struct Engine {
+    process: Child,
+    printed: BufReader<ChildStdout>,
+}
+
+impl Engine {
+    fn listen(tools: &Tools) -> Self {
+        let mut command = tools.command(&tools.path("policy_engine"));
+        let mut process = command.args(["listen", CACHE]).stdout(Stdio::piped()).spawn().unwrap();
+        let printed = BufReader::new(process.stdout.take().unwrap());
+        let mut engine = Self { process, printed };
+        assert_eq!(engine.line(), "listening");
+        engine
+    }
+
+    /// The next line that it prints, which may have to be waited for.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.printed.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+const CACHE: &str = ".cache/hestia";
+
+#[test]
+fn the_integration_is_walked_through_and_the_engine_is_killed_on_the_way() {
+    let tools = Tools::new();
+    tools.made_up();
+    let dataset = tools.archive("work");
+    let tiers = tools.client("print([tier['priority'] for tier in store.read(hestia.TIER)])");
+    assert_eq!(tiers.trim(), "[0, 1, 2, 3, 4]");
+    let ids = tools.client(
+        "print(*[item['id'] for item in store.read(hestia.OBJECT) if item['size'] == 5 and item['id'] != dataset])"
+            .replace("dataset", &format!("{dataset:?}"))
+            .as_str(),
+    );
+    let ids: Vec<&str> = ids.split_whitespace().collect();
+    let hint = |id: &str, hint: &str| {
+        let (is_done, _, told) =
+            tools.run("datamover", &["object", id, &format!("trigger_migration={hint}")]);
+        assert!(is_done, "{told}");
+    };
+    let on = |id: &str| {
+        let (is_done, printed, told) = tools.run("policy_engine", &["query", CACHE]);
+        assert!(is_done, "{told}");
+        printed.lines().find(|line| line.starts_with(id)).unwrap().rsplit(' ').next().unwrap().to_owned()
+    };
+    let mut engine = Engine::listen(&tools);
+    assert_eq!(on(ids[0]), "0,");
+    hint(ids[0], "0,1");
+    assert_eq!(engine.line(), format!("moved {} from 0 to 1", ids[0]));
+    // A hint that is none ends nothing, and a new file of events is followed.
+    hint(ids[0], "nonsense");
+    fs::rename(tools.path(CACHE).join("event_feed.yaml"), tools.path(CACHE).join("before.yaml")).unwrap();
+    hint(ids[1], "0,2");
+    assert_eq!(engine.line(), format!("moved {} from 0 to 2", ids[1]));
+    // What is asked for while there is no engine is done by the next, once.
+    drop(engine);
+    hint(ids[0], "1,3");
+    let mut engine = Engine::listen(&tools);
+    assert_eq!(engine.line(), format!("moved {} from 1 to 3", ids[0]));
+    drop(engine);
+    let mut engine = Engine::listen(&tools);
+    hint(ids[0], "3,0");
+    assert_eq!(engine.line(), format!("moved {} from 3 to 0", ids[0]), "nothing is done again");
+    drop(engine);
+    let mut engine = Engine::listen(&tools);
+    assert_eq!((on(ids[0]), on(ids[1])), ("0,".to_owned(), "2,".to_owned()));
+    let (is_done, _, told) =
+        tools.run("sync_tool", &["restore", "--work_dir", "back", "--dataset_id", &dataset]);
+    assert!(is_done, "{told}");
+    assert_eq!(tools.tree("back"), tools.tree("work"));
+    let left = tools.client(
+        "print(sum(item['user_metadata']['data'].get('trigger_migration', '') != '' for item in store.read(hestia.OBJECT)))",
+    );
+    assert_eq!(left.trim(), "0");
+    // Told to stop it ends well, which the sanitizer for leaks sees too.
+    let number = engine.process.id().to_string();
+    assert!(Command::new("kill").arg(number).status().unwrap().success());
+    assert!(engine.process.wait().unwrap().success());
+}
+
 #[test]
 fn a_client_in_python_loads_the_one_library() {
     let tools = Tools::new();
@@ -231,6 +326,14 @@ fn a_client_in_python_loads_the_one_library() {
 }
 
 impl Tools {
+    /// Runs a line of Python that has a client in `store`; answers what it prints.
+    fn client(&self, line: &str) -> String {
+        let examples = built::repository().join("examples/c/iosea").display().to_string();
+        self.python(&format!(
+            "import sys; sys.path.insert(0, {examples:?}); import hestia\nwith hestia.Hestia() as store:\n    {line}\n"
+        ))
+    }
+
     /// Runs a program in Python, which must succeed; answers what it prints.
     fn python(&self, program: &str) -> String {
         let mut python = self.command(Path::new("python3"));
