@@ -87,6 +87,6 @@ fn a_receipt_of_a_part_that_was_written_again_with_other_bytes_is_refused() {
     let first = write(&parts, 0, &bytes(SIZE, 1));
     let second = write(&parts, 0, &bytes(SIZE, 2));
     assert_ne!(first, second);
-    assert_eq!(kind(&parts.commit(&[first])), Some(Kind::Invalid));
+    assert_eq!(kind(&parts.commit(&[first])), Some(Kind::Conflict));
     assert_eq!(places(&fixture), 0);
 }
