@@ -115,15 +115,20 @@ impl Subscription {
 
     /// What was read already, if there is some.
     fn hand_out(&mut self, max: usize) -> Option<Vec<Event>> {
-        let events: Vec<Event> = self.page.by_ref().take(max.max(1)).collect();
-        self.note_handed_out(events.last()?);
-        Some(events)
+        let mut events = Vec::new();
+        while events.len() < max.max(1)
+            && let Some(event) = self.next_read_ahead()
+        {
+            events.push(event);
+        }
+        (!events.is_empty()).then_some(events)
     }
 
     /// The next event where it was read already and is at hand in memory.
     pub fn next_read_ahead(&mut self) -> Option<Event> {
         let event = self.page.next()?;
-        self.note_handed_out(&event);
+        // What the filter passed over behind the last one is done with, too.
+        self.position = if self.page.is_empty() { self.cursor.after } else { event.position };
         Some(event)
     }
 
@@ -231,11 +236,6 @@ impl Subscription {
         Ok(self.notice.insert(notice))
     }
 
-    fn note_handed_out(&mut self, last: &Event) {
-        // What the filter passed over behind the last one is done with, too.
-        self.position = if self.page.is_empty() { self.cursor.after } else { last.position };
-    }
-
     /// Reads on. What passes the filter is in the page then.
     fn read(&mut self) -> Result<Read> {
         let engine = self.store.engine();
@@ -308,9 +308,37 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::StoreOptions;
+    use crate::event::{EventKind, EventKinds};
+    use crate::journal::Change;
+    use crate::{PutOptions, StoreOptions};
 
     const NOW: Option<Duration> = Some(Duration::ZERO);
+
+    #[test]
+    fn a_change_of_a_later_version_amid_a_page_is_told_of_and_not_passed_over() {
+        let store = Store::in_memory(&StoreOptions::new()).unwrap();
+        let before = store.position().unwrap();
+        let put = || store.put_empty(&PutOptions::default()).unwrap();
+        put();
+        let change = Change::Unknown { record_type: 900 };
+        store.engine().commit_one(Vec::new(), vec![change], Durability::Durable).unwrap();
+        put();
+        let puts = Filter { kinds: Some(EventKinds::new().with(EventKind::Put)), ..Filter::default() };
+        for (filter, max) in [(Filter::default(), 1), (Filter::default(), usize::MAX), (puts, usize::MAX)] {
+            let mut following = store.follow(before, &filter).unwrap();
+            let Next::Events(events) = following.next(max, NOW).unwrap() else { panic!("no event") };
+            assert_eq!(events.len(), 1);
+            assert_eq!(following.position(), events[0].position);
+            for _ in 0..2 {
+                assert!(matches!(following.next(max, NOW), Err(Error::NewerFormat { .. })));
+                assert_eq!(following.position(), events[0].position);
+            }
+        }
+        let mut feed = store.feed(before);
+        assert!(feed.next().unwrap().is_ok());
+        assert!(matches!(feed.next(), Some(Err(Error::NewerFormat { .. }))));
+        assert_eq!(store.feed_after(before, usize::MAX).unwrap().len(), 1);
+    }
 
     /// A reader that came to the end and waits for its descriptor.
     fn following(directory: &Path) -> (Store, Subscription) {
