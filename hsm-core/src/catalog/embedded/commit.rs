@@ -108,9 +108,9 @@ impl Embedded {
     fn commit_group(&self, round: &mut Round<'_>, next: usize) -> Result<()> {
         self.check_usable()?;
         // Where other processes are at it, the data is durable before our turn, which then takes one sync and not two.
-        let waiting = (next..round.proposals.len()).filter(|index| round.answers[*index].is_none());
-        let data = Data::of(waiting.map(|index| round.proposals[index].0));
         let _writer = self.ground.lock.lock_writer_doing(|| {
+            let waiting = (next..round.proposals.len()).filter(|index| round.answers[*index].is_none());
+            let data = Data::of(waiting.map(|index| round.proposals[index].0));
             let _ = data.sync(); // An error is that of the pack, and met again there.
         })?;
         let first_try = self.try_group(round, next);
