@@ -109,7 +109,11 @@ fn measure_row(row: &Row, options: &Options, work: &Path) -> Result<Vec<RowResul
         sizes: if options.quick { Sizes::QUICK } else { Sizes::FULL },
     };
     let mut sides = (row.build)(&setup)?;
-    let rates = measure::alternate(&mut sides, row_dir.path(), options.rounds, |round| {
+    let around = options.around.as_deref();
+    if around.is_some() {
+        sides.rival = None;
+    }
+    let rates = measure::alternate(&mut sides, row_dir.path(), options.rounds, around, |round| {
         eprintln!("{}: {round}", row.name);
     })?;
     Ok(RowResult::of(row, &rates))

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
-use crate::error::Result;
+use crate::error::{Context, Error, Result};
 use crate::filesystem;
 
 /// One side of a row. A round calls each method once, in this order.
@@ -61,18 +62,20 @@ impl fmt::Display for Round {
     }
 }
 
-/// Measures `rounds` rounds of each side after one warm-up round. `dir` names the file system they use.
+/// Measures `rounds` rounds of each side after one warm-up round. `dir` names the file system they use. `around` is
+/// run before and behind what is timed of ours in each round that counts.
 pub(crate) fn alternate(
     sides: &mut Sides,
     dir: &Path,
     rounds: usize,
+    around: Option<&Path>,
     mut progress: impl FnMut(Round),
 ) -> Result<Rates> {
     let mut rates = Rates::default();
     for index in 0..=rounds {
         progress(Round { index, rounds });
-        let ours = rate(sides.ours.as_mut(), dir)?;
-        let rival = sides.rival.as_mut().map(|rival| rate(rival.as_mut(), dir)).transpose()?;
+        let ours = rate(sides.ours.as_mut(), dir, around.filter(|_| index > 0))?;
+        let rival = sides.rival.as_mut().map(|rival| rate(rival.as_mut(), dir, None)).transpose()?;
         if index > 0 {
             rates.ours.push(ours);
             rates.rival.extend(rival);
@@ -82,14 +85,28 @@ pub(crate) fn alternate(
     Ok(rates)
 }
 
-fn rate(side: &mut dyn Side, dir: &Path) -> Result<f64> {
+fn rate(side: &mut dyn Side, dir: &Path, around: Option<&Path>) -> Result<f64> {
     side.prepare()?;
     filesystem::settle(dir)?;
+    tell(around, &["begin"])?;
     let started = Instant::now();
     let work = side.run()?;
     let elapsed_s = started.elapsed().as_secs_f64();
+    tell(around, &["end", &work.to_string()])?;
     side.clean()?;
     Ok(work / elapsed_s)
+}
+
+/// Runs the command that turns a profiler on and off.
+fn tell(around: Option<&Path>, arguments: &[&str]) -> Result<()> {
+    let Some(command) = around else { return Ok(()) };
+    let status = Command::new(command).args(arguments).status();
+    let status = status.context(|| format!("run {}", command.display()))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Error::new(format!("run {}", command.display()), status.to_string()))
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +157,7 @@ mod tests {
         let mut rounds = Vec::new();
 
         let dir = std::env::temp_dir();
-        let rates = alternate(&mut sides, &dir, 2, |round| rounds.push(round.to_string())).unwrap();
+        let rates = alternate(&mut sides, &dir, 2, None, |round| rounds.push(round.to_string())).unwrap();
 
         assert_eq!((rates.ours.len(), rates.rival.len()), (2, 2));
         assert_eq!(rounds, ["warm-up", "round 1 of 2", "round 2 of 2"]);
@@ -152,7 +169,7 @@ mod tests {
     #[test]
     fn ours_can_be_measured_alone() {
         let mut sides = Sides { ours: Recorded::boxed("ours", &Rc::default()), rival: None };
-        let rates = alternate(&mut sides, &std::env::temp_dir(), 3, |_| ()).unwrap();
+        let rates = alternate(&mut sides, &std::env::temp_dir(), 3, None, |_| ()).unwrap();
         assert_eq!((rates.ours.len(), rates.rival.len(), rates.also.len()), (3, 0, 3));
     }
 }

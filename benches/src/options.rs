@@ -19,6 +19,7 @@ usage: bench [options]
   --plot DIR       no rows: what operations cost in a store that grows goes to growth.csv, growth.svg and growth.png in DIR
   --objects N      with --plot: up to so many objects, at least 1000 (default 1000000)
   --font PATH      with --plot, which needs it: a TrueType font
+  --around COMMAND our side alone, for a profiler: COMMAND begin before what is timed, COMMAND end WORK behind it
   --quick          small sizes: shows that everything runs, says nothing about speed
   --help           this text
 ";
@@ -51,6 +52,8 @@ pub(crate) struct Options {
     pub(crate) dir: Option<PathBuf>,
     /// Where the results go; `None`: under the workspace.
     pub(crate) results: Option<PathBuf>,
+    /// Measure our side alone, and run this before and behind what is timed.
+    pub(crate) around: Option<PathBuf>,
     /// Small sizes.
     pub(crate) quick: bool,
     /// Where the curves go; `None`: measure rows.
@@ -68,6 +71,7 @@ impl Default for Options {
             row_filter: None,
             dir: None,
             results: None,
+            around: None,
             quick: false,
             plot: None,
             objects: OBJECTS_DEFAULT,
@@ -88,6 +92,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             Some(worker::FLAG) => return Ok(Request::Work(arguments.collect())),
             Some("--dir") => options.dir = Some(PathBuf::from(value("--dir")?)),
             Some("--results") => options.results = Some(PathBuf::from(value("--results")?)),
+            Some("--around") => options.around = Some(PathBuf::from(value("--around")?)),
             Some("--row") => options.row_filter = Some(text(value("--row")?)?),
             Some("--rounds") => options.rounds = rounds(&text(value("--rounds")?)?)?,
             Some("--plot") => options.plot = Some(PathBuf::from(value("--plot")?)),

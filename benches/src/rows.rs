@@ -217,9 +217,15 @@ pub(crate) fn is_installed(program: &str) -> bool {
     Command::new(program).arg("version").output().is_ok()
 }
 
-/// The rows whose name contains `filter`; all of them without one.
+/// The row whose name is `filter`, or those whose name contains it; all of them without one.
 pub(crate) fn chosen(filter: Option<&str>) -> Vec<Row> {
-    ALL.into_iter().filter(|row| filter.is_none_or(|filter| row.name.contains(filter))).collect()
+    let is_name = ALL.iter().any(|row| filter == Some(row.name));
+    let is_chosen = |row: &Row| match filter {
+        Some(filter) if is_name => row.name == filter,
+        Some(filter) => row.name.contains(filter),
+        None => true,
+    };
+    ALL.into_iter().filter(is_chosen).collect()
 }
 
 /// Bytes as MiB, the work of rows on large files.
@@ -235,6 +241,7 @@ mod tests {
     fn a_filter_chooses_rows_by_a_part_of_their_name() {
         assert_eq!(chosen(None).len(), ALL.len());
         assert_eq!(chosen(Some("1 GiB")).len(), 2);
+        assert_eq!((chosen(Some(put_threads::ROW.name)).len(), chosen(Some("16 threads")).len()), (1, 3));
         assert!(chosen(Some("no such row")).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! One of the processes of a row: this program again, told by its arguments what to do.
 //!
-//! - `put ours|files DIR BATCHES`: waits to begin, puts batches, prints how long each took in microseconds;
+//! - `put ours|files DIR BATCHES`: puts a batch, waits to begin, puts batches, prints how long each of those took in microseconds;
 //! - `die DIR FROM TO`: puts objects into a populated store and dies without closing it.
 
 use std::ffi::OsString;
@@ -62,6 +62,7 @@ fn put(side: &str, dir: &Path, batches: usize) -> Result<()> {
         let mut files = 0..;
         Box::new(move |payloads| write_files(&dir, &mut files, payloads))
     };
+    put_batch(&payloads)?; // What is made once, such as directories, is not what a batch costs.
     let said = |text: String| writeln!(std::io::stdout(), "{text}").context(|| "answer".into());
     said(READY.into())?;
     std::io::stdin().read_line(&mut String::new()).context(|| "wait to begin".into())?;

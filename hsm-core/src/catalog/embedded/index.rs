@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
@@ -203,6 +204,8 @@ fn connect(place: &IndexPlace, exclusive: bool) -> Result<Connection> {
     // Temporary files would be looked for where the environment says.
     pragma(&connection, "temp_store", "MEMORY")?;
     pragma(&connection, "cache_size", -8192)?;
+    // A statement whose plan may depend on what is bound to it, such as a LIMIT, would be compiled anew with each use.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed("open"))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
