@@ -1,5 +1,6 @@
 //! Every row can be measured: the program runs at its small sizes and writes a figure for each side.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
@@ -32,4 +33,25 @@ fn every_row_runs_with_both_sides_and_leaves_nothing_behind() {
     assert_eq!(rows.len(), ALONE + COMPARED + has_restic);
     // What rows share goes with the directory that they share.
     assert_eq!(std::fs::read_dir(&work).unwrap().count(), 0);
+}
+
+#[test]
+fn a_profiler_is_turned_on_and_off_around_our_side_alone() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (hook, told, results) =
+        (dir.path().join("hook"), dir.path().join("told"), dir.path().join("results.json"));
+    std::fs::write(&hook, format!("#!/bin/sh\necho \"$@\" >>'{}'\n", told.display())).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"));
+    bench
+        .args(["--quick", "--rounds", "2", "--row", "put 4 KiB, batches of 1000, and SQLite", "--around"])
+        .arg(&hook);
+    let output = bench.arg("--dir").arg(dir.path()).arg("--results").arg(&results).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    // The warm-up is not looked at.
+    assert_eq!(std::fs::read_to_string(&told).unwrap(), "begin\nend 2000\nbegin\nend 2000\n");
+    let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(&results).unwrap()).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0]["ours"].is_number() && rows[0]["rival"].is_null(), "{}", rows[0]);
 }

@@ -53,6 +53,8 @@ pub struct PackWriter {
 struct State {
     /// Bytes that no one has begun to write; they go to `pending_at`.
     pending: Vec<u8>,
+    /// What was written last, empty: its room is used again.
+    spare: Vec<u8>,
     pending_at: u64,
     /// Where each write that is under way begins: one a thread at most.
     writing: Vec<u64>,
@@ -83,6 +85,7 @@ impl PackWriter {
     pub fn new(place: Arc<dyn PlaceWriter>, identity: PackIdentity, created_ns: TimeNs) -> Self {
         let state = State {
             pending: encode_header(&identity, created_ns),
+            spare: Vec::new(),
             pending_at: 0,
             writing: Vec::new(),
             synced: 0,
@@ -223,13 +226,16 @@ impl PackWriter {
 
     /// Writes what is pending; the lock is open meanwhile.
     fn write_pending(&self, state: &mut MutexGuard<'_, State>) -> Result<()> {
-        let bytes = std::mem::take(&mut state.pending);
+        let spare = std::mem::take(&mut state.spare);
+        let mut bytes = std::mem::replace(&mut state.pending, spare);
         let begin = state.pending_at;
         state.pending_at += bytes.len() as u64;
         state.writing.push(begin);
         let written = self.unlocked(state, || self.place.write_at(&bytes, begin));
         state.writing.retain(|other| *other != begin);
         self.changed.notify_all();
+        bytes.clear();
+        state.spare = bytes;
         written
     }
 
