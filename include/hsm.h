@@ -3273,6 +3273,64 @@ hsm_status hsm_object_unpin(const hsm_store *store,
                             hsm_error **error_out);
 
 /**
+ * Pins many objects to a tier, as hsm_object_pin() does one: all of them in one commit, or none.
+ *
+ * @param ids           the objects; one may be there more than once
+ * @param count         how many, at least 1; all have to fit into 16 MiB, of which each takes about 40 bytes and its owner
+ * @param tier          the tier on which their copies stay, or will stay once they are there
+ * @param owner         whose pins they are: at most 255 bytes of UTF-8; may be empty
+ * @param owner_length  in bytes; SIZE_MAX: up to the NUL
+ * @param until_ns      when they end, in nanoseconds since 1970; INT64_MAX: when they are taken away
+ * @param position_out  gets the position of the last change; may be NULL
+ * @return as hsm_object_pin(): then nothing was pinned
+ */
+hsm_status hsm_objects_pin(const hsm_store *store,
+                           const hsm_id *ids,
+                           size_t count,
+                           int32_t tier,
+                           const char *owner,
+                           size_t owner_length,
+                           int64_t until_ns,
+                           hsm_position *position_out,
+                           hsm_error **error_out);
+
+/**
+ * Pins all live objects that match a query, a dataset, say: in commits of up to 10000. One that comes meanwhile may be
+ * left out, one that goes is. After an error those of the commits before it stay pinned: call it again.
+ *
+ * @param query         copied; NULL: all objects
+ * @param tier          the tier on which their copies stay, or will stay once they are there
+ * @param owner         whose pins they are: at most 255 bytes of UTF-8; may be empty
+ * @param owner_length  in bytes; SIZE_MAX: up to the NUL
+ * @param until_ns      when they end, in nanoseconds since 1970; INT64_MAX: when they are taken away
+ * @param count_out     gets how many were pinned, one of several keys in a dataset once for each; may be NULL
+ * @return as hsm_object_pin(); HSM_STATUS_NOT_FOUND when there is no such dataset, too
+ */
+hsm_status hsm_objects_pin_all(const hsm_store *store,
+                               const hsm_query *query,
+                               int32_t tier,
+                               const char *owner,
+                               size_t owner_length,
+                               int64_t until_ns,
+                               uint64_t *count_out,
+                               hsm_error **error_out);
+
+/**
+ * Takes all pins of an owner away, in commits of up to 10000.
+ *
+ * @param tier          only on this tier; -1: on any
+ * @param owner         as it was given to hsm_object_pin()
+ * @param owner_length  in bytes; SIZE_MAX: up to the NUL
+ * @param count_out     gets how many there were; may be NULL
+ */
+hsm_status hsm_objects_unpin_all(const hsm_store *store,
+                                 int32_t tier,
+                                 const char *owner,
+                                 size_t owner_length,
+                                 uint64_t *count_out,
+                                 hsm_error **error_out);
+
+/**
  * The next pin that has not ended, in order of object, tier and owner.
  *
  * @param after         the pin behind which to look; NULL: the first. It may be the record that info_out is
@@ -4335,12 +4393,12 @@ hsm_status hsm_store_set_actions_kept(const hsm_store *store,
  * Limits of tiers: how much of a tier hsm_store_run() takes at most.
  *
  * They are kept in the store, hold for every handle of it, and may be changed at any time: whoever runs actions heeds it
- * within a tenth of a second, also in the middle of an object. Each handle of hsm_store_open() keeps them by itself, all
- * its threads together: where several processes run actions on a tier, divide what it can bear by them.
+ * within a tenth of a second, also in the middle of an object. All who run actions keep them together, in whatever threads
+ * and processes; what one held that died is free at once.
  *
- * Puts, gets, copies and moves that a program makes itself are not limited. Time is the store's. Nothing is saved up while
- * nothing is done. Whoever has to wait reports its progress meanwhile, and stops as soon as it is to stop, its
- * action is called off, or the store is closed.
+ * An action that would have to wait for a tier stays queued, and others are run. Puts, gets, copies and moves that a program
+ * makes itself are not limited. Time is the store's. Nothing is saved up while nothing is done. Whoever has to wait reports
+ * its progress meanwhile, and stops as soon as it is to stop, its action is called off, or the store is closed.
  */
 
 /**
@@ -4348,7 +4406,8 @@ hsm_status hsm_store_set_actions_kept(const hsm_store *store,
  */
 typedef struct hsm_limits {
   /**
-   * Objects that actions read from it or write to it at once.
+   * Objects that actions read from it or write to it at once: how many who run actions work on it, since each does one
+   * after the other.
    */
   uint64_t actions_max;
   /**

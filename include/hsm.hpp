@@ -1997,6 +1997,27 @@ public:
         detail::call(hsm_object_unpin, get(), &object, tier, owner.data(), owner.size(), &at);
         return at.number != 0;
     }
+    /// Pins all of them, or none.
+    void pin(const std::vector<id> &objects, std::int32_t tier, std::string_view owner, std::int64_t until_ns) const
+    {
+        detail::call(hsm_objects_pin, get(), objects.data(), objects.size(), tier, owner.data(), owner.size(), until_ns,
+                     no_position());
+    }
+    /// Pins all objects that match: a dataset, say. Returns how many.
+    std::uint64_t pin_all(const hsm::query &query, std::int32_t tier, std::string_view owner,
+                          std::int64_t until_ns) const
+    {
+        std::uint64_t count = 0;
+        detail::call(hsm_objects_pin_all, get(), query.get(), tier, owner.data(), owner.size(), until_ns, &count);
+        return count;
+    }
+    /// Takes all pins of an owner away. Returns how many there were.
+    std::uint64_t unpin_all(std::string_view owner, std::int32_t tier = any_tier) const
+    {
+        std::uint64_t count = 0;
+        detail::call(hsm_objects_unpin_all, get(), tier, owner.data(), owner.size(), &count);
+        return count;
+    }
     /// The next pin behind `after`, in order of object, tier and owner; `owner` nullopt: of any.
     std::optional<hsm_pin_info> next_pin(const hsm_pin_info *after, const id *object = nullptr,
                                          std::int32_t tier = any_tier,

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 pub use action::ActionQuery;
-pub(crate) use action::ActionWindow;
+pub(crate) use action::{ActionWindow, Passed, Turn};
 pub(crate) use epoch::{Epoch, is_unknown, seen_at};
 pub use pin::PinQuery;
 pub use query::{Cursor, Items, NamesPage, Page, Query};
@@ -364,8 +364,16 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn actions(&self, wanted: &ActionQuery, after: u64, limit: usize) -> Result<Vec<Action>>;
     /// How many actions of a group are in each state.
     fn group_states(&self, group: GroupId) -> Result<Vec<(ActionState, u64)>>;
-    /// What is to be run next, of one kind, for owners from the one behind `behind` on.
-    fn action_window(&self, now_ns: TimeNs, behind: &str, max: usize) -> Result<ActionWindow>;
+    /// What is to be run next, of one kind, for owners from the one behind `behind` on, and not what was passed over.
+    fn action_window(
+        &self,
+        now_ns: TimeNs,
+        behind: &str,
+        max: usize,
+        passed: &[Passed],
+    ) -> Result<ActionWindow>;
+    /// Whether something is to be run that is more urgent than a turn, and was not to be when that began.
+    fn is_outranked(&self, now_ns: TimeNs, turn: &Turn) -> Result<bool>;
     /// An action with its payload and its result.
     fn action(&self, id: ActionId) -> Result<Option<Action>>;
     /// What is to be leased next, of these kinds of a site, for owners from the one behind `behind` on.

@@ -18,12 +18,13 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::file::Disk;
 use crate::journal::Change;
+use crate::journal::queue::LockFile;
 use crate::monitor::Watch;
 use crate::object::{ActionId, Content, IdGenerator, Object, ObjectId, Position, TierIndex, TierState};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::tier::{CopyReader, Tiers, Wanted};
 
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Entered, Limits, Streams};
 pub(crate) use ours::told;
 
 /// Garbage removed at once.
@@ -58,8 +59,8 @@ pub(crate) struct Engine {
     /// Actions that an executor of this handle claimed and could not put back: each with the number of the change that
     /// claimed it, and its attempts.
     pub(crate) claims_left: Mutex<Vec<(ActionId, u64, u32)>>,
-    /// The owner that was last served with a lease by this handle.
-    pub(crate) leased_behind: Mutex<String>,
+    /// What all handles share beside the journal: here, whose turn it is.
+    pub(crate) lock: Arc<LockFile>,
     /// What executors of this handle take of the tiers.
     pub(crate) limits: Limits,
 }

@@ -11,13 +11,14 @@
 //! A compaction moves what lives in a pack to another place of the same tier, likewise.
 //!
 //! An executor runs the actions that were submitted: the same work, committed with the word that it is done. What it
-//! has to wait for a tape for is left until then.
+//! has to wait for a tape for, or for the limits of a tier, is left until then.
 //!
 //! What to move, and when, is decided by the caller, never here.
 
 mod compact;
 mod executor;
 mod finding;
+mod fit;
 mod heal;
 mod party;
 mod release;
@@ -29,7 +30,7 @@ mod window;
 pub use compact::{CompactOptions, Compacted};
 pub(crate) use compact::{Compaction, Finder, is_about_a_tier};
 pub use executor::Ran;
-pub(crate) use executor::{Executor, pause_ns};
+pub(crate) use executor::{Executor, Step, pause_ns};
 pub(crate) use finding::Bad;
 pub use finding::{Fault, Finding, Remedy};
 pub(crate) use party::Carrier;

@@ -84,21 +84,8 @@ pub struct Progress {
 
 /// What keeps verbs below the limits of tiers.
 pub(crate) trait Throttle: Sync {
-    /// Takes a stream on each of these tiers, all or none. `false`: there was none for a moment.
-    fn enter(&self, tiers: &[TierIndex]) -> Result<bool>;
-    /// Gives them back.
-    fn leave(&self, tiers: &[TierIndex]);
     /// Takes so much of a tier. More than zero: nothing was taken, and it takes so long until something can be.
     fn take(&self, tier: TierIndex, operations: u64, bytes: u64) -> Result<Duration>;
-}
-
-/// Streams that are held.
-struct Streams<'a>(&'a dyn Throttle, &'a [TierIndex]);
-
-impl Drop for Streams<'_> {
-    fn drop(&mut self) {
-        self.0.leave(self.1);
-    }
 }
 
 /// One verb under way, and the monitor that follows it, if one does.
@@ -167,11 +154,9 @@ impl<'a> Watch<'a> {
         tiers: &[TierIndex],
         work: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let Some(throttle) = self.throttle else { return work(self) };
-        while !throttle.enter(tiers)? {
-            self.check()?;
+        if self.throttle.is_none() {
+            return work(self);
         }
-        let _streams = Streams(throttle, tiers);
         self.on = tiers.to_vec();
         let done = self.keep_limits(1, 0).and_then(|()| work(self));
         self.on.clear();

@@ -1,12 +1,12 @@
 //! Limits of tiers: how much of a tier hsm_store_run() takes at most.
 //!
 //! They are kept in the store, hold for every handle of it, and may be changed at any time: whoever runs actions heeds it
-//! within a tenth of a second, also in the middle of an object. Each handle of hsm_store_open() keeps them by itself, all
-//! its threads together: where several processes run actions on a tier, divide what it can bear by them.
+//! within a tenth of a second, also in the middle of an object. All who run actions keep them together, in whatever threads
+//! and processes; what one held that died is free at once.
 //!
-//! Puts, gets, copies and moves that a program makes itself are not limited. Time is the store's. Nothing is saved up while
-//! nothing is done. Whoever has to wait reports its progress meanwhile, and stops as soon as it is to stop, its
-//! action is called off, or the store is closed.
+//! An action that would have to wait for a tier stays queued, and others are run. Puts, gets, copies and moves that a program
+//! makes itself are not limited. Time is the store's. Nothing is saved up while nothing is done. Whoever has to wait reports
+//! its progress meanwhile, and stops as soon as it is to stop, its action is called off, or the store is closed.
 
 use hsm_core::object::TierLimits;
 
@@ -21,7 +21,8 @@ use crate::{input, output};
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct hsm_limits {
-    /// Objects that actions read from it or write to it at once.
+    /// Objects that actions read from it or write to it at once: how many who run actions work on it, since each does one
+    /// after the other.
     pub actions_max: u64,
     /// Objects that are begun to be read from it, written to it or read back there, in a second.
     pub operations_a_second: u64,

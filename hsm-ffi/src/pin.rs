@@ -22,9 +22,10 @@ use crate::error::hsm_error;
 use crate::event::hsm_event_info;
 use crate::guard::{done, guard};
 use crate::id::{self, hsm_id, hsm_position};
+use crate::query::hsm_query;
 use crate::status::{HSM_STATUS_END, hsm_status};
 use crate::store::hsm_store;
-use crate::transfer::put_position;
+use crate::transfer::{objects, put_position};
 use crate::{input, output};
 
 /// One pin.
@@ -102,6 +103,104 @@ pub unsafe extern "C" fn hsm_object_unpin(
             let (store, id) = (scope.store(store)?.store(), id::object(id, "id")?);
             let owner = input::text(owner, owner_length, "owner")?;
             put_position(position_out, store.unpin(id, input::tier(tier, "tier")?, owner)?);
+        }
+        done()
+    })
+}
+
+/// Pins many objects to a tier, as hsm_object_pin() does one: all of them in one commit, or none.
+///
+/// @param ids           the objects; one may be there more than once
+/// @param count         how many, at least 1; all have to fit into 16 MiB, of which each takes about 40 bytes and its owner
+/// @param tier          the tier on which their copies stay, or will stay once they are there
+/// @param owner         whose pins they are: at most 255 bytes of UTF-8; may be empty
+/// @param owner_length  in bytes; SIZE_MAX: up to the NUL
+/// @param until_ns      when they end, in nanoseconds since 1970; INT64_MAX: when they are taken away
+/// @param position_out  gets the position of the last change; may be NULL
+/// @return as hsm_object_pin(): then nothing was pinned
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_objects_pin(
+    store: *const hsm_store,
+    ids: *const hsm_id,
+    count: usize,
+    tier: i32,
+    owner: *const c_char,
+    owner_length: usize,
+    until_ns: i64,
+    position_out: *mut hsm_position,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let (store, ids) = (scope.store(store)?.store(), objects(ids, count)?);
+            let owner = input::text(owner, owner_length, "owner")?;
+            let position = store.pin_many(&ids, input::tier(tier, "tier")?, owner, until_ns)?;
+            put_position(position_out, Some(position));
+        }
+        done()
+    })
+}
+
+/// Pins all live objects that match a query, a dataset, say: in commits of up to 10000. One that comes meanwhile may be
+/// left out, one that goes is. After an error those of the commits before it stay pinned: call it again.
+///
+/// @param query         copied; NULL: all objects
+/// @param tier          the tier on which their copies stay, or will stay once they are there
+/// @param owner         whose pins they are: at most 255 bytes of UTF-8; may be empty
+/// @param owner_length  in bytes; SIZE_MAX: up to the NUL
+/// @param until_ns      when they end, in nanoseconds since 1970; INT64_MAX: when they are taken away
+/// @param count_out     gets how many were pinned, one of several keys in a dataset once for each; may be NULL
+/// @return as hsm_object_pin(); HSM_STATUS_NOT_FOUND when there is no such dataset, too
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_objects_pin_all(
+    store: *const hsm_store,
+    query: *const hsm_query,
+    tier: i32,
+    owner: *const c_char,
+    owner_length: usize,
+    until_ns: i64,
+    count_out: *mut u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let query = query.as_ref().map(|query| query.query.clone()).unwrap_or_default();
+            let owner = input::text(owner, owner_length, "owner")?;
+            let count = store.pin_all(&query, input::tier(tier, "tier")?, owner, until_ns)?;
+            output::put_if(count_out, count);
+        }
+        done()
+    })
+}
+
+/// Takes all pins of an owner away, in commits of up to 10000.
+///
+/// @param tier          only on this tier; -1: on any
+/// @param owner         as it was given to hsm_object_pin()
+/// @param owner_length  in bytes; SIZE_MAX: up to the NUL
+/// @param count_out     gets how many there were; may be NULL
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_objects_unpin_all(
+    store: *const hsm_store,
+    tier: i32,
+    owner: *const c_char,
+    owner_length: usize,
+    count_out: *mut u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?.store();
+            let wanted = PinQuery {
+                object: None,
+                tier: input::any_tier(tier, "tier")?,
+                owner: Some(input::text(owner, owner_length, "owner")?.to_owned()),
+            };
+            output::put_if(count_out, store.unpin_all(&wanted)?);
         }
         done()
     })

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::Duration;
 
+use hsm_core::clock::Clock as _;
 use hsm_core::journal::Change;
+use hsm_core::monitor::{Monitor, Progress};
 use hsm_core::object::{Action, ActionId, ActionSpec, ActionState, GroupId, ObjectId, TierConfig};
 use hsm_core::{
     ActionQuery, EventKind, EventKinds, Filter, Kind, Next, PutOptions, Ran, Retention, RunOptions, Store,
@@ -237,6 +240,33 @@ fn a_transient_error_is_tried_again_after_longer_and_longer_pauses_then_given_up
 }
 
 #[test]
+fn a_pause_is_kept_whatever_is_run_beside_it_and_no_longer_than_to_the_deadline() {
+    let clock = ManualClock::new();
+    let fixture = Fixture::with_outside_tiers(2, StoreOptions::new().clock(clock.clone()));
+    let store = &fixture.store;
+    let (first, neighbour) = (put(store, SMALL, 1), put(store, SMALL, 2));
+    fs::rename(fixture.outside("tier-1"), fixture.outside("away")).unwrap();
+    let deadline_ns = clock.now_ns() + 2_500_000_000;
+    let spec = ActionSpec { deadline_ns, attempts_max: 10, ..ActionSpec::copy(first, None, 1) };
+    let id = store.submit(&spec).unwrap();
+    assert_eq!(run(store).put_off, 1);
+    // Its neighbour in the pack is tried, and fails, too: that is no attempt of this one.
+    store.submit(&ActionSpec { attempts_max: 1, ..ActionSpec::copy(neighbour, None, 1) }).unwrap();
+    assert_eq!(run(store), Ran { failed: 1, ..Ran::default() });
+    assert_eq!(store.action(id).unwrap().attempts, 1);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(run(store).put_off, 1);
+    // The next attempt would be half a second behind its deadline.
+    clock.advance(Duration::from_millis(1500));
+    assert_eq!(run(store), Ran::default());
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(run(store), Ran { failed: 1, ..Ran::default() });
+    let action = store.action(id).unwrap();
+    assert_eq!((action.attempts, action.story.len()), (2, 3), "two attempts, and that it was late");
+    assert!(action.story[2].error.contains("deadline"), "{:?}", action.story);
+}
+
+#[test]
 fn a_permanent_error_and_a_passed_deadline_fail_at_once() {
     let clock = ManualClock::new();
     let fixture = Fixture::with(StoreOptions::new().clock(clock.clone()));
@@ -402,6 +432,60 @@ fn finished_actions_are_forgotten_by_maintenance_when_their_time_is_over_or_they
     assert_eq!(all(store).len(), 1);
 }
 
+/// Does something at the first report.
+struct AtFirst {
+    act: Box<dyn Fn() + Send + Sync>,
+    done: Once,
+}
+
+impl Monitor for AtFirst {
+    fn report(&self, _: &Progress) -> ControlFlow<i32> {
+        self.done.call_once(|| (self.act)());
+        ControlFlow::Continue(())
+    }
+}
+
+fn at_first(store: &Store, act: impl Fn() + Send + Sync + 'static) -> Store {
+    store.with_monitor(Arc::new(AtFirst { act: Box::new(act), done: Once::new() }))
+}
+
+#[test]
+fn what_is_more_urgent_comes_next_and_what_was_claimed_before_it_goes_back_without_an_attempt() {
+    let clock = ManualClock::new();
+    let fixture = Fixture::with_outside_tiers(3, StoreOptions::new().clock(clock.clone()));
+    let store = &fixture.store;
+    let many = |seeds: std::ops::Range<u64>| -> Vec<ActionSpec> {
+        seeds.map(|seed| ActionSpec::copy(put(store, 200, seed), None, 2)).collect()
+    };
+    let urgent = ActionSpec { priority: 1, ..ActionSpec::copy(put(store, 200, 1000), None, 1) };
+    let (submitted, came_due) = (ActionId([7; 16]), ActionId([8; 16]));
+    let check = |ids: Vec<ActionId>, urgent: ActionId| {
+        let done = order_of_done(store);
+        let at = |id: &ActionId| done.iter().position(|done| done == id).unwrap();
+        assert_eq!(ids.iter().filter(|id| at(id) < at(&urgent)).count(), 1, "one had been begun");
+        for id in ids {
+            let action = store.action(id).unwrap();
+            assert!(action.attempts == 0 && action.story.is_empty(), "{action:?}");
+        }
+    };
+    // It is submitted meanwhile.
+    let (group, ids) = store.submit_group(many(0..100)).unwrap();
+    let (by, spec) = (fixture.another_handle(), urgent.clone());
+    run(&at_first(store, move || assert!(by.submit_as(submitted, &spec).unwrap())));
+    assert_eq!(store.group_status(group).unwrap().done, 100);
+    check(ids, submitted);
+    // It was there before, and its pause ends meanwhile.
+    let (root, away) = (fixture.outside("tier-1"), fixture.outside("away"));
+    fs::rename(&root, &away).unwrap();
+    let urgent = ActionSpec { object: put(store, 200, 1001), ..urgent };
+    store.submit_as(came_due, &urgent).unwrap();
+    assert_eq!(run(store).put_off, 1);
+    fs::rename(&away, &root).unwrap();
+    let (_, ids) = store.submit_group(many(100..200)).unwrap();
+    run(&at_first(store, move || clock.advance(Duration::from_secs(1))));
+    check(ids, came_due);
+}
+
 #[test]
 fn two_executors_share_the_work_and_do_nothing_twice() {
     let fixture = Fixture::new();
@@ -479,6 +563,7 @@ fn a_process_that_runs_a_thousand_actions_is_killed_ten_times_and_each_effect_is
     assert_eq!((status.done, status.total()), (1000, 1000), "{status:?}");
     let (mut added, mut dropped, mut done): (BTreeMap<_, u32>, BTreeMap<_, u32>, BTreeMap<_, u32>) =
         Default::default();
+    let mut claims = 0;
     for event in events(store) {
         match event.change {
             Change::CopyAdded { object, copy, .. } => *added.entry((object, copy.tier)).or_default() += 1,
@@ -486,10 +571,15 @@ fn a_process_that_runs_a_thousand_actions_is_killed_ten_times_and_each_effect_is
             Change::ActionChanged { action, state: ActionState::Done, .. } => {
                 *done.entry(action).or_default() += 1;
             }
+            Change::ActionChanged { state: ActionState::Running, .. } => claims += 1,
             _ => {}
         }
     }
     assert_eq!((added.len(), dropped.len(), done.len()), (1000, 500, 1000));
+    println!(
+        "1000 actions, their process killed {killed} times: {claims} claims, {} effects, each once",
+        added.len() + dropped.len()
+    );
     let counts = added.values().chain(dropped.values()).chain(done.values());
     assert!(counts.into_iter().all(|count| *count == 1), "an effect was committed twice");
     for (id, content) in &objects {

@@ -320,7 +320,7 @@ fn an_estimate_says_what_the_recall_then_takes() {
     let ids = on_tape(&clock, store, &[SMALL; 40]);
     let online = store.put(&bytes(SMALL, 99), &PutOptions::default()).unwrap().id;
     let nobody = ObjectId([1; 16]);
-    let asked: Vec<ObjectId> = ids.iter().copied().chain([online, nobody]).collect();
+    let asked: Vec<ObjectId> = ids.iter().copied().chain([online, nobody, ids[0], online]).collect();
     let estimate = store.estimate_recall(&asked, 0, 1000).unwrap();
     assert_eq!((estimate.objects, estimate.there, estimate.missing), (40, 1, 1));
     assert_eq!(estimate.bytes, 40 * SMALL as u64);
@@ -466,6 +466,7 @@ fn a_process_that_moves_from_tape_is_killed_ten_times_and_each_move_is_committed
     assert_eq!((status.done, status.total()), (300, 300), "{status:?}");
     let added = events(store).into_iter().filter(|event| matches!(event.change, Change::CopyAdded { .. }));
     assert_eq!(added.count(), 300, "each is moved once");
+    println!("300 moves from tape, their process killed {killed} times: each committed once");
     for (nth, id) in ids.iter().enumerate() {
         assert_eq!((tiers_of(store, *id), store.get(*id).unwrap()), (vec![0], content(nth)));
         store.verify(*id, 0).unwrap();

@@ -197,6 +197,24 @@ fn the_highest_priority_comes_first_and_owners_in_turn_across_kinds() {
 }
 
 #[test]
+fn owners_take_turns_whatever_handles_lease_and_when_they_were_opened() {
+    let mut fixture = Fixture::new();
+    let spec = |owner: &str| ActionSpec { owner: owner.into(), ..ActionSpec::site("ingest", []) };
+    let all = ["a", "b", "c"].map(|owner| vec![spec(owner); 5]).concat();
+    fixture.store.submit_all(all).unwrap();
+    let mut owners = Vec::new();
+    for _ in 0..3 {
+        let other = fixture.another_handle();
+        for store in [&fixture.store, &other] {
+            owners.push(lease(store, &["ingest"], 1).remove(0).spec.owner);
+        }
+        other.close().unwrap();
+        fixture.reopen();
+    }
+    assert_eq!(owners, ["a", "b", "c", "a", "b", "c"]);
+}
+
+#[test]
 fn what_cannot_be_wanted_or_leased_is_refused() {
     let fixture = Fixture::new();
     let store = &fixture.store;
@@ -322,6 +340,7 @@ fn workers_that_are_killed_fail_forget_and_give_back_do_each_action_once() {
     }
     assert_eq!(done.len(), ACTIONS);
     assert!(done.values().all(|count| *count == 1), "each once");
+    println!("{ACTIONS} leased actions, one of two workers killed 10 times: each done once");
     for action in store.actions(&ActionQuery::default(), 0, usize::MAX).unwrap() {
         let action = store.action(action.id).unwrap();
         let payload = action.spec.site.unwrap().payload;

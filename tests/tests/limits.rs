@@ -3,16 +3,18 @@
 //! No test here asks how long something took: the clock stands still until a test moves it.
 
 use std::ops::ControlFlow;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use hsm_core::clock::Clock as _;
+use hsm_core::journal::Change;
 use hsm_core::monitor::{Monitor, Progress};
-use hsm_core::object::{ActionSpec, ActionState, ObjectId, TierConfig, TierLimits};
+use hsm_core::object::{ActionId, ActionSpec, ActionState, ObjectId, TierConfig, TierLimits};
 use hsm_core::{Error, Kind, Ran, RunOptions, Store, StoreOptions};
-use hsm_tests::fixture::{Fixture, ManualClock, bytes, kind, on_tier};
+use hsm_tests::fixture::{Fixture, ManualClock, bytes, events, kind, on_tier};
 
 const MIB: u64 = 1 << 20;
 const COLD: u8 = 2;
@@ -58,6 +60,15 @@ fn run(
 ) -> thread::JoinHandle<hsm_core::Result<Ran>> {
     let (store, stop) = (store.with_monitor(follower.clone()), stop.clone());
     thread::spawn(move || store.run(&RunOptions::until_idle(), &stop))
+}
+
+/// Actions in the order in which they were done.
+fn order_of_done(store: &Store) -> Vec<ActionId> {
+    let done = |event: hsm_core::Event| match event.change {
+        Change::ActionChanged { action, state: ActionState::Done, .. } => Some(action),
+        _ => None,
+    };
+    events(store).into_iter().filter_map(done).collect()
 }
 
 /// Waits until somebody has to wait: it went on reporting, and nothing more was done.
@@ -160,23 +171,101 @@ fn limits_that_are_lifted_hold_nobody_any_more() {
 }
 
 #[test]
-fn no_more_actions_work_on_a_tier_than_it_bears() {
+fn no_more_actions_work_on_a_tier_than_it_bears_whatever_handles_run_them() {
     let (fixture, _clock) = with_clock();
-    let store = &fixture.store;
+    let (store, other) = (&fixture.store, fixture.another_handle());
+    for second_handle in [store, &other] {
+        let limits = TierLimits { actions_max: 1, bytes_a_second: 1, ..TierLimits::default() };
+        store.set_tier_limits(COLD, &limits).unwrap();
+        let (one, another) = (put(store, 3 * MIB), put(store, 3 * MIB + 1));
+        let (first, second) = (Arc::new(Follower::default()), Arc::new(Follower::default()));
+        store.submit(&ActionSpec::copy(one, None, COLD)).unwrap();
+        let first_runner = run(store, &first, &Arc::default());
+        until_it_waits(&first, MIB);
+        let waiting = store.submit(&ActionSpec::copy(another, None, COLD)).unwrap();
+        let second_runner = run(second_handle, &second, &Arc::default());
+        until_it_waits(&second, 0);
+        assert_eq!(second.bytes.load(Ordering::SeqCst), 0, "it waits for the first one");
+        assert_eq!(store.action(waiting).unwrap().state, ActionState::Queued, "and holds nothing meanwhile");
+        store.set_tier_limits(COLD, &TierLimits { actions_max: 1, ..TierLimits::default() }).unwrap();
+        let done = [first_runner, second_runner].map(|runner| runner.join().unwrap().unwrap().done);
+        assert_eq!(done.iter().sum::<u64>(), 2);
+    }
+}
+
+#[test]
+fn what_a_full_tier_has_to_wait_for_is_claimed_by_nobody_and_the_rest_of_the_queue_goes_on() {
+    let (fixture, _clock) = with_clock();
+    let (store, other) = (&fixture.store, fixture.another_handle());
     let limits = TierLimits { actions_max: 1, bytes_a_second: 1, ..TierLimits::default() };
     store.set_tier_limits(COLD, &limits).unwrap();
-    let (one, another) = (put(store, 3 * MIB), put(store, 3 * MIB + 1));
-    let (first, second) = (Arc::new(Follower::default()), Arc::new(Follower::default()));
-    store.submit(&ActionSpec::copy(one, None, COLD)).unwrap();
-    let first_runner = run(store, &first, &Arc::default());
-    until_it_waits(&first, MIB);
-    store.submit(&ActionSpec::copy(another, None, COLD)).unwrap();
-    let second_runner = run(store, &second, &Arc::default());
-    until_it_waits(&second, 0);
-    assert_eq!(second.bytes.load(Ordering::SeqCst), 0, "it waits for the first one");
+    let first = store.submit(&ActionSpec::copy(put(store, 3 * MIB), None, COLD)).unwrap();
+    let copies = |len: std::ops::Range<u64>, tier| -> Vec<ActionSpec> {
+        len.map(|len| ActionSpec::copy(put(store, len), None, tier)).collect()
+    };
+    let (slow, slow_ones) = store.submit_group(copies(1..50, COLD)).unwrap();
+    let follower = Arc::new(Follower::default());
+    let mut runners = vec![run(store, &follower, &Arc::default())];
+    until_it_waits(&follower, MIB);
+    // Threads of the same handle and others find what is for another tier, behind what has to wait.
+    for by in [store, &other] {
+        let (free, _) = store.submit_group(copies(100..150, 1)).unwrap();
+        runners.push(run(by, &Arc::default(), &Arc::default()));
+        assert_eq!(store.wait_group(free, None).unwrap().done, 50);
+    }
+    let urgent = ActionSpec { priority: 9, ..ActionSpec::copy(put(store, 77), None, COLD) };
+    let urgent = store.submit(&urgent).unwrap();
+    assert_eq!(store.group_status(slow).unwrap().queued, 49, "nobody took what he cannot do");
     store.set_tier_limits(COLD, &TierLimits { actions_max: 1, ..TierLimits::default() }).unwrap();
-    let done = [first_runner, second_runner].map(|runner| runner.join().unwrap().unwrap().done);
-    assert_eq!(done.iter().sum::<u64>(), 2);
+    for runner in runners {
+        runner.join().unwrap().unwrap();
+    }
+    let done = order_of_done(store);
+    let at = |id: &ActionId| done.iter().position(|done| done == id).unwrap();
+    assert!(at(&first) < at(&urgent));
+    assert!(slow_ones.iter().all(|id| at(&urgent) < at(id)), "what is urgent is next");
+}
+
+#[test]
+fn what_two_handles_take_of_a_tier_they_owe_together() {
+    let (fixture, clock) = with_clock();
+    let (store, other) = (&fixture.store, fixture.another_handle());
+    store.set_tier_limits(COLD, &bytes_a_second(MIB)).unwrap();
+    for len in [5 * MIB, 5 * MIB + 1] {
+        store.submit(&ActionSpec::copy(put(store, len), None, COLD)).unwrap();
+    }
+    let begun = clock.now_ns();
+    let runners = [store, &other].map(|store| run(store, &Arc::default(), &Arc::default()));
+    while !runners.iter().all(thread::JoinHandle::is_finished) {
+        clock.advance(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(1));
+    }
+    let done: u64 = runners.into_iter().map(|runner| runner.join().unwrap().unwrap().done).sum();
+    assert_eq!(done, 2);
+    // Ten are written and ten read back.
+    assert!(clock.now_ns() - begun >= 19_000_000_000, "{}", clock.now_ns() - begun);
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_holds_a_tier_leaves_it_to_the_others() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let limits = TierLimits { actions_max: 1, bytes_a_second: MIB, ..TierLimits::default() };
+    store.set_tier_limits(COLD, &limits).unwrap();
+    let action = store.submit(&ActionSpec::copy(put(store, 200 * MIB), None, COLD)).unwrap();
+    let mut runner = Command::new(env!("CARGO_BIN_EXE_runner"))
+        .arg(fixture.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while store.action(action).unwrap().state != ActionState::Running {
+        thread::sleep(Duration::from_millis(1));
+    }
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    store.set_tier_limits(COLD, &TierLimits { actions_max: 1, ..TierLimits::default() }).unwrap();
+    let ran = store.run(&RunOptions::until_idle(), &AtomicBool::new(false)).unwrap();
+    assert_eq!((ran.done, store.action(action).unwrap().attempts), (1, 0));
 }
 
 #[test]

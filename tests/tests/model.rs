@@ -17,47 +17,58 @@ fn config() -> ProptestConfig {
     ProptestConfig { cases: asked.unwrap_or(CASES), failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Runs a program; says how many objects its compactions moved.
-fn run(kept: Kept, program: &[Step]) -> u64 {
+/// Runs a program; says how many objects its compactions moved, and how many reads found theirs on a tape.
+fn run(kept: Kept, program: &[Step]) -> (u64, u64) {
     let mut run = Run::new(kept);
     for step in program {
         run.step(step);
     }
-    let compacted = run.compacted();
+    let counts = (run.compacted(), run.offline());
     run.finish();
-    compacted
+    counts
+}
+
+fn put(object: Option<u8>, tier: u8, seed: u8) -> Step {
+    Step::Put(Put {
+        how: How::Bytes,
+        object,
+        key: None,
+        mode: PutMode::Upsert,
+        tier: Some(tier),
+        attributes: Vec::new(),
+        algorithms: Vec::new(),
+        expected: None,
+        durability: Durability::Durable,
+        small_blocks: false,
+        bytes: Bytes { seed, len: 900 },
+    })
 }
 
 /// Fills packs with objects, and puts over every other one.
 fn sparse_packs() -> Vec<Step> {
-    let put = |object: Option<u8>, seed: u8| {
-        Step::Put(Put {
-            how: How::Bytes,
-            object,
-            key: None,
-            mode: PutMode::Upsert,
-            tier: Some(0),
-            attributes: Vec::new(),
-            algorithms: Vec::new(),
-            expected: None,
-            durability: Durability::Durable,
-            small_blocks: false,
-            bytes: Bytes { seed, len: 900 },
-        })
-    };
-    let new = (0..12).map(|seed| put(None, seed));
-    let over = (0..12).step_by(2).map(|object| put(Some(3 + object), 100 + object));
+    let new = (0..12).map(|seed| put(None, 0, seed));
+    let over = (0..12).step_by(2).map(|object| put(Some(3 + object), 0, 100 + object));
     new.chain(over).chain([Step::Compact { percent: 100 }, Step::Reopen(Reopen::Close)]).collect()
 }
 
 #[test]
 fn compactions_move_objects_as_the_model_does_and_one_that_the_index_misses_is_found() {
-    let moved = run(Kept::InFiles, &sparse_packs());
+    let (moved, _) = run(Kept::InFiles, &sparse_packs());
     assert!(moved >= 3, "only {moved} moved");
     set_mutant(Some(Mutant::RelocationSkipped));
     let outcome = catch_unwind(|| run(Kept::InFiles, &sparse_packs()));
     set_mutant(None);
     assert!(outcome.is_err(), "the model does not see it");
+}
+
+#[test]
+fn in_the_model_too_a_tape_has_to_be_recalled_once_its_time_is_over() {
+    let minutes = |minutes| Step::Wait { minutes };
+    let puts = (0..6).map(|seed| put(None, seed % 2, seed));
+    let program: Vec<Step> = puts.chain([minutes(0), minutes(0)]).chain((0..8).map(|_| minutes(5))).collect();
+    assert_eq!(run(Kept::OnTapes, &program[..8]).1, 0, "what was just written is at hand");
+    assert_eq!(run(Kept::OnTapes, &program).1, 3);
+    assert_eq!(run(Kept::InFiles, &program).1, 0);
 }
 
 proptest! {
@@ -66,6 +77,13 @@ proptest! {
     #[test]
     fn a_store_in_a_directory_does_what_the_model_does(program in program(STEPS_MAX)) {
         run(Kept::InFiles, &program);
+    }
+
+    #[test]
+    fn a_store_with_tapes_does_what_the_model_does_and_reads_nothing_that_was_not_recalled(
+        program in program(STEPS_MAX)
+    ) {
+        run(Kept::OnTapes, &program);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use hsm_core::clock::Clock as _;
 use hsm_core::journal::Change;
 use hsm_core::object::{ActionSpec, ActionState, FOR_EVER_NS, ObjectId, Pin};
 use hsm_core::{
-    CompactOptions, Error, EventKind, Kind, PinQuery, RebuildOptions, RestoreOptions, RunOptions,
-    SnapshotOptions, Store, StoreOptions,
+    CompactOptions, Error, EventKind, Kind, PinQuery, PutOptions, Query, RebuildOptions, RestoreOptions,
+    RunOptions, SnapshotOptions, Store, StoreOptions,
 };
 use hsm_tests::audit;
-use hsm_tests::fixture::{Fixture, LARGE, ManualClock, SMALL, bytes, events, kind, on_tier, tiers_of};
+use hsm_tests::fixture::{Fixture, LARGE, ManualClock, SMALL, bytes, events, kind, name, on_tier, tiers_of};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -69,6 +69,45 @@ fn a_pinned_copy_is_neither_released_nor_moved_away_until_its_last_pin_ends() {
     assert_eq!(fixture.store.position().unwrap(), before, "a pin ends without a word");
     fixture.store.release(id, 0, false).unwrap();
     assert_eq!(tiers_of(&fixture.store, id), [2]);
+}
+
+#[test]
+fn a_dataset_and_a_list_are_pinned_in_one_call_and_an_owner_takes_all_of_it_away() {
+    let (mut fixture, clock) = with_clock();
+    let (dataset, until_ns) = (fixture.dataset("run 7"), in_hours(&clock, 1));
+    let store = &fixture.store;
+    let of_run: Vec<ObjectId> = (0..30)
+        .map(|nth| {
+            let options = PutOptions { name: Some(name(dataset, format!("{nth}"))), ..on_tier(0) };
+            store.put(&bytes(SMALL, nth), &options).unwrap().id
+        })
+        .collect();
+    let others = [put(store, SMALL), put(store, LARGE), put(store, SMALL)];
+    store.remove(of_run[29]).unwrap();
+    assert_eq!(store.pin_all(&Query::dataset(dataset), 0, "ann", until_ns).unwrap(), 29);
+    store.pin_many(&[others[0], others[1], others[0]], 0, "bob", until_ns).unwrap();
+    let nobody = ObjectId([9; 16]);
+    assert_eq!(kind(&store.pin_many(&[others[2], nobody], 0, "bob", until_ns)), Some(Kind::NotFound));
+    assert_eq!(kind(&store.pin_many(&[], 0, "bob", until_ns)), Some(Kind::Invalid));
+    assert_eq!(kind(&store.pin_all(&Query::default(), 77, "bob", until_ns)), Some(Kind::NotFound));
+    assert_eq!(kind(&store.pin_all(&Query::default(), 0, "bob", clock.now_ns())), Some(Kind::Invalid));
+    fixture.reopen();
+    let store = &fixture.store;
+    assert_eq!(pins(store).len(), 31, "all of a list or none");
+    for id in of_run[..29].iter().chain(&others[..2]) {
+        assert_eq!(kind(&store.move_object(*id, 0, 2)), Some(Kind::Refused));
+    }
+    let hers = PinQuery { owner: Some("ann".into()), ..PinQuery::default() };
+    assert_eq!(store.unpin_all(&PinQuery { tier: Some(1), ..hers.clone() }).unwrap(), 0);
+    assert_eq!(store.unpin_all(&hers).unwrap(), 29);
+    for id in &of_run[..29] {
+        store.move_object(*id, 0, 2).unwrap();
+    }
+    assert_eq!(kind(&store.move_object(others[1], 0, 2)), Some(Kind::Refused));
+    audit::feed_adds_up(store, &audit::view(store).unwrap()).unwrap();
+    clock.advance(HOUR);
+    assert_eq!(store.unpin_all(&PinQuery::default()).unwrap(), 0, "his have ended");
+    store.move_object(others[1], 0, 2).unwrap();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hsm_core::journal::Change;
 use hsm_core::object::{Attributes, Position};
@@ -325,6 +325,7 @@ fn three_subscribers_see_each_event_once_though_one_is_killed_again_and_again() 
     }
     let first = fixture.store.position().unwrap().number;
     let last = first + events;
+    let begun = Instant::now();
     let start = |subscriber: &str| {
         Command::new(env!("CARGO_BIN_EXE_follower"))
             .arg(fixture.path())
@@ -363,4 +364,8 @@ fn three_subscribers_see_each_event_once_though_one_is_killed_again_and_again() 
         let seen = read_ledger(&ledger).unwrap_or_else(|| panic!("{subscriber} missed or repeated an event"));
         assert!(seen.iter().copied().eq(1..=last), "{subscriber}: {} of {last}", seen.len());
     }
+    println!(
+        "{last} events, three subscribers, one killed {kills} times: each once, none missing, in {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
 }

@@ -1,5 +1,6 @@
 //! What is asked about actions.
 
+use crate::clock::TimeNs;
 use crate::object::{Action, ActionState, GroupId};
 
 /// Which actions are listed: those that all that is set agrees on. The default is all of them.
@@ -17,6 +18,25 @@ pub struct ActionQuery {
     pub instance: Option<u64>,
 }
 
+/// Actions that are not to be chosen: those of a kind, up to the one that was submitted with the change of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Passed {
+    /// What [`ActionSpec::kind`](crate::object::ActionSpec::kind) says.
+    pub(crate) kind: i64,
+    pub(crate) up_to: i64,
+}
+
+/// What an executor has its turn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// The priority of what is done.
+    pub(crate) priority: i32,
+    /// The number of the first change that claimed it.
+    pub(crate) claimed: u64,
+    /// When that was.
+    pub(crate) since_ns: TimeNs,
+}
+
 /// What is to be run together: actions of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct ActionWindow {
@@ -24,4 +44,6 @@ pub(crate) struct ActionWindow {
     pub(crate) chosen: Vec<Action>,
     /// Others of the kind, that may come along if their bytes lie near.
     pub(crate) others: Vec<Action>,
+    /// All of the kind that were submitted up to the change of this number, and whose turn it is, are among the chosen.
+    pub(crate) looked: u64,
 }

@@ -44,8 +44,8 @@ pub(crate) use recover::Found;
 
 use super::{
     ActionQuery, ActionWindow, Catalog, Committed, Contradictions, Cursor, Durability, Epoch, Expired, Fed,
-    FeedCursor, Garbage, NamesPage, PackUsage, Page, PinQuery, Places, Progress, Proposal, Query, TierUsage,
-    View,
+    FeedCursor, Garbage, NamesPage, PackUsage, Page, Passed, PinQuery, Places, Progress, Proposal, Query,
+    TierUsage, Turn, View,
 };
 use crate::backend::PlaceName;
 use crate::clock::{Clock, TimeNs};
@@ -340,8 +340,18 @@ impl Catalog for Embedded {
         self.read(|connection| action::group_states(connection, group))
     }
 
-    fn action_window(&self, now_ns: TimeNs, behind: &str, max: usize) -> Result<ActionWindow> {
-        self.read(|connection| action::window(connection, now_ns, behind, max))
+    fn action_window(
+        &self,
+        now_ns: TimeNs,
+        behind: &str,
+        max: usize,
+        passed: &[Passed],
+    ) -> Result<ActionWindow> {
+        self.read(|connection| action::window(connection, now_ns, behind, max, passed))
+    }
+
+    fn is_outranked(&self, now_ns: TimeNs, turn: &Turn) -> Result<bool> {
+        self.read(|connection| action::is_outranked(connection, now_ns, turn))
     }
 
     fn action(&self, id: ActionId) -> Result<Option<Action>> {

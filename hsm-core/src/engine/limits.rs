@@ -1,24 +1,30 @@
-//! Limits of tiers: how much of a tier executors take at most.
+//! Limits of tiers: how much of a tier executors take at most, those of all handles and processes together.
 //!
-//! Each handle keeps them by itself, for all its threads together. A *gate* stands before each tier: what goes in takes a
-//! stream and gives it back, and pays for each object and each byte. What a run cost is owed: the next one waits until
-//! it is paid, by the store's clock. So nothing is saved up while nothing is done, and nothing larger than the
-//! limit is refused. Who waits holds nothing of what it waits for, and looks ten times a second whether it is to stop.
+//! A *gate* stands before each tier: who goes in takes a stream and gives it back, and pays for each object and each
+//! byte. What a run cost is owed: the next one waits until it is paid, by the store's clock. So nothing is saved up while
+//! nothing is done, and nothing larger than the limit is refused. Streams that are held, and what is owed, stand in the lock
+//! file, where all handles see them; the streams of one that died are free.
+//!
+//! An executor goes in before it claims anything, for a window that takes about a second, or one object; where it would
+//! have to wait it does something else. Who waits within a window looks ten times a second whether it is to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::Engine;
 use crate::clock::TimeNs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::journal::queue::STREAMS_MAX;
 use crate::monitor::Throttle;
 use crate::object::{Position, TierIndex, TierLimits};
 use crate::wire::{Reader, Writer};
 
 /// Between two looks what other handles set; the longest wait for a stream without a look whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
+/// Until another handle has changed what is owed.
+const TURN: Duration = Duration::from_millis(1);
 
 /// The gates before the tiers.
 #[derive(Debug, Default)]
@@ -33,13 +39,17 @@ struct Gate {
     limits: TierLimits,
     /// When `limits` were asked for.
     looked: Option<Instant>,
-    /// Objects that are read or written now.
-    streams: u64,
+    /// The streams that this handle holds.
+    streams: BTreeSet<u64>,
+}
+
+/// What was taken of a tier and is not paid yet.
+#[derive(Debug, Default)]
+struct Owed {
     operations: Debt,
     bytes: Debt,
 }
 
-/// What was taken and is not paid yet.
 #[derive(Debug, Default)]
 struct Debt {
     paid_ns: TimeNs,
@@ -62,21 +72,23 @@ impl Debt {
     }
 }
 
-impl Gate {
-    /// What is owed by limits that are no more is owed to nobody.
-    fn renew(&mut self, limits: TierLimits) {
-        self.looked = Some(Instant::now());
-        if self.limits != limits {
-            (self.limits, self.operations, self.bytes) = (limits, Debt::default(), Debt::default());
+impl Owed {
+    fn of(fields: &[i64; 4]) -> Self {
+        let [operations, seen, bytes, seen_too] = *fields;
+        Self {
+            operations: Debt { paid_ns: operations, seen_ns: seen },
+            bytes: Debt { paid_ns: bytes, seen_ns: seen_too },
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.limits.actions_max == 0 || self.streams < self.limits.actions_max
+    fn fields(&self) -> [i64; 4] {
+        let Self { operations, bytes } = self;
+        [operations.paid_ns, operations.seen_ns, bytes.paid_ns, bytes.seen_ns]
     }
 
-    fn take(&mut self, now_ns: TimeNs, operations: u64, bytes: u64) -> Duration {
-        let TierLimits { operations_a_second, bytes_a_second, .. } = self.limits;
+    /// Takes so much. More than zero: nothing was taken, and it takes so long until something can be.
+    fn take(&mut self, limits: &TierLimits, now_ns: TimeNs, operations: u64, bytes: u64) -> Duration {
+        let TierLimits { operations_a_second, bytes_a_second, .. } = *limits;
         let mut all = [
             (&mut self.operations, operations, operations_a_second),
             (&mut self.bytes, bytes, bytes_a_second),
@@ -94,36 +106,36 @@ impl Gate {
     }
 }
 
-impl Limits {
-    fn enter(&self, tiers: &[TierIndex]) -> bool {
-        let mut gates = self.gates.lock();
-        let mut waited = false;
-        loop {
-            let mut all = tiers.iter();
-            if all.all(|tier| gates.get(tier).is_none_or(Gate::has_room)) {
-                // All of them or none: who holds one and waits for another could wait for ever.
-                for tier in tiers {
-                    gates.entry(*tier).or_default().streams += 1;
-                }
-                return true;
-            }
-            if waited || self.left.wait_for(&mut gates, LOOK).timed_out() {
-                return false;
-            }
-            waited = true;
-        }
-    }
+/// Streams that an executor holds.
+#[derive(Debug)]
+pub(crate) struct Streams<'a> {
+    engine: &'a Engine,
+    held: Vec<(TierIndex, u64)>,
+}
 
-    fn leave(&self, tiers: &[TierIndex]) {
-        let mut gates = self.gates.lock();
-        for tier in tiers {
-            if let Some(gate) = gates.get_mut(tier) {
-                gate.streams = gate.streams.saturating_sub(1);
+impl Drop for Streams<'_> {
+    fn drop(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let mut gates = self.engine.limits.gates.lock();
+        for (tier, stream) in &self.held {
+            if gates.get_mut(tier).is_some_and(|gate| gate.streams.remove(stream)) {
+                self.engine.lock.leave_stream(*tier, *stream);
             }
         }
         drop(gates);
-        self.left.notify_all();
+        self.engine.limits.left.notify_all();
     }
+}
+
+/// What became of going in.
+#[derive(Debug)]
+pub(crate) enum Entered<'a> {
+    /// The streams are held.
+    In(Streams<'a>),
+    /// Nothing was taken: this tier bears no more now, perhaps after that long.
+    Full(TierIndex, Duration),
 }
 
 impl Engine {
@@ -136,8 +148,16 @@ impl Engine {
         out.u64(limits.actions_max);
         out.u64(limits.operations_a_second);
         out.u64(limits.bytes_a_second);
+        let before = self.limits_of(tier)?;
         let position = self.set(&setting(tier), value)?;
-        self.limits.gates.lock().entry(tier).or_default().renew(limits);
+        let mut gates = self.limits.gates.lock();
+        let gate = gates.entry(tier).or_default();
+        (gate.limits, gate.looked) = (limits, Some(Instant::now()));
+        // What is owed by limits that are no more is owed to nobody.
+        while before != limits && self.lock.meter(tier, |fields| *fields = [0; 4])?.is_none() {
+            std::thread::sleep(TURN);
+        }
+        drop(gates);
         self.limits.left.notify_all();
         Ok(position)
     }
@@ -160,14 +180,84 @@ impl Engine {
         })
     }
 
-    /// Learns what others set.
-    fn renew(&self, tier: TierIndex) -> Result<()> {
-        let looked = self.limits.gates.lock().get(&tier).and_then(|gate| gate.looked);
-        if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
-            let limits = self.limits_of(tier)?;
-            self.limits.gates.lock().entry(tier).or_default().renew(limits);
+    /// The same, as it was not long ago.
+    fn limits_now(&self, tier: TierIndex) -> Result<TierLimits> {
+        let is_new = |looked: Instant| looked.elapsed() < LOOK;
+        if let Some(gate) = self.limits.gates.lock().get(&tier)
+            && gate.looked.is_some_and(is_new)
+        {
+            return Ok(gate.limits);
         }
-        Ok(())
+        let limits = self.limits_of(tier)?;
+        let mut gates = self.limits.gates.lock();
+        let gate = gates.entry(tier).or_default();
+        (gate.limits, gate.looked) = (limits, Some(Instant::now()));
+        Ok(limits)
+    }
+
+    /// The tiers that have limits.
+    pub(crate) fn limited_tiers(&self) -> Result<BTreeMap<TierIndex, TierLimits>> {
+        let mut limited = BTreeMap::new();
+        for tier in self.tiers.all() {
+            match self.limits_now(tier.index()) {
+                Ok(limits) if limits != TierLimits::default() => {
+                    limited.insert(tier.index(), limits);
+                }
+                // It was retired meanwhile.
+                Err(error) if error.kind() != Kind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(limited)
+    }
+
+    /// Takes a stream on each of these tiers, where nothing is owed of any, or takes none: who held one and waited for
+    /// another could wait for ever.
+    pub(crate) fn enter(&self, tiers: &BTreeSet<TierIndex>) -> Result<Entered<'_>> {
+        let mut streams = Streams { engine: self, held: Vec::new() };
+        for tier in tiers {
+            let limits = self.limits_now(*tier)?;
+            let now_ns = self.clock.now_ns();
+            let mut gates = self.limits.gates.lock();
+            let gate = gates.entry(*tier).or_default();
+            if limits.operations_a_second > 0 || limits.bytes_a_second > 0 {
+                let left = self.lock.meter(*tier, |fields| {
+                    let mut owed = Owed::of(fields);
+                    let left = [
+                        (&mut owed.operations, limits.operations_a_second),
+                        (&mut owed.bytes, limits.bytes_a_second),
+                    ];
+                    let left = left.into_iter().filter(|(_, limit)| *limit > 0);
+                    let left_ns = left.map(|(debt, _)| debt.left_ns(now_ns)).max().unwrap_or(0);
+                    *fields = owed.fields();
+                    Duration::from_nanos(left_ns)
+                })?;
+                let left = left.unwrap_or(TURN);
+                if !left.is_zero() {
+                    return Ok(Entered::Full(*tier, left));
+                }
+            }
+            if limits.actions_max > 0 {
+                let all = 0..limits.actions_max.min(STREAMS_MAX);
+                let mut free = None;
+                for stream in all.filter(|stream| !gate.streams.contains(stream)) {
+                    if self.lock.take_stream(*tier, stream)? {
+                        free = Some(stream);
+                        break;
+                    }
+                }
+                let Some(stream) = free else { return Ok(Entered::Full(*tier, LOOK)) };
+                gate.streams.insert(stream);
+                streams.held.push((*tier, stream));
+            }
+        }
+        Ok(Entered::In(streams))
+    }
+
+    /// Waits until a stream of this handle is given back, but no longer than `at_most`, nor than between two looks.
+    pub(crate) fn wait_for_room(&self, at_most: Duration) {
+        let mut gates = self.limits.gates.lock();
+        self.limits.left.wait_for(&mut gates, at_most.clamp(TURN, LOOK));
     }
 }
 
@@ -176,20 +266,24 @@ fn setting(tier: TierIndex) -> String {
 }
 
 impl Throttle for Engine {
-    fn enter(&self, tiers: &[TierIndex]) -> Result<bool> {
-        tiers.iter().try_for_each(|tier| self.renew(*tier))?;
-        Ok(self.limits.enter(tiers))
-    }
-
-    fn leave(&self, tiers: &[TierIndex]) {
-        self.limits.leave(tiers);
-    }
-
     fn take(&self, tier: TierIndex, operations: u64, bytes: u64) -> Result<Duration> {
-        self.renew(tier)?;
-        let now_ns = self.clock.now_ns();
-        let mut gates = self.limits.gates.lock();
-        Ok(gates.entry(tier).or_default().take(now_ns, operations, bytes))
+        let limits = self.limits_now(tier)?;
+        let is_limited = |(count, limit)| count > 0 && limit > 0;
+        if ![(operations, limits.operations_a_second), (bytes, limits.bytes_a_second)]
+            .into_iter()
+            .any(is_limited)
+        {
+            return Ok(Duration::ZERO);
+        }
+        // Threads of this handle share its locks: they are one behind the other here.
+        let _gates = self.limits.gates.lock();
+        let taken = self.lock.meter(tier, |fields| {
+            let mut owed = Owed::of(fields);
+            let left = owed.take(&limits, self.clock.now_ns(), operations, bytes);
+            *fields = owed.fields();
+            left
+        })?;
+        Ok(taken.unwrap_or(TURN))
     }
 }
 
@@ -199,61 +293,40 @@ mod tests {
 
     const SECOND_NS: TimeNs = 1_000_000_000;
 
-    fn gate(actions_max: u64, operations_a_second: u64, bytes_a_second: u64) -> Gate {
-        Gate { limits: TierLimits { actions_max, operations_a_second, bytes_a_second }, ..Gate::default() }
+    fn rates(operations_a_second: u64, bytes_a_second: u64) -> TierLimits {
+        TierLimits { actions_max: 0, operations_a_second, bytes_a_second }
     }
 
     #[test]
     fn what_was_taken_is_owed_for_as_long_as_it_takes() {
-        let mut gate = gate(0, 0, 1000);
-        assert_eq!(gate.take(7, 0, 3000), Duration::ZERO, "more than a second's worth goes at once");
-        assert_eq!(gate.take(7, 0, 1), Duration::from_secs(3));
-        assert_eq!(gate.take(7 + SECOND_NS, 0, 1), Duration::from_secs(2), "asking costs nothing");
-        assert_eq!(gate.take(7 + 3 * SECOND_NS, 0, 500), Duration::ZERO);
-        assert_eq!(gate.take(7 + 3 * SECOND_NS, 0, 1), Duration::from_millis(500));
+        let (mut owed, limits) = (Owed::default(), rates(0, 1000));
+        let mut take = |now_ns, bytes| owed.take(&limits, now_ns, 0, bytes);
+        assert_eq!(take(7, 3000), Duration::ZERO, "more than a second's worth goes at once");
+        assert_eq!(take(7, 1), Duration::from_secs(3));
+        assert_eq!(take(7 + SECOND_NS, 1), Duration::from_secs(2), "asking costs nothing");
+        assert_eq!(take(7 + 3 * SECOND_NS, 500), Duration::ZERO);
+        assert_eq!(take(7 + 3 * SECOND_NS, 1), Duration::from_millis(500));
         // Nothing is saved up in an hour.
-        assert_eq!(gate.take(3600 * SECOND_NS, 0, 1000), Duration::ZERO);
-        assert_eq!(gate.take(3600 * SECOND_NS, 0, 1000), Duration::from_secs(1));
+        assert_eq!(take(3600 * SECOND_NS, 1000), Duration::ZERO);
+        assert_eq!(take(3600 * SECOND_NS, 1000), Duration::from_secs(1));
+        let kept = Owed::of(&owed.fields());
+        assert_eq!(kept.bytes.paid_ns, 3601 * SECOND_NS, "as another handle reads it");
     }
 
     #[test]
     fn operations_and_bytes_are_owed_apart() {
-        let mut gate = gate(0, 2, 0);
-        assert_eq!(gate.take(0, 1, 0), Duration::ZERO);
-        assert_eq!(gate.take(0, 0, 1 << 40), Duration::ZERO, "bytes have no limit");
-        assert_eq!(gate.take(0, 1, 0), Duration::from_millis(500));
+        let (mut owed, limits) = (Owed::default(), rates(2, 0));
+        assert_eq!(owed.take(&limits, 0, 1, 0), Duration::ZERO);
+        assert_eq!(owed.take(&limits, 0, 0, 1 << 40), Duration::ZERO, "bytes have no limit");
+        assert_eq!(owed.take(&limits, 0, 1, 0), Duration::from_millis(500));
     }
 
     #[test]
     fn a_clock_that_is_set_back_makes_nobody_wait_for_longer() {
-        let mut gate = gate(0, 0, 1000);
-        assert_eq!(gate.take(3600 * SECOND_NS, 0, 2000), Duration::ZERO);
-        assert_eq!(gate.take(3600 * SECOND_NS, 0, 1), Duration::from_secs(2));
-        assert_eq!(gate.take(SECOND_NS, 0, 1), Duration::from_secs(2));
-        assert_eq!(gate.take(3 * SECOND_NS, 0, 1), Duration::ZERO);
-    }
-
-    #[test]
-    fn other_limits_forgive_what_is_owed() {
-        let mut gate = gate(0, 0, 1);
-        assert_eq!(gate.take(0, 0, 1 << 20), Duration::ZERO);
-        let same = gate.limits;
-        gate.renew(same);
-        assert_eq!(gate.take(0, 0, 1), Duration::from_secs(1 << 20));
-        gate.renew(TierLimits { bytes_a_second: 2, ..TierLimits::default() });
-        assert_eq!(gate.take(0, 0, 1), Duration::ZERO);
-    }
-
-    #[test]
-    fn streams_are_taken_on_all_tiers_or_on_none() {
-        let limits = Limits::default();
-        limits.gates.lock().insert(2, gate(1, 0, 0));
-        assert!(limits.enter(&[0, 2]));
-        assert!(!limits.enter(&[2, 1]), "2 is taken");
-        assert!(limits.enter(&[0, 1]), "nothing is held of 1 by who was refused, and 0 has no limit");
-        limits.leave(&[0, 2]);
-        assert!(limits.enter(&[2, 1]));
-        let streams = |tier: TierIndex| limits.gates.lock()[&tier].streams;
-        assert_eq!((streams(0), streams(1), streams(2)), (1, 2, 1));
+        let (mut owed, limits) = (Owed::default(), rates(0, 1000));
+        assert_eq!(owed.take(&limits, 3600 * SECOND_NS, 0, 2000), Duration::ZERO);
+        assert_eq!(owed.take(&limits, 3600 * SECOND_NS, 0, 1), Duration::from_secs(2));
+        assert_eq!(owed.take(&limits, SECOND_NS, 0, 1), Duration::from_secs(2));
+        assert_eq!(owed.take(&limits, 3 * SECOND_NS, 0, 1), Duration::ZERO);
     }
 }

@@ -4,6 +4,8 @@
 //! an earlier one. The kernel drops the locks of whoever dies, so no one waits for the dead, and nothing
 //! has to be cleaned up after a crash. `docs/format.md`, section 4.
 
+mod board;
+
 use std::cell::Cell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, File, Mode};
 use crate::wire::{self, HEAD_LENGTH, Writer};
+pub(crate) use board::{STREAMS_MAX, Turns};
 
 const MAGIC: [u8; 8] = *b"hsmlock1";
 const TICKET_OFFSET: u64 = HEAD_LENGTH as u64;

@@ -2,32 +2,42 @@
 //!
 //! A *window* is actions of one kind whose turn it is, with all that want the same. The executor
 //!
-//! 1. asks for what lies on a delayed tier, and leaves those that have to wait for it;
+//! 1. asks for what lies on a delayed tier, and leaves those that have to wait for it, or for the limits of a tier ([`fit`]
+//!    says which these are): where all have to, it looks at others of the queue;
 //! 2. *claims* the others, in one commit that may be lost with the power: then no claimer lives either;
 //! 3. does the work of each object once, and commits with the effect, in the same group, that all who wanted it are
 //!    done: a crash at any instant leaves them not done, to be run again, or done;
 //! 4. notes what failed: to be tried again later, or given up.
 //!
-//! One that was called off meanwhile takes no work away from the others who want the same.
+//! One that was called off meanwhile takes no work away from the others who want the same. Where something more urgent comes, what
+//! was claimed and not begun is given back.
+//!
+//! [`fit`]: super::fit
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+use super::fit::Fit;
 use super::party::{Carrier, Claim, Party};
 use super::transfer::source_piece;
-use super::waiting::before_deadline;
-use crate::catalog::{ActionWindow, Durability, Expect, Proposal};
+use crate::catalog::{ActionWindow, Durability, Expect, Passed, Proposal, Turn};
+use crate::clock::TimeNs;
 use crate::engine::{Engine, is_race};
 use crate::error::{Error, Kind, Result};
 use crate::journal::Change;
+use crate::journal::queue::Turns;
 use crate::monitor::Monitor;
 use crate::object::{
-    Action, ActionId, ActionSpec, ActionState, LATE, ObjectId, Place, STORY_TEXT_BYTES_MAX, Verb,
+    Action, ActionId, ActionSpec, ActionState, LATE, ObjectId, Place, STORY_TEXT_BYTES_MAX, TierIndex, Verb,
+    before_deadline,
 };
 use crate::testing_hooks::{Mutant, mutant};
 
 /// Objects of a window at most.
 const WINDOW_MAX: usize = 1000;
+/// Windows that are passed over at most, since tiers bear no more, before it looks from the front again.
+const PASSED_MAX: usize = 16;
 /// The first pause before another attempt, doubled with each that fails, and the longest.
 const PAUSE_NS: i64 = 1_000_000_000;
 const PAUSE_NS_MAX: i64 = 300 * PAUSE_NS;
@@ -43,6 +53,24 @@ pub struct Ran {
     pub put_off: u64,
 }
 
+/// What an executor found to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// There was something; there may be more.
+    Went,
+    /// All that could be run has to wait until tiers bear more of it, perhaps for so long.
+    Full(Duration),
+    /// Nothing is to be run now.
+    Nothing,
+}
+
+/// What a window has to wait for.
+struct Waits {
+    at_least: Duration,
+    /// The tiers that bear no more of it.
+    full: BTreeSet<TierIndex>,
+}
+
 /// Runs actions.
 pub(crate) struct Executor<'a> {
     pub(crate) engine: &'a Engine,
@@ -52,43 +80,66 @@ pub(crate) struct Executor<'a> {
     pub(crate) stop: &'a AtomicBool,
     /// What does puts and gets.
     pub(crate) carrier: &'a dyn Carrier,
-    /// The owner that was served first last time.
-    pub(crate) behind: String,
     pub(crate) ran: Ran,
 }
 
 impl Executor<'_> {
-    /// Runs the next window. `false`: nothing is to be run now.
-    pub(crate) fn step(&mut self) -> Result<bool> {
+    /// Runs the next window.
+    pub(crate) fn step(&mut self) -> Result<Step> {
         self.put_back_left()?;
         let now_ns = self.engine.clock.now_ns();
-        let window = self.engine.catalog.action_window(now_ns, &self.behind, WINDOW_MAX)?;
-        let Some(first) = window.chosen.first() else { return Ok(false) };
+        let behind = self.engine.lock.served(Turns::Run);
+        let (mut passed, mut wait): (Vec<Passed>, Option<Duration>) = (Vec::new(), None);
+        while passed.len() < PASSED_MAX {
+            let window = self.engine.catalog.action_window(now_ns, &behind, WINDOW_MAX, &passed)?;
+            let Some(first) = window.chosen.first() else { break };
+            let (kind, source, target) = (first.spec.kind(), first.spec.source, first.spec.target);
+            let looked = i64::try_from(window.looked).unwrap_or(i64::MAX);
+            let Some(Waits { at_least, full }) = self.run_window(window, now_ns)? else {
+                return Ok(Step::Went);
+            };
+            wait = Some(wait.map_or(at_least, |wait| wait.min(at_least)));
+            // Others of the kind may be read from another tier, unless one is named.
+            let is_all = source.is_some() || full.contains(&target);
+            passed.push(Passed { kind, up_to: if is_all { i64::MAX } else { looked } });
+        }
+        Ok(wait.map_or(Step::Nothing, Step::Full))
+    }
+
+    /// Runs what can be run of a window. Says so where all of it has to wait until tiers bear more.
+    fn run_window(&mut self, window: ActionWindow, now_ns: TimeNs) -> Result<Option<Waits>> {
+        let ActionWindow { chosen, others, .. } = window;
+        let Some(first) = chosen.first() else { return Ok(None) };
         let spec = first.spec.clone();
-        self.behind.clone_from(&spec.owner);
-        let ActionWindow { chosen, others } = window;
         let (late, chosen): (Vec<_>, Vec<_>) =
             chosen.into_iter().partition(|action: &Action| action.is_late(now_ns));
         if !late.is_empty() {
             self.fail_late(&late)?;
         }
-        let others: Vec<_> = others.into_iter().filter(|action| !action.is_late(now_ns)).collect();
+        // One whose attempt failed has its pause, whoever goes there meanwhile; one that waits for a tape has not.
+        let pauses = |action: &Action| action.attempts > 0 && action.not_before_ns > now_ns;
+        let may_come = |action: &Action| !action.is_late(now_ns) && !pauses(action);
+        let others: Vec<_> = others.into_iter().filter(may_come).collect();
         let near = self.near(&spec, &chosen, others)?;
         if chosen.is_empty() {
-            return Ok(true);
+            return self.serve(&spec.owner);
         }
-        let turns = chosen.len();
+        let of_turn = chosen.len();
         let all: Vec<Action> = chosen.into_iter().chain(near).collect();
         let ready = self.ask(&all, now_ns)?;
-        let of_turn = ready.iter().take(turns).filter(|ready| **ready).count();
-        let all: Vec<Action> =
-            all.into_iter().zip(ready).filter_map(|(action, ready)| ready.then_some(action)).collect();
+        let (all, of_turn) = kept(all, of_turn, &ready);
         if all.is_empty() {
-            return Ok(true);
+            return self.serve(&spec.owner);
         }
+        let (fitting, streams) = match self.fit(&all)? {
+            Fit::Some(fitting, streams) => (fitting, streams),
+            Fit::Nothing { wait, full } => return Ok(Some(Waits { at_least: wait, full })),
+        };
+        let (all, of_turn) = kept(all, of_turn, &fitting);
+        self.serve(&spec.owner)?;
         match self.claim(&all) {
-            Err(error) if is_race(&error) => Ok(true), // Another executor was first, or one was called off.
-            Err(error) => Err(error),
+            Err(error) if is_race(&error) => {} // Another executor was first, or one was called off.
+            Err(error) => return Err(error),
             Ok(claims) => {
                 let (first, near) = claims.split_at(of_turn);
                 let done = self.perform(&spec, first, near, &all);
@@ -97,9 +148,16 @@ impl Executor<'_> {
                     self.engine.claims_left.lock().extend(left);
                     let _ = self.put_back_left();
                 }
-                done.map(|()| true)
+                done?;
             }
         }
+        drop(streams);
+        Ok(None)
+    }
+
+    /// Notes whose turn it was.
+    fn serve(&self, owner: &str) -> Result<Option<Waits>> {
+        self.engine.lock.note_served(Turns::Run, owner).map(|()| None)
     }
 
     fn fail_late(&mut self, late: &[Action]) -> Result<()> {
@@ -184,7 +242,9 @@ impl Executor<'_> {
                 ours.push(*claim);
             }
         }
-        let mut party = Party::new(self.engine, claims, self.monitor, self.stop);
+        let claimed = first.first().or(near.first()).map_or(0, |(_, claim)| claim.changed);
+        let turn = Turn { priority: spec.priority, claimed, since_ns: self.engine.clock.now_ns() };
+        let mut party = Party::new(self.engine, claims, turn, self.monitor, self.stop);
         if spec.verb.is_outside() {
             party.carry(self.carrier, chosen)?;
         }
@@ -279,17 +339,26 @@ impl Executor<'_> {
     }
 }
 
+/// Those of a window of which that is true, and how many of them are of the turn.
+fn kept(all: Vec<Action>, of_turn: usize, is_kept: &[bool]) -> (Vec<Action>, usize) {
+    let of_turn = is_kept.iter().take(of_turn).filter(|kept| **kept).count();
+    (all.into_iter().zip(is_kept).filter_map(|(action, kept)| kept.then_some(action)).collect(), of_turn)
+}
+
 /// The state, and when and after how many attempts, of an action whose attempt met with `error`.
 fn after_failure(claim: &Claim, error: &Error, now_ns: i64) -> (ActionState, (i64, u32)) {
     let attempts = claim.attempts + 1;
     match error.kind() {
-        // Nobody says anything against it but who stopped the executor.
+        // Nobody says anything against it but who stopped the executor, or something more urgent.
         Kind::Cancelled => (ActionState::Queued, (0, claim.attempts)),
         Kind::NotFound | Kind::Invalid | Kind::Refused | Kind::Unsupported | Kind::Corrupt | Kind::Exists => {
             (ActionState::Failed, (0, attempts))
         }
         _ if attempts >= claim.attempts_max => (ActionState::Failed, (0, attempts)),
-        _ => (ActionState::Queued, (now_ns.saturating_add(pause_ns(attempts)), attempts)),
+        _ => {
+            let due_ns = now_ns.saturating_add(pause_ns(attempts));
+            (ActionState::Queued, (before_deadline(due_ns, claim.deadline_ns), attempts))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::transfer::{Attendant, Transfer, transfer};
 use super::{release, verify};
-use crate::catalog::{Durability, Expect, Proposal};
+use crate::catalog::{Durability, Expect, Proposal, Turn};
 use crate::clock::TimeNs;
 use crate::engine::{ATTEMPTS_MAX, Engine, Scope, is_race};
 use crate::error::{Error, Result};
@@ -78,6 +78,7 @@ pub(crate) trait Carrier: Sync {
 pub(super) struct Party<'a> {
     engine: &'a Engine,
     claims: BTreeMap<ObjectId, Vec<Claim>>,
+    turn: Turn,
     monitor: Option<&'a dyn Monitor>,
     stop: &'a AtomicBool,
     carrier: Option<&'a dyn Carrier>,
@@ -102,12 +103,14 @@ impl<'a> Party<'a> {
     pub(super) fn new(
         engine: &'a Engine,
         claims: BTreeMap<ObjectId, Vec<Claim>>,
+        turn: Turn,
         monitor: Option<&'a dyn Monitor>,
         stop: &'a AtomicBool,
     ) -> Self {
         Self {
             engine,
             claims,
+            turn,
             monitor,
             stop,
             carrier: None,
@@ -259,6 +262,14 @@ impl<'a> Party<'a> {
         }
     }
 
+    /// Refuses to begin with another object where something more urgent came since: that is next.
+    fn check_turn(&self) -> Result<()> {
+        if self.engine.catalog.is_outranked(self.engine.clock.now_ns(), &self.turn)? {
+            return Err(Error::Cancelled { reason: "something more urgent came".to_owned() });
+        }
+        Ok(())
+    }
+
     fn watch(&self, objects: u64) -> Watch<'_> {
         let mut watch = Watch::new(Some(self), Phase::Copy).until(&self.engine.closed).throttled(self.engine);
         watch.expect(objects, 0);
@@ -269,8 +280,13 @@ impl<'a> Party<'a> {
 impl Attendant for Party<'_> {
     fn begins(&self, id: ObjectId) -> Result<()> {
         let mut at = self.at.lock();
-        (at.object, at.looked) = (Some(id), Some(Instant::now()));
+        let is_first = at.object.is_none();
+        let is_next = at.object.replace(id) != Some(id);
+        at.looked = Some(Instant::now());
         drop(at);
+        if is_next && !is_first {
+            self.check_turn()?;
+        }
         self.held_or_none(id).map(drop)
     }
 

@@ -15,7 +15,9 @@ use crate::catalog::Durability;
 use crate::clock::TimeNs;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::object::{Action, ActionSpec, ActionState, Copy, Object, ObjectId, Readiness, TierIndex, Verb};
+use crate::object::{
+    Action, ActionSpec, ActionState, Copy, Object, ObjectId, Readiness, TierIndex, Verb, before_deadline,
+};
 use crate::tier::{places, worst};
 
 /// After so long it is asked again where nobody says when to.
@@ -98,9 +100,4 @@ fn due_ns(readiness: Readiness, now_ns: TimeNs) -> Option<TimeNs> {
         Readiness::Waiting { ready_ns } => Some(ready_ns.max(now_ns.saturating_add(1))),
         Readiness::Offline => Some(now_ns.saturating_add(ASK_AGAIN_NS)),
     }
-}
-
-/// Who is late is told in time.
-pub(super) fn before_deadline(due_ns: TimeNs, deadline_ns: TimeNs) -> TimeNs {
-    if deadline_ns == 0 { due_ns } else { due_ns.min(deadline_ns.saturating_add(1)) }
 }

@@ -185,10 +185,11 @@ impl TierConfig {
     }
 }
 
-/// How much of a tier the executors of one handle take at most, all its threads together; 0: as much as they can.
+/// How much of a tier those who run actions take at most, in all threads and processes together; 0: as much as they can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TierLimits {
-    /// Objects that actions read from it or write to it at once.
+    /// Objects that actions read from it or write to it at once: how many who run actions work on it, since each does one
+    /// after the other.
     pub actions_max: u64,
     /// Objects that are begun to be read from it, written to it or read back there, in a second.
     pub operations_a_second: u64,

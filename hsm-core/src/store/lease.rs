@@ -16,10 +16,11 @@ use crate::clock::{TimeNs, random_u64};
 use crate::engine::is_race;
 use crate::error::{Error, Result};
 use crate::journal::Change;
+use crate::journal::queue::Turns;
 use crate::migration::pause_ns;
 use crate::object::{
     ACTION_TEXT_BYTES_MAX, Action, ActionId, ActionState, LATE, SITE_BYTES_MAX, STORY_TEXT_BYTES_MAX,
-    check_site_kind,
+    before_deadline, check_site_kind,
 };
 
 /// Actions leased together at most.
@@ -85,10 +86,10 @@ impl Store {
         let now_ns = engine.clock.now_ns();
         self.end_leases(now_ns)?;
         loop {
-            let behind = engine.leased_behind.lock().clone();
+            let behind = engine.lock.served(Turns::Leased);
             let chosen = engine.catalog.offered_actions(now_ns, &options.kinds, &behind, options.max)?;
             let Some(last) = chosen.last() else { return Ok(Vec::new()) };
-            engine.leased_behind.lock().clone_from(&last.spec.owner);
+            engine.lock.note_served(Turns::Leased, &last.spec.owner)?;
             let until_ns = after(engine.clock.now_ns(), options.duration);
             // Numbers of changes come again in a store that was restored. A worker's token does not.
             let tokens: Vec<u64> = chosen.iter().map(|_| random_u64(&*engine.clock)).collect();
@@ -320,6 +321,7 @@ fn changes(action: &Action, changes: impl Into<Vec<Change>>) -> Proposal {
 fn failed_attempt(action: &Action, again: bool, due_ns: TimeNs, error: String) -> Change {
     let attempts = action.attempts + 1;
     if again && attempts < action.spec.attempts_max {
+        let due_ns = before_deadline(due_ns, action.spec.deadline_ns);
         return changed_for(action, ActionState::Queued, attempts, due_ns, error);
     }
     changed_for(action, ActionState::Failed, attempts, 0, error)

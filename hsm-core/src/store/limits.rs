@@ -9,11 +9,11 @@ impl Store {
     /// returns; whoever runs actions through another handle heeds it within a tenth of a second, also in the middle of an
     /// object.
     ///
-    /// Each handle keeps the limits by itself, all its threads together: where several processes run actions on a
-    /// tier, divide what it can bear by them. Puts, gets, copies and moves that a program makes itself are not limited, nor are
-    /// scrubs and compactions.
+    /// All who run actions keep them together, in whatever threads and processes; what one held that died is free at once. Puts,
+    /// gets, copies and moves that a program makes itself are not limited, nor are scrubs and compactions.
     ///
-    /// Who has to wait reports its progress meanwhile, and can be stopped, or its action called off, at any time.
+    /// An action that would have to wait for a tier stays queued, and others are run. Within one object who has to wait
+    /// reports its progress meanwhile, and can be stopped, or its action called off, at any time.
     ///
     /// # Errors
     ///

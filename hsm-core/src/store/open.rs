@@ -387,7 +387,7 @@ impl Opening<'_> {
             tiers_known: AtomicU64::new(u64::MAX),
             commits: RwLock::new(()),
             claims_left: Mutex::default(),
-            leased_behind: Mutex::default(),
+            lock: parts.lock.clone(),
             limits: crate::engine::Limits::default(),
         };
         let inner = Inner {

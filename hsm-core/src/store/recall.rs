@@ -15,14 +15,14 @@ use crate::tier::{Tier, places};
 
 /// Objects looked up together.
 const OBJECTS_AT_ONCE: usize = 1000;
-/// Places that are remembered, so that none is counted twice.
+/// Objects and places that are remembered, so that none is counted twice.
 const PLACES_MAX: usize = 65_536;
 
 /// What a recall would come to, as of now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct RecallEstimate {
-    /// Objects that would be copied.
+    /// Objects that would be copied. Beyond 65 536 one that was named twice may be counted twice, here and below.
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -131,6 +131,7 @@ struct Estimating<'a> {
     target: TierIndex,
     plans: BTreeMap<TierIndex, Plan>,
     seen: BTreeSet<(TierIndex, PlaceName)>,
+    counted: BTreeSet<ObjectId>,
     done: RecallEstimate,
 }
 
@@ -139,8 +140,8 @@ impl<'a> Estimating<'a> {
         let engine = store.engine();
         engine.check()?;
         engine.tier(target)?;
-        let (plans, seen) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { store, target, plans, seen, done: RecallEstimate::default() })
+        let (plans, seen, counted) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Ok(Self { store, target, plans, seen, counted, done: RecallEstimate::default() })
     }
 
     fn add(&mut self, object: Option<&Object>) -> Result<()> {
@@ -150,6 +151,12 @@ impl<'a> Estimating<'a> {
             self.done.missing += 1;
             return Ok(());
         };
+        if self.counted.len() >= PLACES_MAX {
+            self.counted.clear();
+        }
+        if !self.counted.insert(object.id) {
+            return Ok(()); // By another key, or named twice.
+        }
         if object.copy_on(self.target).is_some() {
             self.done.there += 1;
             return Ok(());

@@ -10,7 +10,7 @@ use crate::catalog::{ActionQuery, Durability, Expect, Proposal};
 use crate::engine::is_race;
 use crate::error::Result;
 use crate::journal::Change;
-use crate::migration::{Executor, Ran};
+use crate::migration::{Executor, Ran, Step};
 use crate::monitor::{Phase, Watch};
 use crate::object::{Action, ActionId, ActionState, GroupId};
 
@@ -25,7 +25,7 @@ const REQUEUED_AT_ONCE: usize = 10_000;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RunOptions {
     /// Returns when for so long there was nothing to be run. What waits for its next attempt is left, and what others
-    /// run. `None`: waits until it is stopped.
+    /// run; what waits for the limits of a tier is not. `None`: waits until it is stopped.
     pub idle_max: Option<Duration>,
 }
 
@@ -57,7 +57,6 @@ impl Store {
             monitor: self.monitor.as_deref(),
             stop,
             carrier: self,
-            behind: String::new(),
             ran: Ran::default(),
         };
         let mut waiting = Waiting::default();
@@ -73,9 +72,18 @@ impl Store {
                 looked = Some(Instant::now());
             }
             waiting.hear()?;
-            if executor.step()? {
-                idle = None;
-                continue;
+            match executor.step()? {
+                Step::Nothing => {}
+                Step::Went => {
+                    idle = None;
+                    continue;
+                }
+                Step::Full(wait) => {
+                    idle = None;
+                    Watch::new(self.monitor.as_deref(), Phase::Copy).until(&engine.closed).check()?;
+                    engine.wait_for_room(wait);
+                    continue;
+                }
             }
             let idle_since = *idle.get_or_insert_with(Instant::now);
             let is_over = || options.idle_max.is_some_and(|max| idle_since.elapsed() >= max);

@@ -35,6 +35,46 @@ static void pins(void)
     FINE(hsm_object_unpin, id, (store, &world.unknown, 0, "o", 1, &out.position, &error));
 }
 
+static void pins_of_many(void)
+{
+    const hsm_store *store = world.store;
+    const hsm_id *id = &world.object;
+    BAD(INVALID, hsm_objects_pin, store, (NULL, id, 1, 0, "p", 1, INT64_MAX, &out.position, &error));
+    CLOSED(hsm_objects_pin, store, (world.closed, id, 1, 0, "p", 1, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, ids, (store, NULL, 1, 0, "p", 1, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, ids, (store, &world.zero, 1, 0, "p", 1, INT64_MAX, &out.position, &error));
+    BAD(NOT_FOUND, hsm_objects_pin, ids, (store, &world.unknown, 1, 0, "p", 1, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, count, (store, id, TOO_LONG, 0, "p", 1, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, ids, (store, id, 0, 0, "p", 1, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, tier, (store, id, 1, -1, "p", 1, INT64_MAX, &out.position, &error));
+    BAD(NOT_FOUND, hsm_objects_pin, tier, (store, id, 1, 77, "p", 1, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, owner, (store, id, 1, 0, NULL, 1, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, owner, (store, id, 1, 0, long_text, 256, INT64_MAX, &out.position, &error));
+    UTF8(hsm_objects_pin, owner, (store, id, 1, 0, NO_TEXT, SIZE_MAX, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, owner_length, (store, id, 1, 0, "p", TOO_LONG, INT64_MAX, &out.position, &error));
+    BAD(INVALID, hsm_objects_pin, until_ns, (store, id, 1, 0, "p", 1, 0, &out.position, &error));
+    FINE(hsm_objects_pin, position_out, (store, id, 1, 0, "p", 1, INT64_MAX, NULL, &error));
+    BAD(INVALID, hsm_objects_pin_all, store, (NULL, NULL, 0, "p", 1, INT64_MAX, &out.number, &error));
+    CLOSED(hsm_objects_pin_all, store, (world.closed, NULL, 0, "p", 1, INT64_MAX, &out.number, &error));
+    FINE(hsm_objects_pin_all, query, (store, NULL, 0, "p", 1, INT64_MAX, &out.number, &error));
+    BAD(INVALID, hsm_objects_pin_all, tier, (store, NULL, -1, "p", 1, INT64_MAX, &out.number, &error));
+    BAD(NOT_FOUND, hsm_objects_pin_all, tier, (store, NULL, 77, "p", 1, INT64_MAX, &out.number, &error));
+    BAD(INVALID, hsm_objects_pin_all, owner, (store, NULL, 0, NULL, 1, INT64_MAX, &out.number, &error));
+    UTF8(hsm_objects_pin_all, owner, (store, NULL, 0, NO_TEXT, SIZE_MAX, INT64_MAX, &out.number, &error));
+    BAD(INVALID, hsm_objects_pin_all, owner_length, (store, NULL, 0, "p", TOO_LONG, INT64_MAX, &out.number, &error));
+    BAD(INVALID, hsm_objects_pin_all, until_ns, (store, NULL, 0, "p", 1, -1, &out.number, &error));
+    FINE(hsm_objects_pin_all, count_out, (store, NULL, 0, "p", 1, INT64_MAX, NULL, &error));
+    BAD(INVALID, hsm_objects_unpin_all, store, (NULL, -1, "p", 1, &out.number, &error));
+    CLOSED(hsm_objects_unpin_all, store, (world.closed, -1, "p", 1, &out.number, &error));
+    BAD(INVALID, hsm_objects_unpin_all, tier, (store, -2, "p", 1, &out.number, &error));
+    BAD(INVALID, hsm_objects_unpin_all, tier, (store, 256, "p", 1, &out.number, &error));
+    BAD(INVALID, hsm_objects_unpin_all, owner, (store, -1, NULL, 1, &out.number, &error));
+    BAD(INVALID, hsm_objects_unpin_all, owner, (store, -1, long_text, 256, &out.number, &error));
+    UTF8(hsm_objects_unpin_all, owner, (store, -1, NO_TEXT, SIZE_MAX, &out.number, &error));
+    BAD(INVALID, hsm_objects_unpin_all, owner_length, (store, -1, "p", TOO_LONG, &out.number, &error));
+    FINE(hsm_objects_unpin_all, count_out, (store, -1, "p", 1, NULL, &error));
+}
+
 static void listing(void)
 {
     const hsm_store *store = world.store;
@@ -68,6 +108,7 @@ int main(int argc, char **argv)
     open_world(argc, argv);
     close_the_other();
     pins();
+    pins_of_many();
     listing();
     close_world();
     return 0;

@@ -1,4 +1,5 @@
-/* A tape tier, as a program sees it: offline, asked for, readable; an estimate before, and what it came to. */
+/* A tape tier, as a program sees it: offline, asked for and waiting, readable until its time is over; an estimate before,
+ * and what it came to. */
 #include "check.h"
 
 static hsm_copy_state state_of(const hsm_store *store, const hsm_id *id, int32_t tier)
@@ -7,6 +8,38 @@ static hsm_copy_state state_of(const hsm_store *store, const hsm_id *id, int32_t
     CHECK_OK(hsm_object_copy_state(store, id, tier, &state, sizeof state, &error));
     CHECK(state.reserved == 0);
     return state;
+}
+
+/* A library that takes an hour to answer: what was asked for there waits, whoever looks, and is called off. */
+static void what_was_asked_for_waits(const hsm_store *store)
+{
+    hsm_tier_settings *vault = NULL;
+    hsm_put_options *to_vault = NULL;
+    hsm_put_result put;
+    hsm_copy_state state;
+    hsm_action_info action;
+    hsm_id id;
+    hsm_ran ran;
+    CHECK_OK(hsm_tier_settings_new(5, &vault, &error));
+    CHECK_OK(hsm_tier_settings_set_delay(vault, 3600000, 1, 1, 1000, 1, &error));
+    CHECK_OK(hsm_tier_add(store, vault, &error));
+    hsm_tier_settings_free(vault);
+    CHECK_OK(hsm_put_options_new(&to_vault, &error));
+    CHECK_OK(hsm_put_options_set_tier(to_vault, 5, &error));
+    CHECK_OK(hsm_object_put(store, "y", 1, to_vault, &put, sizeof put, &error));
+    hsm_put_options_free(to_vault);
+    do
+        state = state_of(store, &put.id, 5);
+    while (state.state == HSM_COPY_READABLE);
+    CHECK(state.state == HSM_COPY_OFFLINE);
+    CHECK_OK(hsm_action_submit(store, HSM_ACTION_RECALL, &put.id, -1, 0, 0, NULL, &id, &error));
+    CHECK_OK(hsm_store_run(store, 0, &ran, sizeof ran, &error));
+    CHECK(ran.done == 0 && ran.failed == 0 && ran.put_off == 0);
+    state = state_of(store, &put.id, 5);
+    CHECK(state.state == HSM_COPY_WAITING && state.time_ns > 0);
+    CHECK_OK(hsm_action_stat(store, &id, &action, sizeof action, &error));
+    CHECK(action.state == HSM_ACTION_QUEUED && action.not_before_ns == state.time_ns);
+    CHECK_OK(hsm_action_cancel(store, &id, &error));
 }
 
 int main(int argc, char **argv)
@@ -80,6 +113,7 @@ int main(int argc, char **argv)
     CHECK_OK(hsm_tier_delay(store, 4, &delay, sizeof delay, &error));
     CHECK(delay.fetches >= 1 && delay.mounts >= 1 && delay.opens >= 1);
 
+    what_was_asked_for_waits(store);
     hsm_put_options_free(to_tape);
     hsm_tier_settings_free(disk);
     hsm_tier_settings_free(tape);

@@ -45,6 +45,27 @@ static void a_pinned_copy_stays(void)
     CHECK_OK(hsm_object_release(store, &id, 0, 0, NULL, &error));
 }
 
+static void many_are_pinned_at_once(void)
+{
+    hsm_id ids[3];
+    hsm_position position;
+    hsm_pin_info pin;
+    uint64_t count;
+    for (int i = 0; i < 3; i++)
+        ids[i] = put("one of many");
+    CHECK_OK(hsm_objects_pin(store, ids, 3, 0, "run 7", SIZE_MAX, in_seconds(3600), &position, &error));
+    CHECK(position.number > 0);
+    CHECK_STATUS(hsm_object_move(store, &ids[2], 0, 1, NULL, &error), HSM_STATUS_REFUSED);
+    CHECK_OK(hsm_objects_pin_all(store, NULL, 1, "run 7", SIZE_MAX, INT64_MAX, &count, &error));
+    CHECK(count >= 3);
+    CHECK_OK(hsm_pin_next(store, NULL, 0, &ids[0], 1, "run 7", SIZE_MAX, &pin, sizeof pin, &error));
+    CHECK_OK(hsm_objects_unpin_all(store, 0, "run 7", SIZE_MAX, &count, &error));
+    CHECK(count == 3);
+    CHECK_OK(hsm_object_move(store, &ids[2], 0, 2, NULL, &error));
+    CHECK_OK(hsm_objects_unpin_all(store, -1, "run 7", SIZE_MAX, &count, &error));
+    CHECK(count >= 3);
+}
+
 static void pins_are_listed(void)
 {
     hsm_id ids[3];
@@ -97,6 +118,7 @@ int main(int argc, char **argv)
     CHECK(argc > 1);
     CHECK_OK(hsm_store_open(argv[1], SIZE_MAX, NULL, &store, &error));
     a_pinned_copy_stays();
+    many_are_pinned_at_once();
     pins_are_listed();
     pins_are_events();
     CHECK_OK(hsm_store_close(store, &error));

@@ -118,6 +118,9 @@ void tiers_and_moves(const hsm::store &store)
     const auto pinned = store.next_pin(nullptr, &put.id, 3, "ann");
     CHECK(pinned && pinned->tier == 3 && !store.next_pin(&*pinned));
     CHECK(store.unpin(put.id, 3, "ann") && !store.unpin(put.id, 3, "ann"));
+    store.pin(std::vector<hsm::id>{put.id}, 3, "ann", INT64_MAX);
+    CHECK(store.pin_all(hsm::query(), 2, "ann", INT64_MAX) >= 1);
+    CHECK(store.unpin_all("ann", 3) == 1 && store.unpin_all("ann") >= 1 && store.unpin_all("ann") == 0);
     store.set_limits(3, {2, 0, 1 << 20});
     CHECK(store.limits(3).actions_max == 2 && store.limits(2).actions_max == 0);
     CHECK(store.recall(put.id, 0) && store.move(put.id, 3, 2));

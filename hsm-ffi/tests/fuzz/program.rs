@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 56] = [
+const WEIGHTS: [(&str, u32); 57] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -66,6 +66,7 @@ const WEIGHTS: [(&str, u32); 56] = [
     ("hsm_action_next", 30),
     ("hsm_object_pin", 40),
     ("hsm_object_unpin", 4),
+    ("hsm_objects_unpin_all", 4),
     ("hsm_pin_next", WEIGHT_MAX),
 ];
 const WEIGHT: u32 = 10;

@@ -68,6 +68,7 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::move_many", Crash(&["move many"])),
     ("Store::release", Crash(&["release", "release large, verified first"])),
     ("Store::pin Store::unpin", Crash(&["pin, then unpin", "move and release of what is pinned"])),
+    ("Store::pin_many Store::pin_all Store::unpin_all", Crash(&["pin many, then unpin them"])),
     ("Store::recall", Crash(&["recall"])),
     ("Store::verify", Crash(&["verify", "verify again"])),
     ("Store::add_tier", Crash(&["add tier"])),

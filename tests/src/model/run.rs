@@ -4,13 +4,14 @@ mod check;
 mod data;
 mod upkeep;
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hsm_core::clock::Clock as _;
-use hsm_core::object::{Attributes, DatasetId, Name, ObjectId, Position, TierConfig, TierIndex};
+use hsm_core::object::{Attributes, DatasetId, Delay, Name, ObjectId, Position, TierConfig, TierIndex};
 use hsm_core::testing::clock::ManualClock;
 use hsm_core::{Reader, Store, StoreOptions};
 use tempfile::TempDir;
@@ -27,6 +28,9 @@ const GRACE: Duration = Duration::from_hours(1);
 const STEPS_A_READING: usize = 8;
 /// Readers held open at once.
 const HELD_MAX: usize = 4;
+/// The tier whose copies may lie on tapes, and how those are brought.
+const TAPES: TierIndex = 1;
+const DELAY: Delay = Delay { latency_ms: 1, mount_ms: 1, seek_ms: 1, readable_ms: 60_000, drives: 1 };
 /// Ids that callers choose.
 const CHOSEN_IDS: u8 = 3;
 
@@ -35,6 +39,8 @@ const CHOSEN_IDS: u8 = 3;
 pub enum Kept {
     /// In a directory.
     InFiles,
+    /// In a directory; what lies on one of the tiers lies on tapes.
+    OnTapes,
     /// In memory; such a store cannot be opened twice.
     InMemory,
 }
@@ -48,6 +54,8 @@ pub struct Run {
     /// Handles of this process; the second is opened when it is first used.
     stores: [Option<Store>; 2],
     current: usize,
+    /// While these are held, no handle waits for a tape.
+    without_delays: Vec<Box<dyn Any>>,
     state: State,
     folded: Folded,
     /// Ids that ever were, and some that may never be.
@@ -58,18 +66,21 @@ pub struct Run {
     steps: usize,
     /// Objects that compactions moved.
     compacted: u64,
+    /// Reads of what was not recalled.
+    offline: u64,
 }
 
 /// The tier of an index, whenever it is made.
-fn tier_config(index: TierIndex, root: String) -> TierConfig {
+fn tier_config(kept: Kept, index: TierIndex, root: String) -> TierConfig {
     let pack_threshold_bytes = [16 << 10, 0, 64 << 10, 4096, 1 << 20][usize::from(index) % 5];
     let capacity_bytes = if index == 2 { 1 << 20 } else { 0 };
-    TierConfig {
+    let config = TierConfig {
         pack_threshold_bytes,
         capacity_bytes,
         pack_size_bytes: 4096,
         ..TierConfig::posix(index, root)
-    }
+    };
+    if kept == Kept::OnTapes && index == TAPES { config.delayed(DELAY) } else { config }
 }
 
 fn attribute(number: u8) -> String {
@@ -106,6 +117,7 @@ impl Run {
             clock,
             stores: [None, None],
             current: 0,
+            without_delays: Vec::new(),
             state: State {
                 epoch: 1,
                 grace_ns: GRACE.as_nanos() as i64,
@@ -118,6 +130,7 @@ impl Run {
             roots: 0,
             steps: 0,
             compacted: 0,
+            offline: 0,
         };
         run.stores[0] = Some(run.open());
         for usage in run.store().tiers().expect("tiers") {
@@ -136,8 +149,8 @@ impl Run {
         self.scratch.path().join("store")
     }
 
-    fn open(&self) -> Store {
-        let tiers = (0..3).map(|index| tier_config(index, format!("tiers/{index}"))).collect();
+    fn open(&mut self) -> Store {
+        let tiers = (0..3).map(|index| tier_config(self.kept, index, format!("tiers/{index}"))).collect();
         let options = StoreOptions::new()
             .grace(GRACE)
             .tiers(tiers)
@@ -145,7 +158,9 @@ impl Run {
             .segment_bytes(16 << 10)
             .reserve_bytes(64 << 10);
         let path = if self.kept == Kept::InMemory { PathBuf::from(":memory:") } else { self.directory() };
-        Store::open(path, &options).expect("the store opens")
+        let store = Store::open(path, &options).expect("the store opens");
+        self.without_delays.push(Box::new(store.without_delays()));
+        store
     }
 
     fn store(&self) -> Store {
@@ -196,6 +211,7 @@ impl Run {
         self.steps += 1;
         if self.steps.is_multiple_of(STEPS_A_READING) {
             self.check_contents();
+            self.check_tapes();
         }
     }
 
@@ -204,10 +220,15 @@ impl Run {
         self.compacted
     }
 
+    /// How many reads found what they wanted on a tape.
+    pub fn offline(&self) -> u64 {
+        self.offline
+    }
+
     /// Compares all there is, also after a last opening, and what lies on the roots.
     pub fn finish(mut self) {
         self.check_contents();
-        if self.kept == Kept::InFiles {
+        if self.kept != Kept::InMemory {
             self.reopen(super::step::Reopen::Close);
             self.check();
             self.check_contents();

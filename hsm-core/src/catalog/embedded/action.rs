@@ -6,7 +6,7 @@
 mod after;
 mod offer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
@@ -15,7 +15,7 @@ pub(super) use self::after::{Consequences, stuck};
 pub(super) use self::offer::{ended, next_offer, offered, whole};
 use super::index::{all, one, run};
 use super::row;
-use crate::catalog::{ActionQuery, ActionWindow};
+use crate::catalog::{ActionQuery, ActionWindow, Passed, Turn};
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::journal::{self, Change};
@@ -268,12 +268,14 @@ pub(super) fn window(
     now_ns: TimeNs,
     behind: &str,
     max: usize,
+    passed: &[Passed],
 ) -> Result<ActionWindow> {
     let mut window = ActionWindow::default();
-    let Some(priority) = priority(connection, now_ns, None)? else { return Ok(window) };
-    let owners = owners(connection, now_ns, None, priority, behind)?;
+    let wanted = Wanted { connection, now_ns, site: None, but: but(passed) };
+    let Some(priority) = wanted.priority()? else { return Ok(window) };
+    let owners = wanted.owners(priority, behind)?;
     let share = max.div_ceil(owners.len().max(1));
-    let oldest = |owner: &str, limit| oldest(connection, now_ns, None, priority, owner, limit);
+    let oldest = |owner: &str, limit| wanted.oldest(priority, owner, limit);
     let Some(first) = owners.first() else { return Ok(window) };
     let Some(kind) = oldest(first, 1)?.first().map(|action| action.spec.kind()) else { return Ok(window) };
     let (mut works, mut left) = (BTreeSet::new(), Vec::new());
@@ -301,6 +303,12 @@ pub(super) fn window(
             window.chosen.push(action);
         }
     }
+    let mut last: BTreeMap<&str, u64> = BTreeMap::new();
+    for action in &window.chosen {
+        let last = last.entry(&action.spec.owner).or_default();
+        *last = action.number.max(*last);
+    }
+    window.looked = last.into_values().min().unwrap_or(0);
     add_equal(connection, kind, &mut window.chosen)?;
     if works.len() < max {
         let sql = format!("SELECT {COLUMNS} FROM action WHERE state = 2 AND kind = ?1 LIMIT ?2");
@@ -310,59 +318,81 @@ pub(super) fn window(
     Ok(window)
 }
 
-/// The highest priority of what can be run, of a site's kind or of the library's own.
-fn priority(connection: &Connection, now_ns: TimeNs, site: Option<&str>) -> Result<Option<i32>> {
-    let sql = "SELECT priority FROM action WHERE state = 2 AND site IS ?2 AND due <= ?1
-         ORDER BY priority DESC LIMIT 1";
-    one(connection, ACTION, sql, params![now_ns, site], |row| row.get(0))
+/// Says what was passed over to SQLite.
+fn but(passed: &[Passed]) -> String {
+    let one = |passed: &Passed| format!(" AND NOT (kind = {} AND number <= {})", passed.kind, passed.up_to);
+    passed.iter().map(one).collect()
 }
 
-/// The oldest of an owner.
-fn oldest(
-    connection: &Connection,
-    now_ns: TimeNs,
-    site: Option<&str>,
-    priority: i32,
-    owner: &str,
-    limit: usize,
-) -> Result<Vec<Action>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM action WHERE state = 2 AND site IS ?5 AND priority = ?1 AND owner = ?2 AND due <= ?3
-         ORDER BY number LIMIT ?4"
-    );
-    all(connection, ACTION, &sql, params![priority, owner, now_ns, limit as i64, site], read)
+/// Whether something more urgent than a turn is to be run, that was submitted, or due, only since that began.
+pub(super) fn is_outranked(connection: &Connection, now_ns: TimeNs, turn: &Turn) -> Result<bool> {
+    let sql = "SELECT 1 FROM action
+         WHERE state = 2 AND site IS NULL AND priority > ?1 AND due <= ?2 AND (changed > ?3 OR due > ?4) LIMIT 1";
+    let Turn { priority, claimed, since_ns } = turn;
+    Ok(one(connection, ACTION, sql, params![priority, now_ns, *claimed as i64, since_ns], |_| Ok(()))?
+        .is_some())
 }
 
-/// Owners with something to run at this priority, those behind `behind` first.
-fn owners(
-    connection: &Connection,
+/// What of the queue is looked at: what is to be done now, of a site's kind or of the library's own.
+struct Wanted<'a> {
+    connection: &'a Connection,
     now_ns: TimeNs,
-    site: Option<&str>,
-    priority: i32,
-    behind: &str,
-) -> Result<Vec<String>> {
-    let next = |sql: &str, after: &str| {
-        one(connection, ACTION, sql, params![priority, after, now_ns, site], |row| row.get::<_, String>(0))
-    };
-    let sql = "SELECT owner FROM action WHERE state = 2 AND site IS ?4 AND priority = ?1 AND owner > ?2 AND due <= ?3
-         ORDER BY owner LIMIT 1";
-    let mut owners = Vec::new();
-    let mut after = behind.to_owned();
-    while owners.len() < OWNERS_MAX
-        && let Some(owner) = next(sql, &after)?
-    {
-        after.clone_from(&owner);
-        owners.push(owner);
+    site: Option<&'a str>,
+    /// What is not looked at.
+    but: String,
+}
+
+impl Wanted<'_> {
+    /// The highest priority there is.
+    fn priority(&self) -> Result<Option<i32>> {
+        let Self { connection, now_ns, site, but } = self;
+        let sql = format!(
+            "SELECT priority FROM action WHERE state = 2 AND site IS ?2 AND due <= ?1{but}
+             ORDER BY priority DESC LIMIT 1"
+        );
+        one(connection, ACTION, &sql, params![now_ns, site], |row| row.get(0))
     }
-    // From the beginning: the first one may be without a name.
-    let from = "SELECT owner FROM action WHERE state = 2 AND site IS ?4 AND priority = ?1 AND owner >= ?2 AND due <= ?3
-         ORDER BY owner LIMIT 1";
-    let mut found = next(from, "")?;
-    while let Some(owner) = found.filter(|owner| owners.len() < OWNERS_MAX && owner.as_str() <= behind) {
-        found = next(sql, &owner)?;
-        owners.push(owner);
+
+    /// The oldest of an owner.
+    fn oldest(&self, priority: i32, owner: &str, limit: usize) -> Result<Vec<Action>> {
+        let Self { connection, now_ns, site, but } = self;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM action
+             WHERE state = 2 AND site IS ?5 AND priority = ?1 AND owner = ?2 AND due <= ?3{but}
+             ORDER BY number LIMIT ?4"
+        );
+        all(connection, ACTION, &sql, params![priority, owner, now_ns, limit as i64, site], read)
     }
-    Ok(owners)
+
+    /// Owners with something to be done at this priority, those behind `behind` first.
+    fn owners(&self, priority: i32, behind: &str) -> Result<Vec<String>> {
+        let Self { connection, now_ns, site, but } = self;
+        let next = |beyond: &str, after: &str| {
+            let sql = format!(
+                "SELECT owner FROM action
+                 WHERE state = 2 AND site IS ?4 AND priority = ?1 AND owner {beyond} ?2 AND due <= ?3{but}
+                 ORDER BY owner LIMIT 1"
+            );
+            one(connection, ACTION, &sql, params![priority, after, now_ns, site], |row| {
+                row.get::<_, String>(0)
+            })
+        };
+        let mut owners = Vec::new();
+        let mut after = behind.to_owned();
+        while owners.len() < OWNERS_MAX
+            && let Some(owner) = next(">", &after)?
+        {
+            after.clone_from(&owner);
+            owners.push(owner);
+        }
+        // From the beginning: the first one may be without a name.
+        let mut found = next(">=", "")?;
+        while let Some(owner) = found.filter(|owner| owners.len() < OWNERS_MAX && owner.as_str() <= behind) {
+            found = next(">", &owner)?;
+            owners.push(owner);
+        }
+        Ok(owners)
+    }
 }
 
 /// Adds all that want the same as those chosen, of which no two are about one object.

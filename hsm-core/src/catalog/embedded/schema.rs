@@ -148,7 +148,7 @@ CREATE TABLE action_site(
 ALTER TABLE action ADD COLUMN site TEXT;
 DROP INDEX action_queued;
 DROP INDEX action_running;
-CREATE INDEX action_queued ON action(site, priority, owner, number, due) WHERE state = 2;
+CREATE INDEX action_queued ON action(site, priority, owner, number, due, kind) WHERE state = 2;
 CREATE INDEX action_running ON action(instance) WHERE state = 3 AND site IS NULL;
 CREATE INDEX action_leased ON action(due) WHERE state = 3 AND site IS NOT NULL;
 ";

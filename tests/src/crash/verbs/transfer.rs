@@ -1,7 +1,7 @@
 //! Verbs that copy, move, drop and verify.
 
 use hsm_core::object::{FOR_EVER_NS, ObjectId};
-use hsm_core::{Error, Result};
+use hsm_core::{Error, PinQuery, Query, Result};
 
 use super::{Verb, each, simple, verb, whole};
 use crate::crash::world::World;
@@ -81,6 +81,21 @@ pub(super) fn verbs() -> Vec<Verb> {
                 whole(|world| world.store().pin(world.cast().large, 0, "", FOR_EVER_NS).map(drop)),
                 whole(|world| world.store().unpin(world.cast().doubled, 0, "ann").map(drop)),
                 whole(|world| world.store().purge(world.cast().large).map(drop)),
+            ],
+        ),
+        verb(
+            "pin many, then unpin them",
+            super::READY,
+            [
+                whole(|world| {
+                    let ids = [world.cast().large, world.cast().doubled];
+                    world.store().pin_many(&ids, 0, "ann", FOR_EVER_NS).map(drop)
+                }),
+                each(|world| world.store().pin_all(&Query::default(), 1, "bob", FOR_EVER_NS).map(drop)),
+                whole(|world| {
+                    let hers = PinQuery { owner: Some("ann".into()), ..PinQuery::default() };
+                    world.store().unpin_all(&hers).map(drop)
+                }),
             ],
         ),
         verb(

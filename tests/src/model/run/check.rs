@@ -6,7 +6,7 @@ use hsm_core::object::{Dataset, Name, Object, ObjectId};
 use hsm_core::{Kind, PinQuery, Query};
 
 use super::super::roots;
-use super::Run;
+use super::{Kept, Run};
 
 impl Run {
     /// Compares all metadata.
@@ -123,6 +123,34 @@ impl Run {
             self.check_content(id);
         }
         self.check_held();
+    }
+
+    /// What was not recalled is read where a copy of it is at hand, as its readiness says, and else it is said to be
+    /// offline: by each handle, which knows what it wrote itself.
+    pub(super) fn check_tapes(&mut self) {
+        if self.kept != Kept::OnTapes {
+            return;
+        }
+        self.without_delays.clear();
+        for store in self.stores.iter().flatten() {
+            for id in &self.known {
+                let Ok(bytes) = self.state.get(*id) else { continue };
+                let copies = store.readiness(*id).expect("readiness");
+                let is_at_hand = copies.iter().any(|(_, readiness)| readiness.is_readable());
+                match store.get(*id) {
+                    Ok(read) => {
+                        assert!(read == bytes, "the bytes of {id} are not what was put");
+                        assert!(is_at_hand, "{id} was read: {copies:?}");
+                    }
+                    Err(error) => {
+                        assert_eq!(error.kind(), Kind::Offline, "reading {id}: {error}");
+                        assert!(!is_at_hand, "{id} cannot be read: {copies:?}, {error}");
+                        self.offline += 1;
+                    }
+                }
+            }
+            self.without_delays.push(Box::new(store.without_delays()));
+        }
     }
 
     /// When nothing is open any more, the roots hold what the feed says, and nothing else.

@@ -118,7 +118,7 @@ impl Run {
             Step::List(list) => self.list(list),
             Step::Snapshot => {
                 let done = store.snapshot();
-                let in_files = self.kept == Kept::InFiles;
+                let in_files = self.kept != Kept::InMemory;
                 if in_files {
                     self.state.durable = self.state.number;
                 }
@@ -128,13 +128,13 @@ impl Run {
                 self.state.durable = self.state.number;
                 same(store.sync(), Ok(self.position()));
             }
-            Step::OtherHandle if self.kept == Kept::InFiles => {
+            Step::OtherHandle if self.kept != Kept::InMemory => {
                 self.current = 1 - self.current;
                 if self.stores[self.current].is_none() {
                     self.stores[self.current] = Some(self.open());
                 }
             }
-            Step::Reopen(how) if self.kept == Kept::InFiles => self.reopen(*how),
+            Step::Reopen(how) if self.kept != Kept::InMemory => self.reopen(*how),
             _ => self.tier_step(step),
         }
     }
@@ -175,7 +175,7 @@ impl Run {
 
     fn add_tier(&mut self, tier: TierIndex) {
         self.roots += 1;
-        let mut config = tier_config(tier, format!("tiers/more-{}", self.roots));
+        let mut config = tier_config(self.kept, tier, format!("tiers/more-{}", self.roots));
         if self.kept == Kept::InMemory {
             config = TierConfig { backend: TierConfig::memory(tier).backend, root: String::new(), ..config };
         }

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{ACTION, COLUMNS, all, find, oldest, one, owners, priority, read, run};
+use super::{ACTION, COLUMNS, Wanted, all, find, one, read, run};
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::object::{Action, ActionId};
@@ -48,13 +48,14 @@ pub(in crate::catalog::embedded) fn offered(
 ) -> Result<Vec<Action>> {
     let mut found = Vec::new();
     for kind in kinds {
-        found.extend(priority(connection, now_ns, Some(kind))?.map(|priority| (priority, kind)));
+        let wanted = Wanted { connection, now_ns, site: Some(kind), but: String::new() };
+        found.extend(wanted.priority()?.map(|priority| (priority, wanted)));
     }
     let Some(highest) = found.iter().map(|(priority, _)| *priority).max() else { return Ok(Vec::new()) };
     found.retain(|(priority, _)| *priority == highest);
     let mut all_owners = Vec::new();
-    for (_, kind) in &found {
-        all_owners.extend(owners(connection, now_ns, Some(kind), highest, behind)?);
+    for (_, wanted) in &found {
+        all_owners.extend(wanted.owners(highest, behind)?);
     }
     all_owners.sort_unstable_by(|a, b| (a.as_str() <= behind, a).cmp(&(b.as_str() <= behind, b)));
     all_owners.dedup();
@@ -62,8 +63,8 @@ pub(in crate::catalog::embedded) fn offered(
     let (mut chosen, mut left) = (Vec::new(), Vec::new());
     for owner in &all_owners {
         let mut ours = Vec::new();
-        for (_, kind) in &found {
-            ours.extend(oldest(connection, now_ns, Some(kind), highest, owner, max)?);
+        for (_, wanted) in &found {
+            ours.extend(wanted.oldest(highest, owner, max)?);
         }
         ours.sort_unstable_by_key(|action| action.number);
         left.extend(ours.split_off(share.min(ours.len())));
