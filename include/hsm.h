@@ -3534,8 +3534,10 @@ hsm_status hsm_action_options_expect_digest(hsm_action_options *options,
 
 /**
  * Writes the object to a file of outside, as hsm_get_path(): it is there whole or not at all, also after a power loss.
- * hsm_action_options_set_path() names it, the target is not looked at. It is written beside its
- * path first, as ".NAME.hsm-new": what a process that is killed leaves there is written over when an action gets NAME again.
+ * hsm_action_options_set_path() names it, the target is not looked at. It is written beside its path
+ * first, as ".NAME.STORE.hsm-new", where STORE is the second half of the store's id in hexadecimal. What an attempt leaves there
+ * that was stopped, failed or was killed, the next one goes on with, as far as that is the object's by its checksums. An action
+ * that is over leaves nothing there.
  */
 #define HSM_ACTION_GET 9
 

@@ -22,6 +22,8 @@ use nix::libc;
 use nix::sys::statfs::statfs;
 use nix::sys::statvfs::statvfs;
 
+pub(super) use direct::forget_cached;
+
 use super::{Disk, File, FileKind, Metadata, Mode, ProcessIdentity, Space, read_on, write_on};
 pub(crate) use watch::Watch;
 

@@ -128,6 +128,13 @@ impl<'a> Party<'a> {
         Ok(())
     }
 
+    /// Leaves nothing of what nobody goes on with.
+    pub(super) fn forget(&self, object: ObjectId) {
+        if let (Some(carrier), Some(spec)) = (self.carrier, self.errands.get(&object)) {
+            carrier.forget(spec);
+        }
+    }
+
     /// What the monitor said to end all of it.
     pub(super) fn stopped(&self) -> Option<i32> {
         self.at.lock().code
