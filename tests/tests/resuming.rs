@@ -192,9 +192,9 @@ fn what_could_not_be_synced_is_not_gone_on_with() {
         return;
     };
     assert!(output.status.success());
-    let (state, story) = outcome(&scene.fixture.store, id);
+    let (state, why) = outcome(&scene.fixture.store, id);
     assert_eq!(state, ActionState::Queued);
-    assert!(story.contains("cannot sync"), "{story}");
+    assert!(why.contains("cannot sync"), "{why}");
     assert!(files_below(scene.outside.path()).is_empty());
 }
 
@@ -229,9 +229,9 @@ fn where_there_are_no_locks_gets_are_done_and_those_of_one_file_kept_apart() {
             return;
         };
         assert!(output.status.success() && !trace.contains(error), "it does not come so far");
-        let (state, story) = outcome(store, late);
+        let (state, why) = outcome(store, late);
         assert_eq!(state, ActionState::Queued);
-        assert!(story.contains("being written"), "{story}");
+        assert!(why.contains("being written"), "{why}");
         limit(store, 0);
         runner.join().unwrap();
         assert_eq!(outcome(store, slow), (ActionState::Done, String::new()));

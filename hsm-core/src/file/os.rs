@@ -287,6 +287,18 @@ impl File for OsFile {
         }
     }
 
+    /// What the kernel answers where it cannot (`FICLONE`): that there is no such call, or that the files differ in
+    /// what has to be equal, as whether btrfs copies them on write.
+    fn share(&self, source: &fs::File) -> io::Result<()> {
+        use rustix::io::{Errno, retry_on_intr};
+        match retry_on_intr(|| rustix::fs::ioctl_ficlone(&self.file, source)) {
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOTTY | Errno::NOSYS) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+            shared => Ok(shared?),
+        }
+    }
+
     /// `sync_file_range` has no safe wrapper. "Not needed any more" is the other advice that begins to write
     /// a range's dirty pages without waiting (`generic_fadvise` in Linux' mm/fadvise.c); those being written
     /// stay in the cache.

@@ -33,8 +33,11 @@ pub(crate) struct Source {
 type Stamp = (u64, i64, i64, i64, i64);
 
 fn stamp(file: &File) -> io::Result<Stamp> {
-    let found = file.metadata()?;
-    Ok((found.len(), found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()))
+    file.metadata().map(|found| stamp_of(&found))
+}
+
+fn stamp_of(found: &fs::Metadata) -> Stamp {
+    (found.len(), found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec())
 }
 
 impl Source {
@@ -63,6 +66,31 @@ impl Source {
                 read => return read.context("read", &self.path),
             }
         }
+    }
+
+    /// Where it was.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file itself, open.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Removes its name, if that leads to what was opened and nothing of that changed since. `false`: it does not, and is
+    /// left. Who changes the file between this look and the removal is not seen.
+    pub(crate) fn remove(&self) -> Result<bool> {
+        let named = match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            found => found.context("look at", &self.path)?,
+        };
+        let opened = self.file.metadata().context("look at", &self.path)?;
+        if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) || stamp_of(&named) != self.before {
+            return Ok(false);
+        }
+        fs::remove_file(&self.path).context("remove", &self.path)?;
+        Ok(true)
     }
 
     /// Fails when it was changed since it was opened: what was read may be of no state that it ever had.

@@ -62,7 +62,7 @@ impl Claim {
 pub(crate) trait Carrier: Sync {
     /// The directories that are no outside: asked for once a window.
     fn own_directories(&self) -> Result<Vec<PathBuf>>;
-    /// Does a put, with what `attendant` joins to it, or a get, behind which that is left to be committed.
+    /// Does a put or an adoption, with what `attendant` joins to it, or a get, behind which that is left to be committed.
     fn carry(
         &self,
         spec: &ActionSpec,
@@ -221,7 +221,7 @@ impl<'a> Party<'a> {
                 Ok(release(engine, id, Scope::Live, tier, spec.force, Some(self), watch)?.is_some())
             }
             Verb::Verify => verify(engine, id, Scope::Live, tier, Some(self), watch).map(|_| true),
-            Verb::Put | Verb::Get => match (self.carrier, self.errands.get(&id)) {
+            Verb::Put | Verb::Get | Verb::Adopt => match (self.carrier, self.errands.get(&id)) {
                 (Some(carrier), Some(spec)) => {
                     carrier.carry(spec, &self.own_directories, self, watch)?;
                     if verb == Verb::Get {

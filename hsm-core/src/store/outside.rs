@@ -1,4 +1,4 @@
-//! The files outside of the store that actions put and get.
+//! The files outside of the store that actions put, adopt and get.
 //!
 //! A put's new generation is committed together with its action. A get's file has its name before its action is done, in
 //! a commit that follows at once: after a crash in between, it is written once more, with the same bytes or those of a
@@ -13,8 +13,9 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use super::Store;
+use super::adopt::let_go;
 use super::get::{GetOptions, Reader};
-use super::put::{PutOptions, RUN_LEN};
+use super::put::PutOptions;
 use crate::catalog::Durability;
 use crate::error::{Error, Result};
 use crate::file::outside::{Lasting, Source, Target, Turn};
@@ -40,10 +41,10 @@ impl Carrier for Store {
         watch: &mut Watch<'_>,
     ) -> Result<()> {
         let Some(path) = &spec.path else { return Err(Error::invalid("action", "it has no path")) };
-        check_is_outside(path, own_directories, self.inner.index_directory.as_deref())?;
+        self.check_is_outside(path, own_directories)?;
         match spec.verb {
-            Verb::Put => self.put_outside(path, spec, attendant, watch),
-            _ => self.get_outside(path, spec, attendant, watch),
+            Verb::Get => self.get_outside(path, spec, attendant, watch),
+            _ => self.put_outside(path, spec, attendant, watch),
         }
     }
 
@@ -106,6 +107,11 @@ fn each_kept_block(
 }
 
 impl Store {
+    /// Refuses what is the store's own.
+    pub(super) fn check_is_outside(&self, path: &Path, own_directories: &[PathBuf]) -> Result<()> {
+        check_is_outside(path, own_directories, self.inner.index_directory.as_deref())
+    }
+
     /// Keeps all others of this store from writing a file outside.
     fn turn(&self, lasting: &Lasting) -> Result<Turn> {
         let engine = self.engine();
@@ -121,28 +127,24 @@ impl Store {
         watch: &mut Watch<'_>,
     ) -> Result<()> {
         let source = Source::open(path)?;
-        let mut writer = self.writer(&PutOptions {
+        let options = PutOptions {
             id: Some(spec.object),
             tier: Some(spec.target),
             expected: spec.expected.clone(),
             durability: Durability::Durable,
-            size_hint: source.len(),
             ..PutOptions::default()
-        })?;
+        };
+        let adoption = (spec.verb == Verb::Adopt).then_some(spec.adoption);
         watch.expect(1, source.len());
-        let mut buffer = vec![0; RUN_LEN];
-        watch.on(&[spec.target], |watch| {
-            loop {
-                let read = source.read_at(&mut buffer, writer.len())?;
-                if read == 0 {
-                    return Ok(());
-                }
-                writer.add_watched(&buffer[..read], watch)?;
-            }
-        })?;
-        source.check_unchanged()?;
-        watch.check()?;
-        writer.commit_with(attendant).map(drop)
+        let (writer, _) =
+            watch.on(&[spec.target], |watch| self.take_file(&source, adoption, &options, watch))?;
+        let remove = adoption.is_some_and(|adoption| adoption.remove_source);
+        writer.commit_with(Some(attendant), remove.then_some(watch))?;
+        if remove {
+            // The action is done: what hinders this is told to nobody, and the file is left.
+            let _ = let_go(&source);
+        }
+        Ok(())
     }
 
     fn get_outside(
