@@ -2320,6 +2320,26 @@ hsm_status hsm_put_options_set_size_hint_bytes(hsm_put_options *options,
  */
 
 /**
+ * For hsm_object_adopt_path(): where the bytes cannot be shared they are copied.
+ */
+#define HSM_ADOPT_COPY_ALLOWED 1
+
+/**
+ * For hsm_object_adopt_path(): the copy is read back from the medium before it is committed, and then the file is removed.
+ */
+#define HSM_ADOPT_REMOVE_SOURCE 2
+
+/**
+ * Of hsm_object_adopt_path(): the object shares its bytes with the file.
+ */
+#define HSM_ADOPTED_SHARED 1
+
+/**
+ * Of hsm_object_adopt_path(): the file was removed.
+ */
+#define HSM_ADOPTED_SOURCE_REMOVED 2
+
+/**
  * What a put did.
  */
 typedef struct hsm_put_result {
@@ -2375,6 +2395,35 @@ hsm_status hsm_object_put_path(const hsm_store *store,
                                hsm_put_result *result_out,
                                size_t result_size,
                                hsm_error **error_out);
+
+/**
+ * Adopts a file where it lies: it becomes an object whose bytes the file system shares with it (a reflink), so that none is
+ * copied and none takes room twice. Each is read once, for the digests. The object does not change when the file does. The
+ * file lies on the file system of the tier's directory, which is an XFS or a btrfs, for example; a file so small that it goes
+ * into a pack is copied.
+ *
+ * @param path         any bytes but NUL
+ * @param path_length  in bytes; SIZE_MAX: up to the NUL
+ * @param how          0, or a sum of HSM_ADOPT_COPY_ALLOWED and HSM_ADOPT_REMOVE_SOURCE. A file is removed only if it is the
+ *                     one that was adopted and was not changed since; no other program is to change it in that moment
+ * @param options      NULL: the defaults
+ * @param adopted_out  receives 0, or a sum of HSM_ADOPTED_SHARED and HSM_ADOPTED_SOURCE_REMOVED; may be NULL. A file that
+ *                     was to be removed may be left: the object is stored all the same
+ * @param result_out   may be NULL
+ * @param result_size  sizeof(hsm_put_result)
+ * @return HSM_STATUS_UNSUPPORTED when the bytes cannot be shared and must not be copied, HSM_STATUS_IO when the file cannot
+ *         be read or is changed meanwhile, HSM_STATUS_INVALID for no regular file, for one of the store's own, and for one
+ *         that is to be removed when the put is relaxed or the tier is in memory
+ */
+hsm_status hsm_object_adopt_path(const hsm_store *store,
+                                 const char *path,
+                                 size_t path_length,
+                                 int32_t how,
+                                 const hsm_put_options *options,
+                                 int32_t *adopted_out,
+                                 hsm_put_result *result_out,
+                                 size_t result_size,
+                                 hsm_error **error_out);
 
 /**
  * Stores what a descriptor gives: a file, a pipe, a socket. It is not closed. A file's own offset is neither used nor
@@ -3504,7 +3553,16 @@ hsm_status hsm_action_options_set_attempts_max(hsm_action_options *options,
                                                hsm_error **error_out);
 
 /**
- * The file outside of the store that HSM_ACTION_PUT reads and HSM_ACTION_GET writes: both need one, and nothing else has
+ * How HSM_ACTION_ADOPT adopts its file; nothing else says how.
+ *
+ * @param how  0, the default, or a sum of HSM_ADOPT_COPY_ALLOWED and HSM_ADOPT_REMOVE_SOURCE
+ */
+hsm_status hsm_action_options_set_adoption(hsm_action_options *options,
+                                           int32_t how,
+                                           hsm_error **error_out);
+
+/**
+ * The file outside of the store that HSM_ACTION_PUT and HSM_ACTION_ADOPT read and HSM_ACTION_GET writes: all need one, and nothing else has
  * one. It is looked at when the action is run, by the process that runs it. By default there is none.
  *
  * @param path         an absolute path of at most 4095 bytes; that is checked when the action is submitted
@@ -3516,8 +3574,8 @@ hsm_status hsm_action_options_set_path(hsm_action_options *options,
                                        hsm_error **error_out);
 
 /**
- * Adds a digest that the bytes of HSM_ACTION_PUT or HSM_ACTION_GET must have: else the action fails, with nothing stored
- * and no file made. That of a put is recorded with the object.
+ * Adds a digest that the bytes of HSM_ACTION_PUT, HSM_ACTION_ADOPT or HSM_ACTION_GET must have: else the action fails, with nothing stored
+ * and no file made. That of a put or an adoption is recorded with the object.
  *
  * @param digest         "algorithm:hexadecimal", such as "crc32c:e3069283"
  * @param digest_length  in bytes; SIZE_MAX: up to the NUL
@@ -3584,18 +3642,26 @@ hsm_status hsm_action_options_expect_digest(hsm_action_options *options,
 #define HSM_ACTION_SITE 7
 
 /**
- * Stores a file of outside, as hsm_put_path(): hsm_action_options_set_path() names it, the target is the tier. The object is
+ * Stores a file of outside, as hsm_object_put_path(): hsm_action_options_set_path() names it, the target is the tier. The object is
  * made if there is none; else it gets its next generation. A file that is changed meanwhile is read again later; what is
  * no regular file is not waited for.
  */
 #define HSM_ACTION_PUT 8
 
 /**
- * Writes the object to a file of outside, as hsm_get_path(): it is there whole or not at all, also after a power loss.
- * hsm_action_options_set_path() names it, the target is not looked at. It is written beside its
- * path first, as ".NAME.hsm-new": what a process that is killed leaves there is written over when an action gets NAME again.
+ * Writes the object to a file of outside, as hsm_object_get_path(): it is there whole or not at all, also after a power loss.
+ * hsm_action_options_set_path() names it, the target is not looked at. It is written beside its path
+ * first, as ".NAME.STORE.hsm-new", where STORE is the second half of the store's id in hexadecimal. What an attempt leaves there
+ * that was stopped, failed or was killed, the next one goes on with, as far as that is the object's by its checksums. An action
+ * that is over leaves nothing there.
  */
 #define HSM_ACTION_GET 9
+
+/**
+ * As HSM_ACTION_PUT, but the file is adopted where it lies, as by hsm_object_adopt_path(): hsm_action_options_set_adoption()
+ * says how. Where it is removed, the action is done before that: a crash in between, or what else hinders it, leaves it.
+ */
+#define HSM_ACTION_ADOPT 10
 
 /**
  * To be queued when all that it comes after is done.
@@ -3753,7 +3819,7 @@ typedef struct hsm_action_info {
  *
  * Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
  *
- * @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY, _REMOVE, _PUT or _GET
+ * @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY, _REMOVE, _PUT, _GET or _ADOPT
  * @param object   whether there is one is found out when the action is run
  * @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies and gets have one too
  * @param target   the tier that is to hold a copy; of a release or a verify the tier whose copy is meant
@@ -3896,7 +3962,7 @@ typedef struct hsm_group_info {
 /**
  * Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
  *
- * @param verb       as for hsm_action_submit(), but HSM_ACTION_PUT and HSM_ACTION_GET: a file is of one object
+ * @param verb       as for hsm_action_submit(), but HSM_ACTION_PUT, _GET and _ADOPT: a file is of one object
  * @param ids        the objects; one that is named twice has two actions
  * @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
  * @param source     as for hsm_action_submit()

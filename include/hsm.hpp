@@ -989,7 +989,13 @@ public:
         detail::call(hsm_action_options_set_deadline_ns, get(), deadline_ns);
         return *this;
     }
-    /// The file outside of the store that a put reads and a get writes.
+    /// How HSM_ACTION_ADOPT adopts its file: a sum of HSM_ADOPT_COPY_ALLOWED and HSM_ADOPT_REMOVE_SOURCE.
+    action_options &adoption(std::int32_t how)
+    {
+        detail::call(hsm_action_options_set_adoption, get(), how);
+        return *this;
+    }
+    /// The file outside of the store that a put or an adoption reads and a get writes.
     action_options &path(std::string_view path)
     {
         detail::call(hsm_action_options_set_path, get(), path.data(), path.size());
@@ -1573,6 +1579,24 @@ public:
         put_result result;
         detail::call(hsm_object_put_path, get(), path.data(), path.size(), offset, length, options.get(), &result,
                      sizeof result);
+        return result;
+    }
+    /// What an adoption did.
+    struct adopt_result {
+        put_result put;
+        /// Whether the object shares its bytes with the file; else they were copied.
+        bool shared;
+        bool source_removed;
+    };
+    /// Adopts a file where it lies; `how` is 0, or a sum of HSM_ADOPT_COPY_ALLOWED and HSM_ADOPT_REMOVE_SOURCE.
+    adopt_result adopt_path(std::string_view path, std::int32_t how = 0, const put_options &options = {}) const
+    {
+        adopt_result result{};
+        std::int32_t adopted = 0;
+        detail::call(hsm_object_adopt_path, get(), path.data(), path.size(), how, options.get(), &adopted, &result.put,
+                     sizeof result.put);
+        result.shared = (adopted & HSM_ADOPTED_SHARED) != 0;
+        result.source_removed = (adopted & HSM_ADOPTED_SOURCE_REMOVED) != 0;
         return result;
     }
     put_result put_fd(int fd, const put_options &options = {}, std::uint64_t offset = 0,

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::file::Space;
+use crate::file::{OpenFile, Space};
 use crate::object::Readiness;
 
 /// The name of a place within one tier.
@@ -159,6 +159,14 @@ pub trait Backend: Send + Sync + Debug {
 pub trait PlaceWriter: Send + Sync + Debug {
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+    /// Makes this place, which is empty, one of the same bytes as a file outside, without copying any.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where that cannot be, with what is the matter with the file. The place is empty then.
+    fn share(&self, _source: &OpenFile) -> Result<()> {
+        Err(Error::Unsupported { what: "cannot share its bytes with a tier that is no directory".to_owned() })
+    }
     /// Makes the bytes and the place's name survive a power loss. Fails for ever once it failed.
     fn sync(&self) -> Result<()>;
     /// Begins to bring written bytes to the medium and does not wait. Only a hint: nothing is promised before

@@ -32,6 +32,9 @@ pub use memory::MemoryDisk;
 pub use os::OsDisk;
 pub(crate) use os::Watch;
 
+/// A file that the operating system opened, outside of any [`Disk`].
+pub type OpenFile = std::fs::File;
+
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -135,6 +138,16 @@ pub trait File: Send + Sync + Debug {
     }
     /// Takes room for `len` bytes in advance, where the file system can. The length becomes at least `len`.
     fn allocate(&self, len: u64) -> io::Result<()>;
+    /// Makes this file, which is empty, one of the same bytes as an open file of the operating system, without copying any:
+    /// both share them on the medium until one is written to. The bytes are those of one moment.
+    ///
+    /// # Errors
+    ///
+    /// `CrossesDevices` for a file on another file system, `Unsupported` where this one shares no bytes, or not these. The
+    /// file is empty then.
+    fn share(&self, _source: &OpenFile) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Asks the kernel to begin writing a range out, so that the sync at the end has less to wait for.
     /// A hint: it promises nothing and fails silently.
     fn start_writeback(&self, offset: u64, len: u64);

@@ -11,6 +11,7 @@
 
 mod access;
 mod actions;
+mod adopt;
 mod attributes;
 mod backup;
 mod batch;
@@ -60,6 +61,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::{Mutex, ReentrantMutex};
 
 pub use actions::GroupStatus;
+pub use adopt::Adopted;
 pub use backup::{KeptSnapshot, SnapshotOptions};
 pub use batch::Batch;
 pub use check::{CheckOptions, Checked};

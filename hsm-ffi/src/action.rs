@@ -42,14 +42,19 @@ pub const HSM_ACTION_VERIFY: i32 = 5;
 pub const HSM_ACTION_REMOVE: i32 = 6;
 /// A kind of a site's own: see hsm_action_submit_site().
 pub const HSM_ACTION_SITE: i32 = 7;
-/// Stores a file of outside, as hsm_put_path(): hsm_action_options_set_path() names it, the target is the tier. The object is
+/// Stores a file of outside, as hsm_object_put_path(): hsm_action_options_set_path() names it, the target is the tier. The object is
 /// made if there is none; else it gets its next generation. A file that is changed meanwhile is read again later; what is
 /// no regular file is not waited for.
 pub const HSM_ACTION_PUT: i32 = 8;
-/// Writes the object to a file of outside, as hsm_get_path(): it is there whole or not at all, also after a power loss.
-/// hsm_action_options_set_path() names it, the target is not looked at. It is written beside its
-/// path first, as ".NAME.hsm-new": what a process that is killed leaves there is written over when an action gets NAME again.
+/// Writes the object to a file of outside, as hsm_object_get_path(): it is there whole or not at all, also after a power loss.
+/// hsm_action_options_set_path() names it, the target is not looked at. It is written beside its path
+/// first, as ".NAME.STORE.hsm-new", where STORE is the second half of the store's id in hexadecimal. What an attempt leaves there
+/// that was stopped, failed or was killed, the next one goes on with, as far as that is the object's by its checksums. An action
+/// that is over leaves nothing there.
 pub const HSM_ACTION_GET: i32 = 9;
+/// As HSM_ACTION_PUT, but the file is adopted where it lies, as by hsm_object_adopt_path(): hsm_action_options_set_adoption()
+/// says how. Where it is removed, the action is done before that: a crash in between, or what else hinders it, leaves it.
+pub const HSM_ACTION_ADOPT: i32 = 10;
 
 /// To be queued when all that it comes after is done.
 pub const HSM_ACTION_WAITING: i32 = 1;
@@ -195,6 +200,7 @@ pub(crate) unsafe fn with_options(
     spec.after.clone_from(&options.after);
     spec.path.clone_from(&options.path);
     spec.expected.clone_from(&options.expected);
+    spec.adoption = options.adoption;
     if options.attempts_max > 0 {
         spec.attempts_max = options.attempts_max;
     }
@@ -205,7 +211,7 @@ pub(crate) unsafe fn with_options(
 ///
 /// Where there is an action of the id that the options name, it stays as it is, and the answer is HSM_STATUS_OK.
 ///
-/// @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY, _REMOVE, _PUT or _GET
+/// @param verb     HSM_ACTION_COPY, _MOVE, _RECALL, _RELEASE, _VERIFY, _REMOVE, _PUT, _GET or _ADOPT
 /// @param object   whether there is one is found out when the action is run
 /// @param source   the tier to read from; -1: the hottest that has a copy. A move needs one, only copies and gets have one too
 /// @param target   the tier that is to hold a copy; of a release or a verify the tier whose copy is meant

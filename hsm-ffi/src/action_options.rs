@@ -8,11 +8,12 @@ use std::ffi::c_char;
 use std::path::PathBuf;
 
 use hsm_core::integrity::Digest;
-use hsm_core::object::{self, ActionId, GroupId};
+use hsm_core::object::{self, ActionId, Adoption, GroupId};
 
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
 use crate::id::{self, hsm_id};
+use crate::put::adoption;
 use crate::status::hsm_status;
 use crate::{input, output};
 
@@ -30,6 +31,7 @@ pub struct hsm_action_options {
     pub(crate) attempts_max: u32,
     pub(crate) path: Option<PathBuf>,
     pub(crate) expected: Vec<Digest>,
+    pub(crate) adoption: Adoption,
 }
 
 /// Makes options that are all default.
@@ -230,7 +232,25 @@ pub unsafe extern "C" fn hsm_action_options_set_attempts_max(
     }
 }
 
-/// The file outside of the store that HSM_ACTION_PUT reads and HSM_ACTION_GET writes: both need one, and nothing else has
+/// How HSM_ACTION_ADOPT adopts its file; nothing else says how.
+///
+/// @param how  0, the default, or a sum of HSM_ADOPT_COPY_ALLOWED and HSM_ADOPT_REMOVE_SOURCE
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_action_options_set_adoption(
+    options: *mut hsm_action_options,
+    how: i32,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.adoption = adoption(how)?;
+            Ok(())
+        })
+    }
+}
+
+/// The file outside of the store that HSM_ACTION_PUT and HSM_ACTION_ADOPT read and HSM_ACTION_GET writes: all need one, and nothing else has
 /// one. It is looked at when the action is run, by the process that runs it. By default there is none.
 ///
 /// @param path         an absolute path of at most 4095 bytes; that is checked when the action is submitted
@@ -251,8 +271,8 @@ pub unsafe extern "C" fn hsm_action_options_set_path(
     }
 }
 
-/// Adds a digest that the bytes of HSM_ACTION_PUT or HSM_ACTION_GET must have: else the action fails, with nothing stored
-/// and no file made. That of a put is recorded with the object.
+/// Adds a digest that the bytes of HSM_ACTION_PUT, HSM_ACTION_ADOPT or HSM_ACTION_GET must have: else the action fails, with nothing stored
+/// and no file made. That of a put or an adoption is recorded with the object.
 ///
 /// @param digest         "algorithm:hexadecimal", such as "crc32c:e3069283"
 /// @param digest_length  in bytes; SIZE_MAX: up to the NUL

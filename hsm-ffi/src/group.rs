@@ -42,7 +42,7 @@ impl From<GroupStatus> for hsm_group_info {
 
 /// Submits one action for each of many objects, all or none, as a group that is waited for, cancelled and retried as one.
 ///
-/// @param verb       as for hsm_action_submit(), but HSM_ACTION_PUT and HSM_ACTION_GET: a file is of one object
+/// @param verb       as for hsm_action_submit(), but HSM_ACTION_PUT, _GET and _ADOPT: a file is of one object
 /// @param ids        the objects; one that is named twice has two actions
 /// @param count      at most as many as one group of the journal holds: about 100 000, fewer with a long owner or reason
 /// @param source     as for hsm_action_submit()

@@ -11,6 +11,7 @@
 use std::ffi::{c_char, c_void};
 
 use hsm_core::Put;
+use hsm_core::object::Adoption;
 
 use crate::callback::{Taken, hsm_read_callback};
 use crate::error::hsm_error;
@@ -124,6 +125,71 @@ pub unsafe extern "C" fn hsm_object_put_path(
             let path = input::path(path, path_length, "path")?;
             let put = store.store().put_path(path, offset, range_length(length), &given(options))?;
             write_result(result_out, result_size, put)?;
+        }
+        done()
+    })
+}
+
+/// For hsm_object_adopt_path(): where the bytes cannot be shared they are copied.
+pub const HSM_ADOPT_COPY_ALLOWED: i32 = 1;
+/// For hsm_object_adopt_path(): the copy is read back from the medium before it is committed, and then the file is removed.
+pub const HSM_ADOPT_REMOVE_SOURCE: i32 = 2;
+
+/// Of hsm_object_adopt_path(): the object shares its bytes with the file.
+pub const HSM_ADOPTED_SHARED: i32 = 1;
+/// Of hsm_object_adopt_path(): the file was removed.
+pub const HSM_ADOPTED_SOURCE_REMOVED: i32 = 2;
+
+/// Takes how a file is to be adopted.
+pub(crate) fn adoption(how: i32) -> Result<Adoption, hsm_error> {
+    let (copy_allowed, remove_source) =
+        (how & HSM_ADOPT_COPY_ALLOWED != 0, how & HSM_ADOPT_REMOVE_SOURCE != 0);
+    if how & !(HSM_ADOPT_COPY_ALLOWED | HSM_ADOPT_REMOVE_SOURCE) != 0 {
+        return Err(hsm_error::invalid(format!("invalid how: {how} is no sum of its values")));
+    }
+    Ok(Adoption { copy_allowed, remove_source })
+}
+
+/// Adopts a file where it lies: it becomes an object whose bytes the file system shares with it (a reflink), so that none is
+/// copied and none takes room twice. Each is read once, for the digests. The object does not change when the file does. The
+/// file lies on the file system of the tier's directory, which is an XFS or a btrfs, for example; a file so small that it goes
+/// into a pack is copied.
+///
+/// @param path         any bytes but NUL
+/// @param path_length  in bytes; SIZE_MAX: up to the NUL
+/// @param how          0, or a sum of HSM_ADOPT_COPY_ALLOWED and HSM_ADOPT_REMOVE_SOURCE. A file is removed only if it is the
+///                     one that was adopted and was not changed since; no other program is to change it in that moment
+/// @param options      NULL: the defaults
+/// @param adopted_out  receives 0, or a sum of HSM_ADOPTED_SHARED and HSM_ADOPTED_SOURCE_REMOVED; may be NULL. A file that
+///                     was to be removed may be left: the object is stored all the same
+/// @param result_out   may be NULL
+/// @param result_size  sizeof(hsm_put_result)
+/// @return HSM_STATUS_UNSUPPORTED when the bytes cannot be shared and must not be copied, HSM_STATUS_IO when the file cannot
+///         be read or is changed meanwhile, HSM_STATUS_INVALID for no regular file, for one of the store's own, and for one
+///         that is to be removed when the put is relaxed or the tier is in memory
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_object_adopt_path(
+    store: *const hsm_store,
+    path: *const c_char,
+    path_length: usize,
+    how: i32,
+    options: *const hsm_put_options,
+    adopted_out: *mut i32,
+    result_out: *mut hsm_put_result,
+    result_size: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let store = scope.store(store)?;
+            check_result(result_out, result_size)?;
+            let path = input::path(path, path_length, "path")?;
+            let done = store.store().adopt_path(path, adoption(how)?, &given(options))?;
+            let shared = if done.shared { HSM_ADOPTED_SHARED } else { 0 };
+            let removed = if done.source_removed { HSM_ADOPTED_SOURCE_REMOVED } else { 0 };
+            output::put_if(adopted_out, shared | removed);
+            write_result(result_out, result_size, done.put)?;
         }
         done()
     })

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -48,6 +49,12 @@ pub fn kind<T>(answer: &Result<T>) -> Option<Kind> {
 /// The tiers that hold a copy of an object.
 pub fn tiers_of(store: &Store, id: ObjectId) -> Vec<TierIndex> {
     store.object(id).unwrap().copies.iter().map(|copy| copy.tier).collect()
+}
+
+/// What a file of outside is called while an action of this store writes it.
+pub fn temporary_name(store: &Store, name: &str) -> String {
+    let half = u128::from_be_bytes(store.id()) as u64;
+    format!(".{name}.{half:016x}.hsm-new")
 }
 
 /// A store in a directory of its own, gone with the fixture.
@@ -339,4 +346,30 @@ pub fn copy_tree(from: &Path, to: &Path) {
 pub fn checksum(store_id: &[u8; 16], covered: &[u8]) -> u64 {
     let seed = u64::from_le_bytes(*store_id.first_chunk().unwrap());
     twox_hash::xxhash3_64::Hasher::oneshot_with_seed(seed, covered)
+}
+
+/// Runs a program with one operand under strace, with these options of its own. Returns what it answered, and the trace:
+/// descriptors are told with their paths. `None`: strace is missing, or may not trace here, which is an error in CI.
+pub fn traced(options: &[&str], program: &str, operand: &Path) -> Option<(Output, String)> {
+    let missing = |why: &str| {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
+        println!("skipped: {why}");
+    };
+    if Command::new("strace").arg("-V").output().is_err() {
+        missing("strace is missing");
+        return None;
+    }
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let output = Command::new("strace")
+        .args(["-f", "-y"])
+        .args(options)
+        .arg("-o")
+        .args([trace.path(), Path::new(program), operand])
+        .output()
+        .unwrap();
+    if !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("ptrace") {
+        missing("strace may not trace here");
+        return None;
+    }
+    Some((output, String::from_utf8_lossy(&fs::read(trace.path()).unwrap()).into_owned()))
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use hsm_core::file::{Disk, File, FileKind, Metadata, Mode, OsDisk, ProcessIdentity, Space};
+use hsm_core::file::{Disk, File, FileKind, Metadata, Mode, OpenFile, OsDisk, ProcessIdentity, Space};
 
 /// What was done to which name.
 pub type Recorded = BTreeSet<(String, PathBuf)>;
@@ -142,6 +142,10 @@ impl File for RecordingFile {
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         self.file.allocate(len)
+    }
+
+    fn share(&self, source: &OpenFile) -> io::Result<()> {
+        self.file.share(source)
     }
 
     fn start_writeback(&self, offset: u64, len: u64) {

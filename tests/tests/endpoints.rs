@@ -15,7 +15,9 @@ use hsm_core::journal::Change;
 use hsm_core::monitor::{Monitor, Progress};
 use hsm_core::object::{ActionId, ActionSpec, ActionState, ObjectId};
 use hsm_core::{ActionQuery, Kind, PutOptions, Ran, RunOptions, Store, StoreOptions};
-use hsm_tests::fixture::{Fixture, LARGE, ManualClock, SMALL, bytes, events, files_below, kind};
+use hsm_tests::fixture::{
+    Fixture, LARGE, ManualClock, SMALL, bytes, events, files_below, kind, temporary_name,
+};
 
 fn run(store: &Store) -> Ran {
     store.run(&RunOptions::until_idle(), &AtomicBool::new(false)).unwrap()
@@ -233,7 +235,8 @@ fn however_a_get_ends_nothing_is_left_of_an_attempt_that_was_killed() {
     let store = &fixture.store;
     store.put(&bytes(SMALL, 1), &PutOptions::id(object(1))).unwrap();
     let get = ActionSpec::get(object(1), None, outside.path().join("to"));
-    let left = || file(&outside, ".to.hsm-new", &bytes(LARGE, 2));
+    let temporary = temporary_name(store, "to");
+    let left = || file(&outside, &temporary, &bytes(LARGE, 2));
     for end in ["gone", "cancelled", "all cancelled", "late"] {
         left();
         let mut spec = get.clone();
@@ -259,7 +262,7 @@ fn however_a_get_ends_nothing_is_left_of_an_attempt_that_was_killed() {
     living.try_lock().unwrap();
     let id = store.submit(&get).unwrap();
     assert!(store.cancel(id).unwrap());
-    assert_eq!(names(outside.path()), [".to.hsm-new"]);
+    assert_eq!(names(outside.path()), [temporary]);
 }
 
 /// Appends to a file when the first bytes of it were read.
@@ -298,7 +301,7 @@ fn what_a_dead_process_left_is_written_over_and_what_a_living_one_writes_is_let_
     let fixture = Fixture::with(StoreOptions::new().clock(clock.clone()));
     let store = &fixture.store;
     store.put(&bytes(SMALL, 1), &PutOptions::id(object(1))).unwrap();
-    let left = file(&outside, ".to.hsm-new", &bytes(LARGE, 2));
+    let left = file(&outside, &temporary_name(store, "to"), &bytes(LARGE, 2));
     let living = fs::File::open(&left).unwrap();
     living.try_lock().unwrap();
     let to = outside.path().join("to");

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use hsm_tests::fixture::traced;
 
 /// The operations on names that a trace shows, by the name of the system call.
 const CALLS: [(&str, &str); 12] = [
@@ -30,35 +31,19 @@ fn paths(line: &str) -> Vec<PathBuf> {
 
 #[test]
 fn nothing_but_sqlite_touches_files_of_a_store_around_the_file_layer() {
-    if Command::new("strace").arg("-V").output().is_err() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "strace is missing");
-        println!("skipped: strace is missing");
-        return;
-    }
     let place = tempfile::tempdir().unwrap();
-    let (store, trace) = (place.path().join("store"), place.path().join("trace"));
+    let store = place.path().join("store");
     let calls: Vec<&str> = CALLS.iter().map(|(call, _)| *call).collect();
     // A call that this machine does not have is passed over.
     let filter = format!("trace=?{}", calls.join(",?"));
-    let output = Command::new("strace")
-        .args(["-f", "-y", "-s", "4096", "-e", &filter, "-o"])
-        .arg(&trace)
-        .arg(env!("CARGO_BIN_EXE_verbs"))
-        .arg(&store)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() && said.contains("ptrace") {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "strace may not trace: {said}");
-        println!("skipped: strace may not trace here");
-        return;
-    }
-    assert!(output.status.success(), "{said}");
+    let program = env!("CARGO_BIN_EXE_verbs");
+    let Some((output, trace)) = traced(&["-s", "4096", "-e", &filter], program, &store) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let below = |path: &Path| path.strip_prefix(&store).ok().map(Path::to_owned);
     let is_index = |path: &Path| path.starts_with("index");
     let mut seen = BTreeSet::new();
-    for line in std::fs::read_to_string(&trace).unwrap().lines() {
+    for line in trace.lines() {
         let Some((before, _)) = line.split_once('(') else { continue };
         let call = before.rsplit(' ').next().unwrap_or_default();
         let Some((_, operation)) = CALLS.iter().find(|(name, _)| *name == call) else { continue };

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use super::{Backend, Capabilities, PLACES_PER_DIRECTORY, PlaceName, PlaceReader, PlaceWriter, ReadFrom};
 use crate::clock::TimeNs;
 use crate::error::{Error, IoContext, Result};
-use crate::file::{Disk, File, FileKind, Mode, Space, sync_parent};
+use crate::file::{Disk, File, FileKind, Mode, OpenFile, Space, sync_parent};
 use crate::testing_hooks::{Mutant, mutant};
 use open_packs::OpenPacks;
 pub use root::{RootIdentity, Seen};
@@ -416,6 +416,17 @@ struct PosixPlace {
 impl PlaceWriter for PosixPlace {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.file.write_at(bytes, offset).context("write", &self.path)
+    }
+
+    fn share(&self, source: &OpenFile) -> Result<()> {
+        let why = match self.file.share(source) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => "lies on another file system",
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                "cannot share its bytes there: XFS and btrfs have reflinks"
+            }
+            shared => return shared.context("share the bytes of a file with", &self.path),
+        };
+        Err(Error::Unsupported { what: why.to_owned() })
     }
 
     fn sync(&self) -> Result<()> {

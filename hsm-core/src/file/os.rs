@@ -22,6 +22,8 @@ use nix::libc;
 use nix::sys::statfs::statfs;
 use nix::sys::statvfs::statvfs;
 
+pub(super) use direct::forget_cached;
+
 use super::{Disk, File, FileKind, Metadata, Mode, ProcessIdentity, Space, read_on, write_on};
 pub(crate) use watch::Watch;
 
@@ -282,6 +284,18 @@ impl File for OsFile {
             Err(Errno::EOPNOTSUPP) if self.len()? < len => self.file.set_len(len),
             Ok(()) | Err(Errno::EOPNOTSUPP) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the kernel answers where it cannot (`FICLONE`): that there is no such call, or that the files differ in
+    /// what has to be equal, as whether btrfs copies them on write.
+    fn share(&self, source: &fs::File) -> io::Result<()> {
+        use rustix::io::{Errno, retry_on_intr};
+        match retry_on_intr(|| rustix::fs::ioctl_ficlone(&self.file, source)) {
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOTTY | Errno::NOSYS) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+            shared => Ok(shared?),
         }
     }
 

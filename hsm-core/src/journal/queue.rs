@@ -28,6 +28,9 @@ const OPEN: u64 = 1 << 40;
 const DOOR: u64 = OPEN + 1;
 const INSIDE: u64 = OPEN + 2;
 const QUEUE: u64 = 1 << 41;
+/// Behind every ticket. So many spots are there for files outside of the store.
+const OUTSIDE: u64 = 1 << 61;
+const SPOTS: u64 = 1 << 60;
 
 /// Between two looks at a lock that another process holds: shorter than a sync, longer than a switch.
 const PAUSE_MIN: Duration = Duration::from_micros(20);
@@ -178,6 +181,15 @@ impl LockFile {
         }
         Ok(())
     }
+}
+
+/// Takes a spot, of a file outside of the store that is to be written: kept apart are all who do that for this store,
+/// whatever locks the file system of that file has. `None`: another one has it. It is given back with what is answered, or by
+/// whoever dies. An open file of its own: threads that share one share its locks.
+pub(crate) fn take_spot(disk: &dyn Disk, path: &Path, spot: u64) -> Result<Option<Arc<dyn File>>> {
+    let file = disk.open(path, Mode::Write).context("open", path)?;
+    let byte = OUTSIDE + spot % SPOTS;
+    Ok(file.try_lock(byte..byte + 1, true).context("lock", path)?.then_some(file))
 }
 
 /// The queue of writers seen from outside, through an open file of its own: locks of the same one do not tell.

@@ -286,9 +286,11 @@ impl Executor<'_> {
                 Error::Delayed { tier, .. } => Some(self.ask_for(object, *tier, now_ns)?),
                 _ => None,
             };
+            let mut goes_on = false;
             for claim in party.held(object)? {
                 if let Some(due_ns) = asked_ns {
                     let due_ns = before_deadline(due_ns, claim.deadline_ns);
+                    goes_on = true;
                     proposals.push(claim.proposal(
                         ActionState::Queued,
                         claim.attempts,
@@ -298,12 +300,16 @@ impl Executor<'_> {
                     continue;
                 }
                 let (state, change) = after_failure(&claim, &error, now_ns);
+                goes_on |= state == ActionState::Queued;
                 match state {
                     ActionState::Failed => self.ran.failed += 1,
                     _ if change.1 > claim.attempts => self.ran.put_off += 1,
                     _ => {}
                 }
                 proposals.push(claim.proposal(state, change.1, change.0, cut(&error)));
+            }
+            if !goes_on {
+                party.forget(object);
             }
         }
         if let Some(closed) = closed {

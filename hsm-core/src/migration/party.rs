@@ -62,7 +62,7 @@ impl Claim {
 pub(crate) trait Carrier: Sync {
     /// The directories that are no outside: asked for once a window.
     fn own_directories(&self) -> Result<Vec<PathBuf>>;
-    /// Does a put, with what `attendant` joins to it, or a get, behind which that is left to be committed.
+    /// Does a put or an adoption, with what `attendant` joins to it, or a get, behind which that is left to be committed.
     fn carry(
         &self,
         spec: &ActionSpec,
@@ -129,6 +129,13 @@ impl<'a> Party<'a> {
             self.errands.entry(action.spec.object).or_insert_with(|| action.spec.clone());
         }
         Ok(())
+    }
+
+    /// Leaves nothing of what nobody goes on with.
+    pub(super) fn forget(&self, object: ObjectId) {
+        if let (Some(carrier), Some(spec)) = (self.carrier, self.errands.get(&object)) {
+            carrier.forget(spec);
+        }
     }
 
     /// What the monitor said to end all of it.
@@ -217,7 +224,7 @@ impl<'a> Party<'a> {
                 Ok(release(engine, id, Scope::Live, tier, spec.force, Some(self), watch)?.is_some())
             }
             Verb::Verify => verify(engine, id, Scope::Live, tier, Some(self), watch).map(|_| true),
-            Verb::Put | Verb::Get => match (self.carrier, self.errands.get(&id)) {
+            Verb::Put | Verb::Get | Verb::Adopt => match (self.carrier, self.errands.get(&id)) {
                 (Some(carrier), Some(spec)) => {
                     carrier.carry(spec, &self.own_directories, self, watch)?;
                     if verb == Verb::Get {

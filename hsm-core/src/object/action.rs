@@ -34,11 +34,13 @@ pub enum Verb {
     Put = 8,
     /// Writes the object to the file at `path`.
     Get = 9,
+    /// As a put, but the file's bytes are not copied: see [`Adoption`].
+    Adopt = 10,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Copy,
         Self::Move,
         Self::Recall,
@@ -48,11 +50,12 @@ impl Verb {
         Self::Site,
         Self::Put,
         Self::Get,
+        Self::Adopt,
     ];
 
     /// Whether it goes between the store and a file outside.
     pub fn is_outside(self) -> bool {
-        matches!(self, Self::Put | Self::Get)
+        matches!(self, Self::Put | Self::Get | Self::Adopt)
     }
 
     /// The verb of a number.
@@ -138,6 +141,18 @@ pub(crate) fn check_site_kind(kind: &str) -> Result<()> {
     Ok(())
 }
 
+/// How a file outside is adopted: it becomes an object whose bytes the file system shares with it (a *reflink*), so that
+/// none is copied. The object does not change when the file does. A file so small that it goes into a pack is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Adoption {
+    /// Where they cannot be shared (another file system than the tier's, or one without reflinks), they are copied.
+    /// Without it that is `Unsupported`.
+    pub copy_allowed: bool,
+    /// The copy is read back from the medium before it is committed, and then the file is removed, if it is the one
+    /// that was adopted and was not changed since. After a crash, or where it cannot be removed, it is left.
+    pub remove_source: bool,
+}
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionSpec {
@@ -168,10 +183,12 @@ pub struct ActionSpec {
     pub after: Vec<ActionId>,
     /// Of [`Verb::Site`]: which work.
     pub site: Option<SiteWork>,
-    /// The file outside that a put reads and a get writes: an absolute path, as it is where the action is run.
+    /// The file outside that a put or an adoption reads and a get writes: an absolute path, as it is where the action is run.
     pub path: Option<PathBuf>,
-    /// Digests that the bytes of a put or a get must have, else it fails.
+    /// Digests that the bytes of a put, a get or an adoption must have, else it fails.
     pub expected: Vec<Digest>,
+    /// Of [`Verb::Adopt`]: how.
+    pub adoption: Adoption,
 }
 
 impl ActionSpec {
@@ -192,6 +209,7 @@ impl ActionSpec {
             site: None,
             path: None,
             expected: Vec::new(),
+            adoption: Adoption::default(),
         }
     }
 
@@ -237,6 +255,12 @@ impl ActionSpec {
         Self { path, ..Self::new(Verb::Put, object, None, target) }
     }
 
+    /// The file at `path`, adopted on `target` as the next generation of the object. There need be no such object yet.
+    pub fn adopt(object: ObjectId, path: impl AsRef<Path>, target: TierIndex, adoption: Adoption) -> Self {
+        let path = Some(path.as_ref().to_owned());
+        Self { path, adoption, ..Self::new(Verb::Adopt, object, None, target) }
+    }
+
     /// The object, read from `source` if one is named, in the file at `path`.
     pub fn get(object: ObjectId, source: Option<TierIndex>, path: impl AsRef<Path>) -> Self {
         let path = Some(path.as_ref().to_owned());
@@ -270,13 +294,16 @@ impl ActionSpec {
             Self { deadline_ns, .. } if *deadline_ns < 0 => "its deadline lies before 1970",
             Self { after, .. } if after.len() > AFTER_MAX => "it comes after at most 16 others",
             Self { verb, path, .. } if verb.is_outside() != path.is_some() => {
-                "puts and gets need a path, and nothing else has one"
+                "puts, gets and adoptions need a path, and nothing else has one"
             }
             Self { path: Some(path), .. } if !is_path(path) => {
                 "its path is none of a file, absolute, and of at most 4095 bytes"
             }
             Self { verb, expected, .. } if !verb.is_outside() && !expected.is_empty() => {
-                "only puts and gets have digests that are expected"
+                "only puts, gets and adoptions have digests that are expected"
+            }
+            Self { verb, adoption, .. } if *verb != Verb::Adopt && *adoption != Adoption::default() => {
+                "only an adoption says how a file is adopted"
             }
             Self { expected, .. } if expected.len() > DIGESTS_MAX => "it expects too many digests",
             _ => return Ok(()),
@@ -291,7 +318,7 @@ impl ActionSpec {
 
     /// Whether one effect is enough for both: they are of one kind and object.
     pub(crate) fn is_same_work(&self, other: &Self) -> bool {
-        self.path == other.path && self.expected == other.expected
+        self.path == other.path && self.expected == other.expected && self.adoption == other.adoption
     }
 
     /// What has to be equal, beside the object and what a put or get is about, for two actions to be the same work.

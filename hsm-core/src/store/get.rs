@@ -8,6 +8,7 @@ use crate::backend::ReadFrom;
 use crate::engine::Scope;
 use crate::error::{Error, IoContext, Kind, Result};
 use crate::file::outside::Target;
+use crate::integrity::BlockDigest;
 use crate::monitor::{Phase, Watch};
 use crate::object::{Name, Object, ObjectId, TierIndex};
 use crate::tier::CopyReader;
@@ -180,6 +181,18 @@ impl Reader {
         Ok(filled)
     }
 
+    /// The digest that the block of the object has that begins at a byte, a multiple of [`block_size`](Self::block_size).
+    /// `None` where it cannot be told.
+    pub(super) fn block_digest_at(&self, at: u64) -> Option<BlockDigest> {
+        let content = self.object.content.as_ref()?;
+        self.copy.digest_at(at, content.block_shift).ok().flatten()
+    }
+
+    /// Bytes of the object that are checked together.
+    pub(super) fn block_size(&self) -> u64 {
+        self.object.content.as_ref().map_or(1, |content| 1 << content.block_shift)
+    }
+
     /// Reads from another copy of the same generation, and goes on with that one.
     fn read_elsewhere(&mut self, buffer: &mut [u8], offset: u64, first: Error) -> Result<usize> {
         let engine = self.store.engine();
@@ -202,21 +215,22 @@ impl Reader {
     pub(super) fn each_run(&mut self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
         let store = self.store.clone();
         let mut watch = store.watch(Phase::Get, 1, self.size());
-        let size = self.each_run_watched(&mut watch, take)?;
+        let size = self.each_run_watched(0, &mut watch, take)?;
         watch.done(1);
         Ok(size)
     }
 
-    /// The same, with a watch of the caller's.
+    /// The same from a byte on, with a watch of the caller's.
     pub(super) fn each_run_watched(
         &mut self,
+        from: u64,
         watch: &mut Watch<'_>,
         take: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<u64> {
         let size = self.size();
         watch.check()?;
         let mut buffer = vec![0; RUN_LEN.min(size as usize)];
-        let mut offset = 0;
+        let mut offset = from;
         while offset < size {
             let read = self.read_at(&mut buffer, offset)?;
             take(&buffer[..read])?;

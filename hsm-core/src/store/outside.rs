@@ -1,8 +1,11 @@
-//! The files outside of the store that actions put and get.
+//! The files outside of the store that actions put, adopt and get.
 //!
 //! A put's new generation is committed together with its action. A get's file has its name before its action is done, in
 //! a commit that follows at once: after a crash in between, it is written once more, with the same bytes or those of a
-//! later generation. Nobody else makes the file of that name meanwhile.
+//! later generation. Nobody else of this store makes the file of that name meanwhile.
+//!
+//! A get whose attempt ended, in whatever way, goes on behind the blocks that it finds in the temporary file and that are
+//! the object's by their digests. When it is made no more, that file goes ([`forget`](Carrier::forget)).
 //!
 //! The store's own directories are not outside.
 
@@ -10,12 +13,14 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use super::Store;
-use super::get::GetOptions;
-use super::put::{PutOptions, RUN_LEN};
+use super::adopt::let_go;
+use super::get::{GetOptions, Reader};
+use super::put::PutOptions;
 use crate::catalog::Durability;
 use crate::error::{Error, Result};
-use crate::file::outside::{Source, Target};
-use crate::integrity::{Digest, DigestSet};
+use crate::file::outside::{Lasting, Source, Target, Turn};
+use crate::integrity::{Digest, DigestSet, block_digest};
+use crate::journal::queue::take_spot;
 use crate::migration::{Attendant, Carrier};
 use crate::monitor::Watch;
 use crate::object::{ActionSpec, Verb};
@@ -36,16 +41,20 @@ impl Carrier for Store {
         watch: &mut Watch<'_>,
     ) -> Result<()> {
         let Some(path) = &spec.path else { return Err(Error::invalid("action", "it has no path")) };
-        check_is_outside(path, own_directories, self.inner.index_directory.as_deref())?;
+        self.check_is_outside(path, own_directories)?;
         match spec.verb {
-            Verb::Put => self.put_outside(path, spec, attendant, watch),
-            _ => self.get_outside(path, spec, attendant, watch),
+            Verb::Get => self.get_outside(path, spec, attendant, watch),
+            _ => self.put_outside(path, spec, attendant, watch),
         }
     }
 
     fn forget(&self, spec: &ActionSpec) {
-        if let (Verb::Get, Some(path)) = (spec.verb, &spec.path) {
-            Target::clear(path);
+        let (Verb::Get, Some(path)) = (spec.verb, &spec.path) else { return };
+        let lasting = Lasting::new(path, &self.id());
+        if lasting.is_begun()
+            && let Ok(turn) = self.turn(&lasting)
+        {
+            lasting.clear(turn);
         }
     }
 }
@@ -73,7 +82,43 @@ fn found_parent(path: &Path) -> Option<PathBuf> {
     Some(path.canonicalize().ok()?.parent()?.to_owned())
 }
 
+/// Calls `take` with those blocks of an object, from the first on, that attempts before left in the file, whatever else they
+/// or others left there.
+fn each_kept_block(
+    target: &Target,
+    reader: &Reader,
+    take: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let (length, mut at, mut block) = (target.len()?, 0, Vec::new());
+    while at < reader.size() {
+        let end = at.saturating_add(reader.block_size()).min(reader.size());
+        if end > length {
+            break;
+        }
+        block.resize((end - at) as usize, 0);
+        let read = target.read_at(&mut block, at)?;
+        if read < block.len() || reader.block_digest_at(at) != Some(block_digest(&block)) {
+            break;
+        }
+        take(&block)?;
+        at = end;
+    }
+    Ok(())
+}
+
 impl Store {
+    /// Refuses what is the store's own.
+    pub(super) fn check_is_outside(&self, path: &Path, own_directories: &[PathBuf]) -> Result<()> {
+        check_is_outside(path, own_directories, self.inner.index_directory.as_deref())
+    }
+
+    /// Keeps all others of this store from writing a file outside.
+    fn turn(&self, lasting: &Lasting) -> Result<Turn> {
+        let engine = self.engine();
+        let turn = take_spot(&*engine.disk, &engine.directory.join("lock"), lasting.spot()?)?;
+        turn.ok_or_else(|| lasting.is_written())
+    }
+
     fn put_outside(
         &self,
         path: &Path,
@@ -82,28 +127,24 @@ impl Store {
         watch: &mut Watch<'_>,
     ) -> Result<()> {
         let source = Source::open(path)?;
-        let mut writer = self.writer(&PutOptions {
+        let options = PutOptions {
             id: Some(spec.object),
             tier: Some(spec.target),
             expected: spec.expected.clone(),
             durability: Durability::Durable,
-            size_hint: source.len(),
             ..PutOptions::default()
-        })?;
+        };
+        let adoption = (spec.verb == Verb::Adopt).then_some(spec.adoption);
         watch.expect(1, source.len());
-        let mut buffer = vec![0; RUN_LEN];
-        watch.on(&[spec.target], |watch| {
-            loop {
-                let read = source.read_at(&mut buffer, writer.len())?;
-                if read == 0 {
-                    return Ok(());
-                }
-                writer.add_watched(&buffer[..read], watch)?;
-            }
-        })?;
-        source.check_unchanged()?;
-        watch.check()?;
-        writer.commit_with(attendant).map(drop)
+        let (writer, _) =
+            watch.on(&[spec.target], |watch| self.take_file(&source, adoption, &options, watch))?;
+        let remove = adoption.is_some_and(|adoption| adoption.remove_source);
+        writer.commit_with(Some(attendant), remove.then_some(watch))?;
+        if remove {
+            // The action is done: what hinders this is told to nobody, and the file is left.
+            let _ = let_go(&source);
+        }
+        Ok(())
     }
 
     fn get_outside(
@@ -113,14 +154,21 @@ impl Store {
         attendant: &dyn Attendant,
         watch: &mut Watch<'_>,
     ) -> Result<()> {
-        // Before all else: whatever ends this attempt, nothing is left of it, nor of one that was killed.
-        let target = Target::begin_alone(path.to_owned())?;
+        let lasting = Lasting::new(path, &self.id());
+        let turn = self.turn(&lasting)?;
+        let target = lasting.go_on(turn)?;
         let mut reader = self.reader(spec.object, &GetOptions { tier: spec.source })?;
         watch.expect(1, reader.size());
         let mut digests = DigestSet::new(spec.expected.iter().map(Digest::algorithm));
         let mut at = 0;
+        each_kept_block(&target, &reader, &mut |block| {
+            digests.update(block);
+            at += block.len() as u64;
+            watch.bytes(block.len() as u64)
+        })?;
+        target.cut(at)?;
         watch.on(&[reader.tier()], |watch| {
-            reader.each_run_watched(watch, &mut |bytes| {
+            reader.each_run_watched(at, watch, &mut |bytes| {
                 target.write_at(bytes, at)?;
                 digests.update(bytes);
                 at += bytes.len() as u64;

@@ -291,8 +291,8 @@ pub struct Writer {
     store: Store,
     options: PutOptions,
     fresh: ObjectId,
-    copy: CopyWriter,
-    digests: DigestSet,
+    pub(super) copy: CopyWriter,
+    pub(super) digests: DigestSet,
     /// A write that failed left a hole: the put cannot be committed any more.
     failed: Option<Error>,
 }
@@ -339,20 +339,29 @@ impl Writer {
 
     /// Publishes what was written as the object's next generation.
     pub fn commit(self) -> Result<Put> {
-        self.commit_if(None, None)
+        self.commit_if(None, None, None)
     }
 
     /// The same, only if the object is still at `generation`; else `Conflict`.
     pub(super) fn commit_over(self, generation: Generation) -> Result<Put> {
-        self.commit_if(Some(generation), None)
+        self.commit_if(Some(generation), None, None)
     }
 
-    /// The same, with what `attendant` joins to it.
-    pub(super) fn commit_with(self, attendant: &dyn Attendant) -> Result<Put> {
-        self.commit_if(None, Some(attendant))
+    /// The same, with what an attendant joins to it. With `read_back` the copy is read back from the medium before.
+    pub(super) fn commit_with(
+        self,
+        attendant: Option<&dyn Attendant>,
+        read_back: Option<&mut Watch<'_>>,
+    ) -> Result<Put> {
+        self.commit_if(None, attendant, read_back)
     }
 
-    fn commit_if(mut self, over: Option<Generation>, attendant: Option<&dyn Attendant>) -> Result<Put> {
+    fn commit_if(
+        mut self,
+        over: Option<Generation>,
+        attendant: Option<&dyn Attendant>,
+        mut read_back: Option<&mut Watch<'_>>,
+    ) -> Result<Put> {
         let engine = self.store.engine().clone();
         engine.check_writable()?;
         if let Some(error) = self.failed.take() {
@@ -365,7 +374,7 @@ impl Writer {
             if over.is_some_and(|generation| generation + 1 != resolved.generation) {
                 break;
             }
-            match self.try_commit(&engine, &resolved, &digests, attendant) {
+            match self.try_commit(&engine, &resolved, &digests, attendant, read_back.as_deref_mut()) {
                 Ok(committed) => {
                     self.copy.keep();
                     let put = Put {
@@ -400,6 +409,7 @@ impl Writer {
         resolved: &Resolved,
         digests: &[Digest],
         attendant: Option<&dyn Attendant>,
+        read_back: Option<&mut Watch<'_>>,
     ) -> Result<Committed> {
         let (written, end) = self.copy.finish(resolved.id, resolved.generation)?;
         let tier = self.copy.tier().index();
@@ -408,7 +418,11 @@ impl Writer {
         } else {
             engine.note_sync(tier, self.copy.sync_or_defer(&end))?
         };
-        let (expect, change) = self.proposal(resolved, written, digests)?;
+        let (expect, mut change) = self.proposal(resolved, written, digests)?;
+        if let Some(watch) = read_back {
+            engine.note_sync(tier, self.copy.sync(&end))?;
+            super::adopt::read_back(engine, resolved, &mut change, watch)?;
+        }
         let mut proposal = Proposal { expect, changes: vec![change], data };
         if let Some(attendant) = attendant {
             attendant.joins(resolved.id, &mut proposal)?;

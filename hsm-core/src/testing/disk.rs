@@ -268,7 +268,7 @@ impl SimDisk {
         self.state.lock().log.len() as u64
     }
 
-    /// The labels of those operations, in their order: `create`, `write`, `set_len`, `allocate`, `sync`,
+    /// The labels of those operations, in their order: `create`, `write`, `share`, `set_len`, `allocate`, `sync`,
     /// `mkdir`, `rename … -> …`, `unlink`, `rmdir`, `syncdir`, each followed by the path without its leading
     /// slash (a file's is the one it was opened by).
     pub fn labels(&self) -> Vec<String> {

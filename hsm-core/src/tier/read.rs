@@ -130,6 +130,19 @@ impl CopyReader {
         Ok(())
     }
 
+    /// The digest of the block that begins at a byte, a multiple of the block size.
+    pub(crate) fn digest_at(&self, at: u64, block_shift: u8) -> Result<Option<BlockDigest>> {
+        let index = self.pieces.partition_point(|(piece, _)| piece.start + piece.length <= at);
+        match self.pieces.get(index) {
+            None => Ok(None),
+            Some((_, PieceReader::Packed(record))) => Ok(Some(block_digest(&record[RECORD_HEADER_LENGTH..]))),
+            Some((piece, PieceReader::File(file))) => {
+                let block = (at - piece.start) >> block_shift;
+                Ok(file.block_digests(block..block + 1)?.pop())
+            }
+        }
+    }
+
     /// Length of the content in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size

@@ -8,6 +8,7 @@ use crate::backend::{PlaceName, PlaceWriter};
 use crate::catalog::Durability;
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
+use crate::file::OpenFile;
 use crate::integrity::{RootDigest, RootHasher, block_digest};
 use crate::object::{Generation, ObjectId, Piece, Place};
 use crate::testing_hooks::{Mutant, mutant};
@@ -146,12 +147,7 @@ impl CopyWriter {
                 self.small.extend_from_slice(bytes);
                 return Ok(());
             }
-            let (guard, place) = PlaceGuard::create(&self.tiers, &self.tier)?;
-            let scratch = ScratchPlace::new(&self.tiers, &self.tier);
-            let mut writer = ObjectWriter::new(place, self.block_shift).with_scratch(Box::new(scratch));
-            writer.write(&self.small)?;
-            self.small = Vec::new();
-            self.file = Some((guard, writer));
+            self.begin_file(|_| Ok(()))?;
         }
         let Some((_, writer)) = &mut self.file else { return Ok(()) };
         writer.write(bytes)?;
@@ -160,6 +156,35 @@ impl CopyWriter {
             self.room_checked_to = writer.length() + ROOM_CHECK_LEN;
         }
         Ok(())
+    }
+
+    /// Goes on in a file of its own, to whose empty place `first` does something. What that fails with this does,
+    /// too, and bytes may come all the same.
+    fn begin_file(&mut self, first: impl FnOnce(&dyn PlaceWriter) -> Result<()>) -> Result<()> {
+        let (guard, place) = PlaceGuard::create(&self.tiers, &self.tier)?;
+        let done = first(&*place);
+        let scratch = ScratchPlace::new(&self.tiers, &self.tier);
+        let mut writer = ObjectWriter::new(place, self.block_shift).with_scratch(Box::new(scratch));
+        writer.write(&self.small)?;
+        self.small = Vec::new();
+        self.file = Some((guard, writer));
+        done
+    }
+
+    /// Begins with all bytes of a file outside, which are shared and not copied. They are to be [taken in](Self::take_in)
+    /// then. Where they cannot be shared (`Unsupported`), they may be [written](Self::write).
+    pub(crate) fn share(&mut self, source: &OpenFile) -> Result<()> {
+        self.begin_file(|place| place.share(source))
+    }
+
+    /// The next of the bytes that are shared. 0: there are no more.
+    pub(crate) fn take_in(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        self.file.as_mut().map_or(Ok(0), |(_, writer)| writer.take_in(buffer))
+    }
+
+    /// Whether an object of so many bytes goes into a pack.
+    pub(crate) fn packs(&self, len: u64) -> bool {
+        len <= self.pack_max
     }
 
     /// How many bytes came.

@@ -244,7 +244,12 @@ static void files_of_outside(const hsm_store *store, const char *beside)
     CHECK(run(store).done == 1);
     file = fopen(to, "rb");
     CHECK(file != NULL && fread(bytes, 1, 10, file) == 9 && memcmp(bytes, "123456789", 9) == 0 && fclose(file) == 0);
-    CHECK(remove(from) == 0 && remove(to) == 0);
+    CHECK_OK(hsm_action_options_set_path(options, from, SIZE_MAX, &error));
+    CHECK_OK(hsm_action_options_set_adoption(options, HSM_ADOPT_REMOVE_SOURCE, &error));
+    CHECK_STATUS(hsm_action_submit(store, HSM_ACTION_PUT, &object, -1, 1, 0, options, &id, &error), HSM_STATUS_INVALID);
+    CHECK_OK(hsm_action_submit(store, HSM_ACTION_ADOPT, &object, -1, 1, 0, options, &id, &error));
+    CHECK(run(store).done == 1);
+    CHECK(fopen(from, "rb") == NULL && remove(to) == 0);
     hsm_action_options_free(options);
 }
 

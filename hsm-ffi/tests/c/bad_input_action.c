@@ -25,6 +25,9 @@ static void options(void)
     BAD(INVALID, hsm_action_options_set_path, path, (its, NULL, 2, &error));
     BAD(INVALID, hsm_action_options_set_path, path, (its, "", 0, &error));
     BAD(INVALID, hsm_action_options_set_path, path_length, (its, "/a", TOO_LONG, &error));
+    BAD(INVALID, hsm_action_options_set_adoption, options, (NULL, 1, &error));
+    BAD(INVALID, hsm_action_options_set_adoption, how, (its, 4, &error));
+    FINE(hsm_action_options_set_adoption, how, (its, 0, &error));
     BAD(INVALID, hsm_action_options_expect_digest, options, (NULL, "crc32c:e3069283", SIZE_MAX, &error));
     BAD(INVALID, hsm_action_options_expect_digest, digest, (its, NULL, 2, &error));
     BAD(INVALID, hsm_action_options_expect_digest, digest, (its, "crc32c:e3", SIZE_MAX, &error));

@@ -197,8 +197,7 @@ static void puts_of_files(const char *directory)
     CHECK(file != NULL && fwrite("bytes", 1, 5, file) == 5 && fclose(file) == 0);
     fd = open(path, O_RDONLY);
     folder = open(directory, O_RDONLY);
-    closed_fd = dup(fd);
-    CHECK(fd >= 0 && folder >= 0 && pipe(pipes) == 0 && close(closed_fd) == 0);
+    CHECK(fd >= 0 && folder >= 0 && pipe(pipes) == 0);
 
     EVERY_PUT(hsm_object_put_path, path, SIZE_MAX, TO_THE_END);
     BAD(INVALID, hsm_object_put_path, path, (store, NULL, SIZE_MAX, TO_THE_END, RESULT));
@@ -215,6 +214,8 @@ static void puts_of_files(const char *directory)
 
     EVERY_PUT(hsm_object_put_fd, fd, TO_THE_END);
     BAD(INVALID, hsm_object_put_fd, fd, (store, -1, TO_THE_END, RESULT));
+    closed_fd = dup(fd); /* Only now: what the store opens takes the number of one that is closed. */
+    CHECK(close(closed_fd) == 0);
     BAD(IO, hsm_object_put_fd, fd, (store, closed_fd, TO_THE_END, RESULT));
     BAD(IO, hsm_object_put_fd, fd, (store, pipes[1], TO_THE_END, RESULT));
     SAYS(IO, "Is a directory", hsm_object_put_fd, fd, (store, folder, TO_THE_END, RESULT));
@@ -223,6 +224,28 @@ static void puts_of_files(const char *directory)
     BAD(INVALID, hsm_object_put_fd, offset, (store, pipes[0], 1, UINT64_MAX, RESULT));
     BAD(INVALID, hsm_object_put_fd, length, (store, fd, 0, 6, RESULT));
     CHECK(close(fd) == 0 && close(folder) == 0 && close(pipes[0]) == 0 && close(pipes[1]) == 0);
+
+#define ADOPT(...) (__VA_ARGS__, NULL, NULL, &out.put, sizeof out.put, &error)
+#define ADOPTS(options) (store, path, SIZE_MAX, 1, options, NULL, &out.put, sizeof out.put, &error)
+    BAD(INVALID, hsm_object_adopt_path, store, ADOPT(NULL, path, SIZE_MAX, 1));
+    CLOSED(hsm_object_adopt_path, store, ADOPT(world.closed, path, SIZE_MAX, 1));
+    BAD(INVALID, hsm_object_adopt_path, path, ADOPT(store, NULL, SIZE_MAX, 1));
+    BAD(INVALID, hsm_object_adopt_path, path, ADOPT(store, "in\0put", 6, 1));
+    SAYS(INVALID, "no regular file", hsm_object_adopt_path, path, ADOPT(store, "/", SIZE_MAX, 1));
+    SAYS(INVALID, "in the store itself", hsm_object_adopt_path, path, ADOPT(store, directory, SIZE_MAX, 1));
+    SAYS(IO, "No such file", hsm_object_adopt_path, path, ADOPT(store, missing, SIZE_MAX, 1));
+    BAD(INVALID, hsm_object_adopt_path, path_length, ADOPT(store, path, 0, 1));
+    BAD(INVALID, hsm_object_adopt_path, path_length, ADOPT(store, path, TOO_LONG, 1));
+    BAD(INVALID, hsm_object_adopt_path, how, ADOPT(store, path, SIZE_MAX, 4));
+    BAD(INVALID, hsm_object_adopt_path, how, ADOPT(store, path, SIZE_MAX, -1));
+    FINE(hsm_object_adopt_path, options, ADOPTS(NULL));
+    BAD(NOT_FOUND, hsm_object_adopt_path, options, ADOPTS(no_tier));
+    BAD(EXISTS, hsm_object_adopt_path, options, ADOPTS(taken));
+    BAD(NOT_FOUND, hsm_object_adopt_path, options, ADOPTS(no_object));
+    SAYS(INVALID, "digest", hsm_object_adopt_path, options, ADOPTS(other));
+    FINE(hsm_object_adopt_path, adopted_out, (store, path, SIZE_MAX, 1, NULL, NULL, &out.put, sizeof out.put, &error));
+    FINE(hsm_object_adopt_path, result_out, (store, path, SIZE_MAX, 1, NULL, NULL, NULL, 0, &error));
+    BAD(INVALID, hsm_object_adopt_path, result_size, (store, path, SIZE_MAX, 1, NULL, NULL, &out.put, 0, &error));
 }
 
 static void puts_of_streams(void)

@@ -144,6 +144,30 @@ static void digests_are_compared(void)
     hsm_put_options_free(options);
 }
 
+/* Whether the file system of the temporary directory shares bytes or not. */
+static void adopts(const char *path, const char *content)
+{
+    hsm_put_result put;
+    int32_t adopted = -1;
+    char other[4200];
+    hsm_status status = hsm_object_adopt_path(store, path, SIZE_MAX, 0, NULL, &adopted, &put, sizeof put, &error);
+    if (status == HSM_STATUS_OK) {
+        CHECK(adopted == HSM_ADOPTED_SHARED);
+        check_content(&put.id, content, LARGE);
+    } else {
+        CHECK(status == HSM_STATUS_UNSUPPORTED && adopted == -1);
+        CHECK(strstr(hsm_error_message(error), "allow it to be copied") != NULL);
+        hsm_error_free(error);
+        error = NULL;
+    }
+    snprintf(other, sizeof other, "%s-adopted", path);
+    CHECK(link(path, other) == 0);
+    CHECK_OK(hsm_object_adopt_path(store, other, SIZE_MAX, HSM_ADOPT_COPY_ALLOWED | HSM_ADOPT_REMOVE_SOURCE, NULL,
+                                   &adopted, &put, sizeof put, &error));
+    CHECK((adopted & HSM_ADOPTED_SOURCE_REMOVED) != 0 && access(other, F_OK) != 0 && access(path, F_OK) == 0);
+    check_content(&put.id, content, LARGE);
+}
+
 int main(int argc, char **argv)
 {
     char directory[4096], path[4200];
@@ -177,6 +201,7 @@ int main(int argc, char **argv)
     CHECK_STATUS(hsm_object_put_path(store, path, SIZE_MAX, 3, LARGE, NULL, NULL, 0, &error), HSM_STATUS_INVALID);
     CHECK_STATUS(hsm_object_put_path(store, "/nowhere/at/all", SIZE_MAX, 0, 1, NULL, NULL, 0, &error), HSM_STATUS_IO);
     CHECK_STATUS(hsm_object_put_path(store, "", 0, 0, 1, NULL, NULL, 0, &error), HSM_STATUS_INVALID);
+    adopts(path, content);
 
     put_from_descriptors(path, content);
     put_from_streams(content);

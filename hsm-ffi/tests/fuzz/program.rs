@@ -24,6 +24,7 @@ const WEIGHTS: [(&str, u32); 57] = [
     ("hsm_put_options_expect_digest", 2),
     ("hsm_action_options_expect_digest", 2),
     ("hsm_action_options_set_path", 2),
+    ("hsm_action_options_set_adoption", 2),
     ("hsm_put_options_add_digest", WEIGHT_MAX),
     ("hsm_object_put", WEIGHT_MAX),
     ("hsm_object_put_stream", 30),
@@ -399,7 +400,10 @@ fn meaning(function: &str, name: &str) -> &'static str {
     match (function, name) {
         ("hsm_store_open", "path") => "STORE_PATH",
         ("hsm_object_put_path", "path") => "INPUT_PATH",
-        ("hsm_object_get_path" | "hsm_sink_open" | "hsm_action_options_set_path", "path") => "OUTPUT_PATH",
+        (
+            "hsm_object_get_path" | "hsm_object_adopt_path" | "hsm_sink_open" | "hsm_action_options_set_path",
+            "path",
+        ) => "OUTPUT_PATH",
         ("hsm_store_options_set_index_directory", "path") => "INDEX_PATH",
         ("hsm_tier_settings_set_root", "path") => "ROOT_PATH",
         ("hsm_store_options_set_root", "path") => "NO_ROOT_PATH",

@@ -37,6 +37,7 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::put_empty", Crash(&["put without data"])),
     ("Store::put_reader", Crash(&["put from a reader"])),
     ("Store::put_path", Crash(&["put from a path"])),
+    ("Store::adopt_path", Crash(&["adopt a file", "adopt a file and remove it"])),
     ("Store::put_file", Crash(&["put from a file"])),
     ("Store::put_descriptor", Crash(&["put from a descriptor"])),
     (

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Library;
 use crate::backend::{PlaceName, PlaceWriter};
 use crate::error::Result;
+use crate::file::OpenFile;
 
 /// A writer that tells the library of what it does.
 #[derive(Debug)]
@@ -18,6 +19,11 @@ impl PlaceWriter for Renewing {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.library.written(self.name);
         self.writer.write_at(bytes, offset)
+    }
+
+    fn share(&self, source: &OpenFile) -> Result<()> {
+        self.library.written(self.name);
+        self.writer.share(source)
     }
 
     fn sync(&self) -> Result<()> {

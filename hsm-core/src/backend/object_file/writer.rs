@@ -69,6 +69,17 @@ impl ObjectWriter {
         Ok(())
     }
 
+    /// Takes the next bytes of data that lie in the place already, into `buffer` too. 0: there are no more.
+    pub fn take_in(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if self.ended || !self.run.is_empty() {
+            return Err(Error::invalid("take in", "data of this place was written, or has ended"));
+        }
+        let read = self.place.read_at(buffer, self.written)?;
+        self.digests.write(&buffer[..read])?;
+        self.written += read as u64;
+        Ok(read)
+    }
+
     /// How many bytes of data came.
     pub fn length(&self) -> u64 {
         self.written + self.run.len() as u64

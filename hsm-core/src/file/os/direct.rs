@@ -54,7 +54,7 @@ pub(super) fn turn_off(file: &fs::File) -> io::Result<()> {
 }
 
 /// Drops the clean cached pages of a range; a hint.
-pub(super) fn forget_cached(file: &fs::File, offset: u64, len: u64) {
+pub(in crate::file) fn forget_cached(file: &fs::File, offset: u64, len: u64) {
     let start = offset - offset % PAGE_BYTES_MAX;
     let len = (offset + len).next_multiple_of(PAGE_BYTES_MAX) - start;
     if let (Ok(start), Ok(len)) = (i64::try_from(start), i64::try_from(len)) {

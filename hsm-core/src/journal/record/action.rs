@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use super::{read_digests, read_text, write_digests};
 use crate::journal::change::Change;
-use crate::object::{ActionId, ActionSpec, ActionState, GroupId, ObjectId, SiteWork, Verb};
+use crate::object::{ActionId, ActionSpec, ActionState, Adoption, GroupId, ObjectId, SiteWork, Verb};
 use crate::wire::{Reader, Writer};
 
 const HAS_GROUP: u8 = 1;
@@ -14,6 +14,9 @@ const FORCED: u8 = 4;
 const HAS_AFTER: u8 = 8;
 const HAS_SITE: u8 = 16;
 const HAS_PATH: u8 = 32;
+/// How a file is adopted.
+const COPY_ALLOWED: u8 = 1;
+const REMOVE_SOURCE: u8 = 2;
 
 pub(super) fn write(out: &mut Writer<'_>, change: &Change) -> u16 {
     match change {
@@ -110,6 +113,10 @@ pub(crate) fn write_spec(out: &mut Writer<'_>, spec: &ActionSpec, with_payload: 
         out.b16(path.as_os_str().as_bytes());
         write_digests(out, &spec.expected);
     }
+    if spec.verb == Verb::Adopt {
+        let Adoption { copy_allowed, remove_source } = spec.adoption;
+        out.u8(if copy_allowed { COPY_ALLOWED } else { 0 } | if remove_source { REMOVE_SOURCE } else { 0 });
+    }
 }
 
 /// Takes what an action is to do.
@@ -142,6 +149,9 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
         path = Some(OsString::from_vec(body.b16()?.to_vec()).into());
         expected = read_digests(body)?;
     }
+    let how = if verb == Verb::Adopt { body.u8()? } else { 0 };
+    let adoption =
+        Adoption { copy_allowed: how & COPY_ALLOWED != 0, remove_source: how & REMOVE_SOURCE != 0 };
     Some(ActionSpec {
         verb,
         object,
@@ -158,5 +168,6 @@ pub(crate) fn read_spec(body: &mut Reader<'_>) -> Option<ActionSpec> {
         site,
         path,
         expected,
+        adoption,
     })
 }

@@ -11,7 +11,7 @@ use super::{Admitted, FailureOn, SimDisk, State, delay, label};
 use crate::file::memory::check_writable;
 use crate::file::memory::locks::Owner;
 use crate::file::memory::tree::Inode;
-use crate::file::{File, read_on, write_on};
+use crate::file::{File, OpenFile, read_on, write_on};
 
 #[derive(Debug)]
 pub(super) struct SimFile {
@@ -124,6 +124,21 @@ impl File for SimFile {
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         self.change_len("allocate", len)
+    }
+
+    /// One operation, which happens as a whole or not at all.
+    fn share(&self, source: &OpenFile) -> io::Result<()> {
+        let len = source.metadata()?.len();
+        let mut bytes = vec![0; len as usize];
+        std::os::unix::fs::FileExt::read_exact_at(source, &mut bytes, 0)?;
+        check_writable(self.writable)?;
+        delay(&self.disk.state, || label("share", &self.path));
+        let mut state = self.running()?;
+        state.storage.cached.check_room(self.inode, Some(len))?;
+        let label = label("share", &self.path);
+        state.admit(self.disk.process, &label)?;
+        state.storage.write_at(&label, self.inode, &bytes, 0);
+        Ok(())
     }
 
     fn start_writeback(&self, _offset: u64, _len: u64) {}

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use hsm_core::object::{ActionId, ActionSpec, Delay, ObjectId};
+use hsm_core::object::{ActionId, ActionSpec, Adoption, Delay, ObjectId};
 use hsm_core::{ActionQuery, Error, LeaseOptions, Result, Retention, RunOptions};
 
 use super::{Act, Run, Verb, each, relaxed, simple, verb, whole};
@@ -56,13 +56,15 @@ fn one_event() -> Retention {
     Retention { events_max: Some(1), age_max: None }
 }
 
-/// A new object of a file, twice for the same work, and the next generation of one.
+/// A new object of a file, twice for the same work, the next generation of one, and a larger file that is adopted.
 const PUTS: Run = |world| {
     let from = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let large = concat!(env!("CARGO_MANIFEST_DIR"), "/src/crash/table.rs");
     let specs = [
         ActionSpec::put(ObjectId([9; 16]), from, 0),
         ActionSpec::put(ObjectId([9; 16]), from, 0),
         ActionSpec::put(world.cast().doubled, from, 2),
+        ActionSpec::adopt(ObjectId([10; 16]), large, 0, Adoption::default()),
     ];
     (0..).zip(&specs).try_for_each(|(nth, spec)| world.store().submit_as(id(nth), spec).map(drop))
 };

@@ -4,7 +4,7 @@ use std::io::{Cursor, Seek as _, Write as _};
 use std::os::fd::AsFd as _;
 
 use hsm_core::file::OsDisk;
-use hsm_core::object::TierConfig;
+use hsm_core::object::{Adoption, TierConfig};
 use hsm_core::{Error, PutOptions, Result};
 
 use super::{Run, Verb, each, simple, verb, whole};
@@ -45,6 +45,17 @@ fn joined_parts(world: &World) -> Result<()> {
     parts.commit(&receipts).map(drop)
 }
 
+/// Adopts a file that is removed then: unless the object is there, the file still is.
+fn adopt_and_remove(world: &World) -> Result<()> {
+    let file = file(126, 9000)?;
+    let adoption = Adoption { remove_source: true, ..Adoption::default() };
+    let adopted = world.store().adopt_path(file.path(), adoption, &blocks());
+    assert!(adopted.is_ok() || file.path().exists(), "neither the object nor the file is sure");
+    let adopted = adopted?;
+    assert_eq!(adopted.source_removed, !file.path().exists());
+    Ok(())
+}
+
 pub(super) fn verbs() -> Vec<Verb> {
     vec![
         simple("put from a reader", |world| {
@@ -54,6 +65,13 @@ pub(super) fn verbs() -> Vec<Verb> {
             let file = file(121, 9000)?;
             world.store().put_path(file.path(), 100, Some(5000), &blocks()).map(drop)
         }),
+        simple("adopt a file", |world| {
+            let file = file(125, 9000)?;
+            let adopted = world.store().adopt_path(file.path(), Adoption::default(), &blocks())?;
+            assert!(adopted.shared, "the simulated disk shares");
+            Ok(())
+        }),
+        simple("adopt a file and remove it", |world| adopt_and_remove(world)),
         simple("put from a file", |world| {
             let file = OsDisk::adopt(file(122, 700)?.into_file());
             world.store().put_file(&*file, 0, None, &blocks()).map(drop)

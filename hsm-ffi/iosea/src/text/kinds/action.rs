@@ -23,7 +23,7 @@ fn verb(number: i32) -> &'static str {
         sys::HSM_ACTION_RELEASE => "release_data",
         sys::HSM_ACTION_VERIFY => "verify_data",
         sys::HSM_ACTION_REMOVE => "remove",
-        sys::HSM_ACTION_PUT => "put_data",
+        sys::HSM_ACTION_PUT | sys::HSM_ACTION_ADOPT => "put_data",
         sys::HSM_ACTION_GET => "get_data",
         _ => "site",
     }
