@@ -19,14 +19,6 @@ use libtest_mimic::{Arguments, Trial};
 
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-const MEMCHECK: [&str; 5] = [
-    "--quiet",
-    "--error-exitcode=99",
-    "--leak-check=full",
-    "--show-leak-kinds=definite,indirect",
-    "--errors-for-leak-kinds=definite,indirect",
-];
-
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
     Plain,
@@ -61,7 +53,7 @@ fn run(source: &Path, mode: Mode) -> Result<(), libtest_mimic::Failed> {
 
     let mut command = tool::program(if mode == Mode::Valgrind { Path::new("valgrind") } else { &program });
     if mode == Mode::Valgrind {
-        command.args(MEMCHECK).arg(&program);
+        command.args(tool::MEMCHECK).arg(&program);
     }
     command.arg(&scratch).env("HOME", &scratch);
     for variable in ["HESTIA_CONFIG_PATH", "HESTIA_CACHE_DIR", "HESTIA_USER_TOKEN"] {
