@@ -12,6 +12,9 @@
  * Answers. Every function answers 0, or one of HESTIA_ERROR_*: no other number. What was asked for happened whole, and
  * survives a power loss, or did not happen at all.
  *
+ * Others. What one program or thread did is never undone by another's change of something else: a change that reads first, such as a put
+ * behind an offset, is made over what was read, or done again.
+ *
  * Threads. Functions may be called by several threads at once. Records belong to one thread at a time.
  *
  * The host. The library prints nothing but in hestia_output_info(), starts no thread, touches no signal handler and never
@@ -99,7 +102,9 @@ typedef enum hestia_query_format_e {
  * Truth is true, yes, y, on or 1. A store that exists keeps the tiers it has; others are added. Keys that are not
  * known have no effect: hestia_get_last_error() and hestia_output_info() name them.
  *
- * With the feed active, each change of an object and each read of one is in that file when the call returns, and costs a sync.
+ * With the feed active, each change of an object and each read of one is in that file when the call returns, and costs a sync. For
+ * that the store writes down every read at once, by whatever program, also after hestia_finish(): docs/iosea.md says how to
+ * set it back.
  *
  * config_path   may be NULL
  * token         may be NULL; there are no users, and it is not looked at

@@ -154,7 +154,8 @@ int hestia_object_get(HestiaId *object_id, HestiaIoContext *io_context, HestiaTi
  *
  * HESTIA_ERROR_ATTEMPTED_OVERWRITE and HESTIA_ERROR_NOT_FOUND by the mode; HESTIA_ERROR_NOT_FOUND for an unknown tier;
  * HESTIA_ERROR_BAD_INPUT_BUFFER for an offset behind the end; HESTIA_ERROR_BAD_STREAM where the file or descriptor
- * cannot be read, or ends too early.
+ * cannot be read, or ends too early; HESTIA_ERROR_UNKNOWN where another writer changed the object while a pipe was put behind
+ * an offset: what came out of the pipe is gone.
  */
 int hestia_object_put(HestiaId *object_id, hestia_create_mode_t create_mode, HestiaIoContext *io_context,
                       HestiaTier *tier);
@@ -175,19 +176,20 @@ int hestia_object_set_attrs(HestiaId *object_id, const HestiaKeyValuePair key_va
 /*
  * Makes sure that the target tier has a copy of an object, read from the source tier, checked, and read back.
  *
- * HESTIA_ERROR_NOT_FOUND where there is no such object or tier, or no copy on the source.
+ * HESTIA_ERROR_NOT_FOUND where there is no such object or tier, or no copy on the source; HESTIA_ERROR_UNKNOWN where both
+ * tiers are the same.
  */
 int hestia_object_copy(HestiaId *object_id, uint8_t source_tier, uint8_t target_tier);
 
 /*
- * As hestia_object_copy(), and drops the copy on the source tier in the same change.
- *
- * HESTIA_ERROR_UNKNOWN where both tiers are the same.
+ * As hestia_object_copy(), and drops the copy on the source tier in the same change. Where the target has a copy and the source
+ * none it has happened already, and nothing changes.
  */
 int hestia_object_move(HestiaId *object_id, uint8_t source_tier, uint8_t target_tier);
 
 /*
- * Drops the copy of an object on a tier; where there is none, nothing changes.
+ * Drops the copy of an object on a tier; where there is none, nothing changes. HESTIA_ERROR_NOT_FOUND where there is no such
+ * object or tier.
  *
  * error_if_last_tier  0: also the last copy, and the object's bytes are then lost. Else that is refused with
  *                     HESTIA_ERROR_UNKNOWN, and so it is where no other copy is whole and in reach

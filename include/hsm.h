@@ -612,8 +612,9 @@ hsm_status hsm_store_options_add_root(hsm_store_options *options,
  * one object or dataset together have at most 256 KiB.
  *
  * A handle of attributes is made, filled, passed to calls, and freed. Passed as an update, it sets what it
- * holds, takes away what it marks as removed, and leaves other attributes as they are. Where a call only sets
- * attributes, as that of a put or of a new dataset does, its removals mean nothing. The handles that
+ * holds, takes away what it marks as removed, and leaves other attributes as they are, if the attributes that it expects are
+ * as it says. Where a call only sets attributes, as that of a put or of a new dataset does, its removals mean nothing, and
+ * expectations are refused. The handles that
  * objects, datasets and events lend are read in the same way. Attributes stand in the order of their names'
  * bytes.
  */
@@ -662,6 +663,24 @@ hsm_status hsm_attributes_set(hsm_attributes *attributes,
 hsm_status hsm_attributes_remove(hsm_attributes *attributes,
                                  const char *name,
                                  size_t name_length,
+                                 hsm_error **error_out);
+
+/**
+ * Expects an attribute to have a value, or not to be there: as an update, the handle changes an object or a dataset only
+ * where that is so at that moment; else the call answers HSM_STATUS_CONFLICT and changes nothing. So what was decided by an
+ * attribute that was read is not done over what another has set since: look again then, and decide anew.
+ *
+ * @param name          UTF-8
+ * @param name_length   in bytes; SIZE_MAX: up to the NUL
+ * @param value         any bytes; NULL: there is no attribute of that name, and value_length is ignored
+ * @param value_length  in bytes; SIZE_MAX: up to the NUL
+ * @return HSM_STATUS_INVALID for a name or a value outside the limits
+ */
+hsm_status hsm_attributes_expect(hsm_attributes *attributes,
+                                 const char *name,
+                                 size_t name_length,
+                                 const void *value,
+                                 size_t value_length,
                                  hsm_error **error_out);
 
 /**
@@ -1661,10 +1680,10 @@ void hsm_dataset_free(hsm_dataset *dataset);
  * Sets and removes attributes of a dataset; others stay. Durable when this returns.
  *
  * @param dataset       its id
- * @param attributes    what is set, and what is removed
+ * @param attributes    what is set, what is removed, and what is expected
  * @param position_out  gets the position of the change; may be NULL
  * @return HSM_STATUS_NOT_FOUND when there is no such dataset, HSM_STATUS_INVALID when all its attributes
- *         together would be outside the limits
+ *         together would be outside the limits, HSM_STATUS_CONFLICT where one is not as expected
  */
 hsm_status hsm_dataset_set_attributes(const hsm_store *store,
                                       const hsm_id *dataset,
@@ -1938,10 +1957,10 @@ hsm_status hsm_object_names(const hsm_store *store,
  * Sets and removes attributes of a live object; others stay. Durable when this returns.
  *
  * @param id            the object's id
- * @param attributes    what is set, and what is removed
+ * @param attributes    what is set, what is removed, and what is expected
  * @param position_out  gets the position of the change; may be NULL
  * @return HSM_STATUS_NOT_FOUND when there is no such object, HSM_STATUS_INVALID when all its attributes
- *         together would be outside the limits
+ *         together would be outside the limits, HSM_STATUS_CONFLICT where one is not as expected
  */
 hsm_status hsm_object_set_attributes(const hsm_store *store,
                                      const hsm_id *id,
@@ -2238,6 +2257,17 @@ hsm_status hsm_put_options_set_mode(hsm_put_options *options,
                                     hsm_error **error_out);
 
 /**
+ * The generation that the object must have when the put is committed: else the put answers HSM_STATUS_CONFLICT and stores
+ * nothing. So what was made of a generation that was read replaces no other. It needs an id or a key, and goes with any
+ * mode but HSM_PUT_CREATE: else the put answers HSM_STATUS_INVALID.
+ *
+ * @param generation  0 (the default): any, or none
+ */
+hsm_status hsm_put_options_expect_generation(hsm_put_options *options,
+                                             uint64_t generation,
+                                             hsm_error **error_out);
+
+/**
  * The tier that the bytes go to; -1: the hottest that is active (the default).
  */
 hsm_status hsm_put_options_set_tier(hsm_put_options *options,
@@ -2316,7 +2346,8 @@ hsm_status hsm_put_options_set_size_hint_bytes(hsm_put_options *options,
  *
  * What every put answers, besides HSM_STATUS_OK: HSM_STATUS_EXISTS and HSM_STATUS_NOT_FOUND by the mode, the dataset
  * and the tier; HSM_STATUS_INVALID for options that do not fit, and for content without an expected digest;
- * HSM_STATUS_REFUSED when the store or the tier takes nothing; HSM_STATUS_FULL; HSM_STATUS_OFFLINE.
+ * HSM_STATUS_CONFLICT where the object is not at the generation that the options expect; HSM_STATUS_REFUSED when the store
+ * or the tier takes nothing; HSM_STATUS_FULL; HSM_STATUS_OFFLINE.
  */
 
 /**
@@ -5196,7 +5227,8 @@ hsm_status hsm_batch_put_empty(hsm_batch *batch,
 /**
  * Adds a change of an object's attributes.
  *
- * @param attributes  the update: what it holds is set, what it marks as removed is removed; copied
+ * @param attributes  the update: what it holds is set, what it marks as removed is removed; copied. One that expects anything
+ *                    is refused
  */
 hsm_status hsm_batch_set_attributes(hsm_batch *batch,
                                     const hsm_id *id,

@@ -323,6 +323,21 @@ public:
         return *this;
     }
 
+    /// In a change: only where the attribute has this value then.
+    attributes &expect(std::string_view name, bytes value)
+    {
+        // A value of no bytes has an address too: none would say that there is no such attribute.
+        const void *start = value.size() == 0 ? "" : value.data();
+        detail::call(hsm_attributes_expect, get(), name.data(), name.size(), start, value.size());
+        return *this;
+    }
+    /// In a change: only where there is no such attribute then.
+    attributes &expect_none(std::string_view name)
+    {
+        detail::call(hsm_attributes_expect, get(), name.data(), name.size(), nullptr, 0);
+        return *this;
+    }
+
     /// How many there are, removals included.
     std::size_t size() const
     {
@@ -531,6 +546,11 @@ public:
     put_options &mode(std::int32_t mode)
     {
         detail::call(hsm_put_options_set_mode, get(), mode);
+        return *this;
+    }
+    put_options &expect_generation(std::uint64_t generation)
+    {
+        detail::call(hsm_put_options_expect_generation, get(), generation);
         return *this;
     }
     put_options &tier(std::int32_t tier)

@@ -29,7 +29,7 @@ use crate::backend::pack::Unsynced;
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
 use crate::event::{EventPage, Gap, Retention};
-use crate::journal::{Change, EpochCause};
+use crate::journal::{Change, EpochCause, Subject, Updates};
 use crate::object::{
     Action, ActionId, ActionState, Content, Copy, Dataset, DatasetId, Generation, GroupId, Name, Object,
     ObjectId, Piece, Pin, Position, TierConfig, TierIndex,
@@ -71,6 +71,9 @@ pub(crate) enum Expect {
     RemovedSo(Expired),
     /// The object, live or removed, is at this generation (0: there is none). Fails with `Conflict`.
     Generation(ObjectId, Generation),
+    /// Of the attributes of a live object or a dataset, these have these values; `None`: there is none of that name. Fails
+    /// with `ObjectNotFound`, `DatasetNotFound` or `Conflict`.
+    Attributes(Subject, Updates),
     /// The copy on this tier, of a live object or a removed one, lies just there. Fails with `Conflict`.
     CopyAt(ObjectId, TierIndex, Vec<Piece>),
     /// There is no copy on this tier. Fails with `Conflict`.

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include/hsm.h");
+    // As it is when this runs: a build directory may have been copied from another place.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package lies");
+    let header = Path::new(&manifest).join("../../include/hsm.h");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={}", header.display());
     println!("cargo::rerun-if-env-changed=CC");

@@ -4,8 +4,9 @@
 //! one object or dataset together have at most 256 KiB.
 //!
 //! A handle of attributes is made, filled, passed to calls, and freed. Passed as an update, it sets what it
-//! holds, takes away what it marks as removed, and leaves other attributes as they are. Where a call only sets
-//! attributes, as that of a put or of a new dataset does, its removals mean nothing. The handles that
+//! holds, takes away what it marks as removed, and leaves other attributes as they are, if the attributes that it expects are
+//! as it says. Where a call only sets attributes, as that of a put or of a new dataset does, its removals mean nothing, and
+//! expectations are refused. The handles that
 //! objects, datasets and events lend are read in the same way. Attributes stand in the order of their names'
 //! bytes.
 
@@ -28,17 +29,19 @@ pub struct hsm_attributes {
     read: Attributes,
     /// In order of name, each once; made of `read` when they are first needed one by one.
     updates: OnceLock<Updates>,
+    /// What must be there for the updates to be made.
+    expected: Updates,
 }
 
 impl hsm_attributes {
     pub(crate) fn from_core(read: Attributes) -> Self {
-        Self { read, updates: OnceLock::new() }
+        Self { read, ..Self::default() }
     }
 
     /// What a change says: where it names one twice, the last counts.
     pub(crate) fn from_updates(updates: &Updates) -> Self {
         let each_once: BTreeMap<_, _> = updates.iter().cloned().collect();
-        Self { read: Attributes::new(), updates: Updates::from_iter(each_once).into() }
+        Self { updates: Updates::from_iter(each_once).into(), ..Self::default() }
     }
 
     /// As an update.
@@ -47,12 +50,24 @@ impl hsm_attributes {
         self.updates.get_or_init(|| self.read.iter().map(set).collect())
     }
 
+    /// What must be there for them to be made.
+    pub(crate) fn expected(&self) -> &Updates {
+        &self.expected
+    }
+
+    /// Refuses expectations where a call cannot keep to them.
+    pub(crate) fn unconditional(&self) -> Result<&Self, hsm_error> {
+        if self.expected.is_empty() {
+            return Ok(self);
+        }
+        Err(hsm_error::invalid("invalid attributes: nothing can be expected of attributes here".to_owned()))
+    }
+
     /// As the attributes of something new.
-    pub(crate) fn values(&self) -> Attributes {
-        self.updates()
-            .iter()
-            .filter_map(|(name, value)| value.as_ref().map(|value| (name.clone(), value.clone())))
-            .collect()
+    pub(crate) fn values(&self) -> Result<Attributes, hsm_error> {
+        let updates = self.unconditional()?.updates().iter();
+        let set = updates.filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        Ok(set.collect())
     }
 
     /// How many, removals included.
@@ -68,16 +83,20 @@ impl hsm_attributes {
     }
 
     fn set(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), hsm_error> {
-        object::check_attribute(name, value.unwrap_or_default())?;
-        let value = value.map(<[u8]>::to_vec);
         self.updates();
-        let updates = self.updates.get_mut().expect("made just now");
-        match position(updates, name) {
-            Ok(at) => updates[at].1 = value,
-            Err(at) => updates.insert(at, (name.to_owned(), value)),
-        }
-        Ok(())
+        put(self.updates.get_mut().expect("made just now"), name, value)
     }
+}
+
+/// Notes a value, or that there is none, in the place of what was noted under the name.
+fn put(updates: &mut Updates, name: &str, value: Option<&[u8]>) -> Result<(), hsm_error> {
+    object::check_attribute(name, value.unwrap_or_default())?;
+    let value = value.map(<[u8]>::to_vec);
+    match position(updates, name) {
+        Ok(at) => updates[at].1 = value,
+        Err(at) => updates.insert(at, (name.to_owned(), value)),
+    }
+    Ok(())
 }
 
 fn position(updates: &Updates, name: &str) -> Result<usize, usize> {
@@ -154,6 +173,36 @@ pub unsafe extern "C" fn hsm_attributes_remove(
         unsafe {
             let attributes = input::needed_mut(attributes, "attributes")?;
             attributes.set(input::text(name, name_length, "name")?, None)?;
+        }
+        done()
+    })
+}
+
+/// Expects an attribute to have a value, or not to be there: as an update, the handle changes an object or a dataset only
+/// where that is so at that moment; else the call answers HSM_STATUS_CONFLICT and changes nothing. So what was decided by an
+/// attribute that was read is not done over what another has set since: look again then, and decide anew.
+///
+/// @param name          UTF-8
+/// @param name_length   in bytes; SIZE_MAX: up to the NUL
+/// @param value         any bytes; NULL: there is no attribute of that name, and value_length is ignored
+/// @param value_length  in bytes; SIZE_MAX: up to the NUL
+/// @return HSM_STATUS_INVALID for a name or a value outside the limits
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_attributes_expect(
+    attributes: *mut hsm_attributes,
+    name: *const c_char,
+    name_length: usize,
+    value: *const c_void,
+    value_length: usize,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |_| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let attributes = input::needed_mut(attributes, "attributes")?;
+            let name = input::text(name, name_length, "name")?;
+            let value = if value.is_null() { None } else { Some(input::run(value, value_length, "value")?) };
+            put(&mut attributes.expected, name, value)?;
         }
         done()
     })

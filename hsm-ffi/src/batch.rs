@@ -109,7 +109,8 @@ pub unsafe extern "C" fn hsm_batch_put_empty(
 
 /// Adds a change of an object's attributes.
 ///
-/// @param attributes  the update: what it holds is set, what it marks as removed is removed; copied
+/// @param attributes  the update: what it holds is set, what it marks as removed is removed; copied. One that expects anything
+///                    is refused
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_batch_set_attributes(
     batch: *mut hsm_batch,
@@ -121,7 +122,7 @@ pub unsafe extern "C" fn hsm_batch_set_attributes(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let batch = input::needed_mut(batch, "batch")?.open(scope)?;
-            let attributes = input::needed(attributes, "attributes")?;
+            let attributes = input::needed(attributes, "attributes")?.unconditional()?;
             batch.set_attributes(id::object(id, "id")?, attributes.updates().clone())?;
         }
         done()

@@ -10,7 +10,7 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::OnceLock;
 
-use hsm_core::object::{self, Dataset, Name};
+use hsm_core::object::{self, Attributes, Dataset, Name};
 
 use crate::attributes::hsm_attributes;
 use crate::error::hsm_error;
@@ -89,7 +89,8 @@ pub unsafe extern "C" fn hsm_dataset_create(
             let store = scope.store(store)?;
             let name = input::text(name, name_length, "name")?;
             output::check_place(dataset_out, "dataset_out")?;
-            let attributes = attributes.as_ref().map(hsm_attributes::values).unwrap_or_default();
+            let attributes =
+                attributes.as_ref().map_or_else(|| Ok(Attributes::new()), hsm_attributes::values)?;
             let created = store.store().create_dataset(name, &attributes)?;
             output::put(dataset_out, created.into(), "dataset_out")?;
         }
@@ -251,10 +252,10 @@ pub unsafe extern "C" fn hsm_dataset_free(dataset: *mut hsm_dataset) {
 /// Sets and removes attributes of a dataset; others stay. Durable when this returns.
 ///
 /// @param dataset       its id
-/// @param attributes    what is set, and what is removed
+/// @param attributes    what is set, what is removed, and what is expected
 /// @param position_out  gets the position of the change; may be NULL
 /// @return HSM_STATUS_NOT_FOUND when there is no such dataset, HSM_STATUS_INVALID when all its attributes
-///         together would be outside the limits
+///         together would be outside the limits, HSM_STATUS_CONFLICT where one is not as expected
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_dataset_set_attributes(
     store: *const hsm_store,
@@ -269,7 +270,8 @@ pub unsafe extern "C" fn hsm_dataset_set_attributes(
             let store = scope.store(store)?;
             let id = id::dataset(dataset, "dataset")?;
             let attributes = input::needed(attributes, "attributes")?;
-            let position = store.store().set_dataset_attributes(id, attributes.updates())?;
+            let (updates, expected) = (attributes.updates(), attributes.expected());
+            let position = store.store().set_dataset_attributes_if(id, updates, expected)?;
             output::put_if(position_out, position.into());
         }
         done()

@@ -301,10 +301,10 @@ pub unsafe extern "C" fn hsm_object_names(
 /// Sets and removes attributes of a live object; others stay. Durable when this returns.
 ///
 /// @param id            the object's id
-/// @param attributes    what is set, and what is removed
+/// @param attributes    what is set, what is removed, and what is expected
 /// @param position_out  gets the position of the change; may be NULL
 /// @return HSM_STATUS_NOT_FOUND when there is no such object, HSM_STATUS_INVALID when all its attributes
-///         together would be outside the limits
+///         together would be outside the limits, HSM_STATUS_CONFLICT where one is not as expected
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_object_set_attributes(
     store: *const hsm_store,
@@ -319,7 +319,8 @@ pub unsafe extern "C" fn hsm_object_set_attributes(
             let store = scope.store(store)?;
             let id = id::object(id, "id")?;
             let attributes = input::needed(attributes, "attributes")?;
-            let position = store.store().set_attributes(id, attributes.updates())?;
+            let position =
+                store.store().set_attributes_if(id, attributes.updates(), attributes.expected())?;
             output::put_if(position_out, position.into());
         }
         done()

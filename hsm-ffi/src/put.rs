@@ -6,7 +6,8 @@
 //!
 //! What every put answers, besides HSM_STATUS_OK: HSM_STATUS_EXISTS and HSM_STATUS_NOT_FOUND by the mode, the dataset
 //! and the tier; HSM_STATUS_INVALID for options that do not fit, and for content without an expected digest;
-//! HSM_STATUS_REFUSED when the store or the tier takes nothing; HSM_STATUS_FULL; HSM_STATUS_OFFLINE.
+//! HSM_STATUS_CONFLICT where the object is not at the generation that the options expect; HSM_STATUS_REFUSED when the store
+//! or the tier takes nothing; HSM_STATUS_FULL; HSM_STATUS_OFFLINE.
 
 use std::ffi::{c_char, c_void};
 

@@ -7,7 +7,7 @@
 use std::ffi::{c_char, c_void};
 
 use hsm_core::integrity::{Algorithm, Digest};
-use hsm_core::object::{self, Name, ObjectId};
+use hsm_core::object::{self, Attributes, Name, ObjectId};
 use hsm_core::{Durability, PutMode, PutOptions};
 
 use crate::attributes::hsm_attributes;
@@ -162,6 +162,26 @@ pub unsafe extern "C" fn hsm_put_options_set_mode(
     }
 }
 
+/// The generation that the object must have when the put is committed: else the put answers HSM_STATUS_CONFLICT and stores
+/// nothing. So what was made of a generation that was read replaces no other. It needs an id or a key, and goes with any
+/// mode but HSM_PUT_CREATE: else the put answers HSM_STATUS_INVALID.
+///
+/// @param generation  0 (the default): any, or none
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_put_options_expect_generation(
+    options: *mut hsm_put_options,
+    generation: u64,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    // SAFETY: as the header says.
+    unsafe {
+        set(options, error_out, |options| {
+            options.over = (generation != 0).then_some(generation);
+            Ok(())
+        })
+    }
+}
+
 /// The tier that the bytes go to; -1: the hottest that is active (the default).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm_put_options_set_tier(
@@ -191,7 +211,8 @@ pub unsafe extern "C" fn hsm_put_options_set_attributes(
     // SAFETY: as the header says.
     unsafe {
         set(options, error_out, |options| {
-            let attributes = attributes.as_ref().map(hsm_attributes::values).unwrap_or_default();
+            let attributes =
+                attributes.as_ref().map_or_else(|| Ok(Attributes::new()), hsm_attributes::values)?;
             object::check_attributes(&attributes)?;
             options.attributes = attributes;
             Ok(())

@@ -30,10 +30,14 @@ struct Project {
 
 impl Project {
     fn new(sources: &[&str]) -> Self {
+        Self::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install"), sources)
+    }
+
+    /// One with these sources of a directory of the repository.
+    fn of(from: &Path, sources: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for name in sources {
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install").join(name);
-            std::fs::copy(source, directory.path().join(name)).unwrap();
+            std::fs::copy(from.join(name), directory.path().join(name)).unwrap();
         }
         Self { directory }
     }
@@ -173,6 +177,78 @@ fn a_program_for_iosea_is_relinked_with_what_pkg_config_says() {
     assert!(library::exports(&library).iter().all(|name| name.starts_with("hestia_")));
 }
 
+/// The example programs for Hestia's interface, each built by its one line, and again from an object file that only knows the
+/// headers; both keep a tree, and the engine moves what a hint asks for.
+fn the_example_programs_for_iosea_are_built_and_relinked_and_keep_a_tree() {
+    let has_sqlite = output(Command::new("pkg-config").args(["--exists", "sqlite3"])).is_ok();
+    if !has_sqlite && std::env::var_os("CI").is_none() {
+        eprintln!("nothing is tested of the example programs: the headers of SQLite are missing");
+        return;
+    }
+    let examples = tool::repository().join("examples/c/iosea");
+    let project = Project::of(&examples, &["dataset.h", "sync_tool.c", "datamover.c", "policy_engine.c"]);
+    let strict = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+    for way in ["built", "relinked"] {
+        std::fs::create_dir(project.path(way)).unwrap();
+    }
+    for name in ["sync_tool", "datamover", "policy_engine"] {
+        let (source, object) = (project.path(&format!("{name}.c")), project.path(&format!("{name}.o")));
+        let packages: &[&str] = if name == "policy_engine" { &["hestia", "sqlite3"] } else { &["hestia"] };
+        let words = |options: &[&str]| -> Vec<String> {
+            packages.iter().flat_map(|package| pkg_config_of(package, options)).collect()
+        };
+        let mut cc = compiler("CC", "cc");
+        cc.args(strict).arg("-o").arg(project.path("built").join(name)).arg(&source);
+        output(cc.args(words(&["--cflags", "--libs"]))).unwrap();
+        let mut cc = compiler("CC", "cc");
+        cc.args(strict).arg("-c").arg("-o").arg(&object).arg(&source);
+        output(cc.args(words(&["--cflags"]))).unwrap();
+        std::fs::remove_file(source).unwrap();
+        let mut cc = compiler("CC", "cc");
+        cc.arg("-o").arg(project.path("relinked").join(name)).arg(&object);
+        output(cc.args(words(&["--libs"]))).unwrap();
+    }
+    for way in ["built", "relinked"] {
+        keep_a_tree(&project.path(way));
+    }
+}
+
+/// Archives a tree with the programs in a directory, hints, lets the engine move, and restores.
+fn keep_a_tree(programs: &Path) {
+    use std::io::{BufRead, BufReader};
+
+    let command = |name: &str, arguments: &[&str]| {
+        let mut command = program(programs.join(name));
+        command.args(arguments).current_dir(programs).env("HOME", programs);
+        for variable in ["HESTIA_CONFIG_PATH", "HESTIA_CACHE_DIR"] {
+            command.env_remove(variable);
+        }
+        command.env(tool::LIBRARY_PATH, Installation::shared().file("lib"));
+        command
+    };
+    let run = |name: &str, arguments: &[&str]| output(&mut command(name, arguments)).unwrap();
+    std::fs::create_dir_all(programs.join("tree/deep")).unwrap();
+    std::fs::write(programs.join("tree/a"), "some").unwrap();
+    std::fs::write(programs.join("tree/deep/b"), vec![7; 200_000]).unwrap();
+    let said = run("sync_tool", &["archive", "--work_dir", "tree"]);
+    let dataset = said.trim().rsplit(' ').next().unwrap();
+    let mut listen = command("policy_engine", &["listen", ".cache/hestia"]);
+    let mut engine = listen.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(engine.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "listening");
+    run("datamover", &["dataset", dataset, "trigger_migration=0,2"]);
+    let moved: Vec<_> = lines.by_ref().take(2).collect();
+    assert!(moved.iter().all(|line| line.ends_with(" from 0 to 2")), "{moved:?}");
+    // `timeout`, which it runs under, passes the signal on.
+    output(Command::new("kill").arg(engine.id().to_string())).unwrap();
+    engine.wait().unwrap();
+    let mirrored = run("policy_engine", &["query", ".cache/hestia"]);
+    assert_eq!(mirrored.matches(" 2,\n").count(), 2, "{mirrored}");
+    run("sync_tool", &["restore", "--work_dir", "back", "--dataset_id", dataset]);
+    assert_eq!(std::fs::read(programs.join("back/a")).unwrap(), b"some");
+    assert!(std::fs::read(programs.join("back/deep/b")).unwrap() == vec![7; 200_000], "another content");
+}
+
 /// The program on the first page of the header, and the line below it that builds it.
 fn the_complete_program_of_the_header_is_built_by_its_line_and_runs() {
     let project = Project::new(&[]);
@@ -214,14 +290,14 @@ fn the_programs_of_the_readme_are_built_as_it_says_and_keep_a_tree() {
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "nothing is left behind");
 }
 
-fn a_cmake_project_finds_the_package() {
-    let project = Project::new(&["program.c", "program.cpp", "CMakeLists.txt"]);
+fn a_cmake_project_finds_both_packages() {
+    let project = Project::new(&["program.c", "program.cpp", "iosea.c", "CMakeLists.txt"]);
     let mut configure = Command::new("cmake");
     configure.arg("-S").arg(project.path("")).arg("-B").arg(project.path(""));
     configure.arg(format!("-DCMAKE_PREFIX_PATH={}", Installation::shared().prefix().display()));
     output(&mut configure).unwrap();
     output(Command::new("cmake").arg("--build").arg(project.path(""))).unwrap();
-    for program in ["shared", "shared_cpp", "static"] {
+    for program in ["shared", "shared_cpp", "static", "iosea"] {
         project.run(program);
     }
 }
@@ -311,6 +387,11 @@ fn main() -> ExitCode {
             a_program_for_iosea_is_relinked_with_what_pkg_config_says,
         ),
         case(
+            "the_example_programs_for_iosea_are_built_and_relinked_and_keep_a_tree",
+            &["pkg-config"],
+            the_example_programs_for_iosea_are_built_and_relinked_and_keep_a_tree,
+        ),
+        case(
             "the_complete_program_of_the_header_is_built_by_its_line_and_runs",
             &["pkg-config"],
             the_complete_program_of_the_header_is_built_by_its_line_and_runs,
@@ -325,7 +406,7 @@ fn main() -> ExitCode {
             &["pkg-config"],
             the_programs_of_the_readme_are_built_as_it_says_and_keep_a_tree,
         ),
-        case("a_cmake_project_finds_the_package", &["cmake", "c++"], a_cmake_project_finds_the_package),
+        case("a_cmake_project_finds_both_packages", &["cmake", "c++"], a_cmake_project_finds_both_packages),
         case(
             "a_program_may_have_a_sqlite_of_its_own_beside_the_static_library",
             &["pkg-config"],

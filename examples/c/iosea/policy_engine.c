@@ -9,7 +9,8 @@
  *
  * An event only says which object to look at; what the mirror has comes from the object. So the engine may be killed at any
  * moment: the next one looks at every object before it follows, and events that it sees twice change nothing. A hint
- * is in the mirror before it is taken off the object, and stays there until the move was seen.
+ * is in the mirror before it is taken off the object, and stays there until the move was seen. One that is set in the instant
+ * between the look and the taking is lost: docs/iosea.md says why.
  *
  *     cc -o hestia_policy_engine policy_engine.c $(pkg-config --cflags --libs hestia sqlite3)
  */

@@ -190,6 +190,7 @@ impl Store {
             durability,
             block_size,
             size_hint: size,
+            over: Some(object.generation),
             ..PutOptions::id(object.id)
         };
         let mut writer = self.writer(&options)?;
@@ -213,7 +214,7 @@ impl Store {
             writer.add_watched(bytes, watch)?;
         }
         watch.check()?;
-        writer.commit_over(object.generation)
+        writer.commit()
     }
 }
 

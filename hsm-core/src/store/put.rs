@@ -41,6 +41,9 @@ pub struct PutOptions {
     pub name: Option<Name>,
     /// Whether it must exist.
     pub mode: PutMode,
+    /// The generation that the object must have, live, when the put is committed: else `Conflict`, and nothing is stored. So
+    /// what was made of that generation replaces no other.
+    pub over: Option<Generation>,
     /// The tier; `None`: the hottest that is active.
     pub tier: Option<TierIndex>,
     /// Attributes to set with it. Others that an existing object has stay.
@@ -100,6 +103,9 @@ impl PutOptions {
         }
         if self.mode == PutMode::Update && self.id.is_none() && self.name.is_none() {
             return Err(Error::invalid("put", "an update needs an id or a name"));
+        }
+        if self.over.is_some() && (self.mode == PutMode::Create || self.id.is_none() && self.name.is_none()) {
+            return Err(Error::invalid("put", "over a generation of what: it needs an object that exists"));
         }
         Ok(())
     }
@@ -167,6 +173,9 @@ impl PutOptions {
         }
         let Some(id) = self.id.or(named) else {
             return match (&self.mode, &self.name) {
+                (_, Some(name)) if self.over.is_some() => {
+                    Err(Error::Conflict { what: format!("key \"{}\"", name.key.escape_ascii()) })
+                }
                 (PutMode::Update, Some(name)) => Err(Error::KeyNotFound {
                     dataset: name.dataset.to_string(),
                     key: name.key.escape_ascii().to_string(),
@@ -180,6 +189,9 @@ impl PutOptions {
             (PutMode::Create, Some(_)) => return Err(Error::Exists { what: format!("object {id}") }),
             (PutMode::Update, None) => return Err(Error::ObjectNotFound { id }),
             _ => {}
+        }
+        if self.over.is_some_and(|over| live.is_none_or(|object| object.generation != over)) {
+            return Err(Error::Conflict { what: format!("object {id}") });
         }
         if let Some(live) = live.filter(|_| !self.attributes.is_empty()) {
             let mut together = live.attributes.clone();
@@ -240,10 +252,10 @@ impl Store {
     ///
     /// `Exists` when there is such an object already.
     pub fn put_empty(&self, options: &PutOptions) -> Result<Put> {
+        let options = PutOptions { mode: PutMode::Create, ..options.clone() };
         options.check()?;
         let engine = self.engine();
         engine.check_writable()?;
-        let options = PutOptions { mode: PutMode::Create, ..options.clone() };
         let fresh = self.new_id();
         for attempt in 0.. {
             let resolved = options.resolve(&*engine.catalog.view(), fresh)?;
@@ -339,26 +351,12 @@ impl Writer {
 
     /// Publishes what was written as the object's next generation.
     pub fn commit(self) -> Result<Put> {
-        self.commit_if(None, None, None)
-    }
-
-    /// The same, only if the object is still at `generation`; else `Conflict`.
-    pub(super) fn commit_over(self, generation: Generation) -> Result<Put> {
-        self.commit_if(Some(generation), None, None)
+        self.commit_with(None, None)
     }
 
     /// The same, with what an attendant joins to it. With `read_back` the copy is read back from the medium before.
     pub(super) fn commit_with(
-        self,
-        attendant: Option<&dyn Attendant>,
-        read_back: Option<&mut Watch<'_>>,
-    ) -> Result<Put> {
-        self.commit_if(None, attendant, read_back)
-    }
-
-    fn commit_if(
         mut self,
-        over: Option<Generation>,
         attendant: Option<&dyn Attendant>,
         mut read_back: Option<&mut Watch<'_>>,
     ) -> Result<Put> {
@@ -371,9 +369,6 @@ impl Writer {
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
             let resolved = self.options.resolve(&*engine.catalog.view(), self.fresh)?;
-            if over.is_some_and(|generation| generation + 1 != resolved.generation) {
-                break;
-            }
             match self.try_commit(&engine, &resolved, &digests, attendant, read_back.as_deref_mut()) {
                 Ok(committed) => {
                     self.copy.keep();

@@ -73,6 +73,8 @@ impl Store {
         let engine = self.engine();
         engine.check_writable()?;
         check_new(config)?;
+        // Two who add the same tier at once would each write the root's marker, and one of them is not the tier's.
+        let _open = self.inner.lock.lock_open()?;
         let before = self.config(config.index)?;
         if before.as_ref().is_some_and(|before| before.state != TierState::Retired) {
             return Err(Error::Exists { what: format!("tier {}", config.index) });

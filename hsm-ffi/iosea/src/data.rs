@@ -11,7 +11,7 @@ use crate::hsm::{Id, Which};
 use crate::memory::{Block, text_at};
 use crate::object::put::Put;
 use crate::object::{Place, get, id};
-use crate::types::{BAD_INPUT_BUFFER, ITEM_DATASET, ITEM_OBJECT, NOT_FOUND, UNKNOWN};
+use crate::types::{BAD_INPUT_BUFFER, ITEM_DATASET, ITEM_OBJECT, NOT_FOUND};
 
 /// What the kinds of these actions begin with. The rest of a kind is of the one call, so that no other leases it.
 pub(crate) const KIND: &str = "hestia.";
@@ -82,10 +82,6 @@ pub(crate) fn recorded(
 pub(crate) fn transfer(client: &Client, task: &Task) -> Result<()> {
     let one = |id: &Id| match (task.verb, task.source, task.target) {
         ("copy_data", Some(source), Some(target)) => client.store.copy(id, source, target),
-        ("move_data", Some(source), Some(target)) if source == target => Err(Failure::new(
-            UNKNOWN,
-            format!("the object is on tier {source} already: name another tier to move it to"),
-        )),
         ("move_data", Some(source), Some(target)) => client.store.move_between(id, source, target),
         ("release_data", Some(tier), _) => client.store.release(id, tier, false),
         _ => Err(Failure::new(

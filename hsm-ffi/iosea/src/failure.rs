@@ -13,6 +13,9 @@ use crate::types::{
     ATTEMPTED_OVERWRITE, BAD_INPUT_BUFFER, BAD_INPUT_ID, CLIENT_STATE, NOT_FOUND, OK, UNKNOWN,
 };
 
+/// How often something is done anew because another was faster.
+const ATTEMPTS_MAX: usize = 1000;
+
 /// Why a call failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -42,6 +45,11 @@ impl Failure {
         Self::new(CLIENT_STATE, message)
     }
 
+    /// Whether somebody else was faster: what was looked at has to be looked at again.
+    pub(crate) fn is_lost_race(&self) -> bool {
+        self.status == sys::HSM_STATUS_CONFLICT
+    }
+
     fn of(status: i32, message: String) -> Self {
         let code = match status {
             sys::HSM_STATUS_NOT_FOUND => NOT_FOUND,
@@ -52,6 +60,18 @@ impl Failure {
         };
         Self { code, status, message }
     }
+}
+
+/// Does what reads, decides and writes, until nobody else wrote in between. Each time somebody else did it has got further, so
+/// that all who race are done in the end; who loses so often has a bug behind it.
+pub(crate) fn until_won<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 0..ATTEMPTS_MAX {
+        match attempt() {
+            Err(failure) if failure.is_lost_race() => {}
+            done => return done,
+        }
+    }
+    Err(Failure::new(UNKNOWN, "others changed it again and again meanwhile"))
 }
 
 /// Calls a function of libhsm. Answers, END for one, are no failures.

@@ -6,8 +6,9 @@ use std::ptr::{null, null_mut};
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::failure::{Result, call};
+use crate::failure::{Failure, Result, call};
 use crate::sys;
+use crate::types::{NOT_FOUND, UNKNOWN};
 
 /// The bytes of an id in their written order.
 pub(crate) type Id = [u8; 16];
@@ -31,6 +32,7 @@ macro_rules! handle {
 
 // Below the macro that they use.
 mod action;
+mod attributes;
 mod dataset;
 mod list;
 mod tier;
@@ -82,6 +84,8 @@ fn raw(id: &Id) -> sys::hsm_id {
     sys::hsm_id { bytes: *id }
 }
 
+use attributes::{bytes, pairs};
+
 pub(crate) use action::ActionText;
 pub(crate) use dataset::Dataset;
 pub(crate) use list::Which;
@@ -125,46 +129,6 @@ impl Object {
     }
 }
 
-/// Names and values, in the order of names.
-///
-/// # Safety
-///
-/// What is lent is alive.
-unsafe fn pairs(attributes: *const sys::hsm_attributes) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut all = Vec::new();
-    loop {
-        let (mut name, mut name_length, mut value, mut value_length) = (null(), 0, null(), 0);
-        // SAFETY: as the caller says, and four places.
-        let status = call(|error| unsafe {
-            sys::hsm_attributes_at(
-                attributes,
-                all.len(),
-                &raw mut name,
-                &raw mut name_length,
-                &raw mut value,
-                &raw mut value_length,
-                error,
-            )
-        })?;
-        if status != sys::HSM_STATUS_OK {
-            return Ok(all);
-        }
-        // SAFETY: lent until the handle is freed.
-        all.push(unsafe { (bytes(name, name_length), bytes(value, value_length)) });
-    }
-}
-
-/// # Safety
-///
-/// `start` has that many bytes, or there are none.
-unsafe fn bytes(start: *const u8, length: usize) -> Vec<u8> {
-    if length == 0 {
-        return Vec::new();
-    }
-    // SAFETY: as the caller says.
-    unsafe { std::slice::from_raw_parts(start, length) }.to_vec()
-}
-
 fn info(object: *const sys::hsm_object) -> Result<sys::hsm_object_info> {
     // SAFETY: a record of numbers, for which zero is fine.
     let mut info: sys::hsm_object_info = unsafe { std::mem::zeroed() };
@@ -188,9 +152,14 @@ impl PutOptions {
         }
         Ok(options)
     }
-}
 
-impl PutOptions {
+    /// The put replaces this generation of the object and no other; else it fails as lost.
+    pub(crate) fn expect_generation(&self, generation: u64) -> Result<()> {
+        // SAFETY: a live handle.
+        call(|error| unsafe { sys::hsm_put_options_expect_generation(self.0, generation, error) })?;
+        Ok(())
+    }
+
     /// The object gets a key in a dataset.
     pub(crate) fn set_key(&self, dataset: &Id, key: &[u8]) -> Result<()> {
         let (dataset, key) = (raw(dataset), (key.as_ptr().cast(), key.len()));
@@ -208,34 +177,26 @@ impl PutOptions {
     }
 }
 
-impl Attributes {
-    pub(crate) fn new() -> Result<Self> {
-        // SAFETY: a place for a handle.
-        Ok(Self(made(|out, error| unsafe { sys::hsm_attributes_new(out, error) })?))
+/// Refuses a copy from a tier to itself: no number of the headers is about that.
+fn two_tiers(source: u8, target: u8) -> Result<()> {
+    if source != target {
+        return Ok(());
     }
-
-    pub(crate) fn remove(&mut self, name: &[u8]) -> Result<()> {
-        let name = (name.as_ptr().cast(), name.len());
-        // SAFETY: a live handle, and text with its length.
-        call(|error| unsafe { sys::hsm_attributes_remove(self.0, name.0, name.1, error) })?;
-        Ok(())
-    }
-
-    pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> Result<()> {
-        let (name, value) = ((name.as_ptr().cast(), name.len()), (value.as_ptr().cast(), value.len()));
-        // SAFETY: a live handle, and text with its length.
-        call(|error| unsafe { sys::hsm_attributes_set(self.0, name.0, name.1, value.0, value.1, error) })?;
-        Ok(())
-    }
+    Err(Failure::new(UNKNOWN, format!("from tier {source} to itself: name another target")))
 }
 
 impl Reader {
-    /// The size of the object in bytes.
-    pub(crate) fn size(&self) -> Result<u64> {
+    /// The object that is read, as it was when the reader was opened.
+    pub(crate) fn info(&self) -> Result<sys::hsm_object_info> {
         let mut object = null();
         // SAFETY: a live handle.
         call(|error| unsafe { sys::hsm_reader_object(self.0, &raw mut object, error) })?;
-        Ok(info(object)?.size_bytes)
+        info(object)
+    }
+
+    /// The size of the object in bytes.
+    pub(crate) fn size(&self) -> Result<u64> {
+        Ok(self.info()?.size_bytes)
     }
 
     /// # Safety
@@ -330,7 +291,7 @@ impl Store {
     pub(crate) unsafe fn put_at(&self, id: &Id, offset: u64, data: *const c_void, size: usize) -> Result<()> {
         let (id, durability) = (raw(id), sys::HSM_DURABLE);
         // SAFETY: a live handle, and the caller's word for the data; no result is wanted.
-        call(|error| unsafe {
+        let done = call(|error| unsafe {
             sys::hsm_object_put_at(
                 self.0,
                 &raw const id,
@@ -342,8 +303,16 @@ impl Store {
                 0,
                 error,
             )
-        })?;
-        Ok(())
+        });
+        done.map(drop).map_err(|failure| self.without_data(&id.bytes, failure))
+    }
+
+    /// Of an object whose last copy was released libhsm says that it is out of reach; here it has no data.
+    fn without_data(&self, id: &Id, failure: Failure) -> Failure {
+        let is_without =
+            || self.object(id).and_then(|object| object.copies()).is_ok_and(|all| all.is_empty());
+        let is_it = failure.status == sys::HSM_STATUS_OFFLINE && is_without();
+        if is_it { Failure { code: NOT_FOUND, ..failure } } else { failure }
     }
 
     pub(crate) fn writer(&self, options: &PutOptions) -> Result<Writer> {
@@ -354,21 +323,13 @@ impl Store {
     pub(crate) fn reader(&self, id: &Id, tier: i32) -> Result<Reader> {
         let id = raw(id);
         // SAFETY: a live handle, and a place for another.
-        Ok(Reader(made(|out, error| unsafe {
-            sys::hsm_reader_open(self.0, &raw const id, tier, out, error)
-        })?))
-    }
-
-    pub(crate) fn set_attributes(&self, id: &Id, attributes: &Attributes) -> Result<()> {
-        let id = raw(id);
-        // SAFETY: live handles; the position is not wanted.
-        call(|error| unsafe {
-            sys::hsm_object_set_attributes(self.0, &raw const id, attributes.0, null_mut(), error)
-        })?;
-        Ok(())
+        let opened =
+            made(|out, error| unsafe { sys::hsm_reader_open(self.0, &raw const id, tier, out, error) });
+        opened.map(Reader).map_err(|failure| self.without_data(&id.bytes, failure))
     }
 
     pub(crate) fn copy(&self, id: &Id, source: u8, target: u8) -> Result<()> {
+        two_tiers(source, target)?;
         let (id, source, target) = (raw(id), i32::from(source), i32::from(target));
         // SAFETY: a live handle; the position is not wanted.
         call(|error| unsafe {
@@ -378,6 +339,7 @@ impl Store {
     }
 
     pub(crate) fn move_between(&self, id: &Id, source: u8, target: u8) -> Result<()> {
+        two_tiers(source, target)?;
         let (id, source, target) = (raw(id), i32::from(source), i32::from(target));
         // SAFETY: a live handle; the position is not wanted.
         call(|error| unsafe {
@@ -386,13 +348,20 @@ impl Store {
         Ok(())
     }
 
+    /// Drops a copy; where there is none, nothing changes.
     pub(crate) fn release(&self, id: &Id, tier: u8, force: bool) -> Result<()> {
-        let (id, tier, force) = (raw(id), i32::from(tier), i32::from(force));
+        let (object, number, force) = (raw(id), i32::from(tier), i32::from(force));
         // SAFETY: a live handle; the position is not wanted.
-        call(|error| unsafe {
-            sys::hsm_object_release(self.0, &raw const id, tier, force, null_mut(), error)
-        })?;
-        Ok(())
+        let released = call(|error| unsafe {
+            sys::hsm_object_release(self.0, &raw const object, number, force, null_mut(), error)
+        });
+        match released {
+            // An object without data, of which there is no copy on any tier.
+            Err(failure) if failure.code == NOT_FOUND && self.tiers()?.contains(&tier) => {
+                self.object(id).map(drop)
+            }
+            released => released.map(drop),
+        }
     }
 
     pub(crate) fn remove(&self, id: &Id) -> Result<()> {

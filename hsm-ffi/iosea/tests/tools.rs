@@ -2,28 +2,45 @@
 
 #[path = "support/built.rs"]
 mod built;
+#[path = "tools/engine.rs"]
+mod engine;
+#[path = "../../tests/support/tool.rs"]
+mod tool;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
-const TOOLS: [&str; 3] = ["sync_tool", "datamover", "policy_engine"];
+/// A tool, and a file of the tests that is linked into it.
+const TOOLS: [(&str, &str); 4] =
+    [("sync_tool", ""), ("datamover", ""), ("policy_engine", ""), ("policy_engine", "dying_engine")];
+
+/// Tells of what a tool does wrong with memory, in its exit code.
+#[derive(Clone, Copy, PartialEq)]
+enum Checker {
+    Sanitizers,
+    Memcheck,
+}
 
 /// The built tools, and an empty directory that is their home.
 struct Tools {
     directory: tempfile::TempDir,
+    checker: Checker,
 }
 
 impl Tools {
     fn new() -> Self {
-        let tools = Self { directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
+        Self::checked(Checker::Sanitizers)
+    }
+
+    fn checked(checker: Checker) -> Self {
+        let tools = Self { directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(), checker };
         let libraries = tools.path("lib");
         built::libraries(&libraries);
-        for name in TOOLS {
+        for (name, with) in TOOLS {
             let source = built::repository().join("examples/c/iosea").join(name).with_extension("c");
-            let mut cc = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".to_owned()));
+            let mut cc = tool::compiler("CC", "cc");
             cc.args([
                 "-std=c99",
                 "-D_POSIX_C_SOURCE=200809L",
@@ -33,8 +50,17 @@ impl Tools {
                 "-Werror",
                 "-g",
             ]);
-            cc.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I"]);
-            cc.arg(built::repository().join("include")).arg(source).arg("-o").arg(tools.path(name));
+            if checker == Checker::Sanitizers {
+                cc.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+            }
+            cc.arg("-I").arg(built::repository().join("include")).arg(source);
+            if with.is_empty() {
+                cc.arg("-o").arg(tools.path(name));
+            } else {
+                let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools");
+                cc.arg(tests.join(with).with_extension("c")).arg("-o").arg(tools.path(with));
+                cc.arg("-Wl,--wrap=hestia_object_move,--wrap=hestia_object_set_attrs");
+            }
             cc.arg("-L").arg(&libraries).arg("-lhestia");
             if name == "policy_engine" {
                 cc.arg("-lsqlite3");
@@ -49,6 +75,18 @@ impl Tools {
         self.directory.path().join(name)
     }
 
+    /// A run of a tool.
+    fn tool(&self, name: &str) -> Command {
+        match self.checker {
+            Checker::Sanitizers => self.command(&self.path(name)),
+            Checker::Memcheck => {
+                let mut command = self.command(Path::new("valgrind"));
+                command.args(tool::MEMCHECK).arg(self.path(name));
+                command
+            }
+        }
+    }
+
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.directory.path()).env("HOME", self.directory.path());
@@ -60,7 +98,7 @@ impl Tools {
 
     /// Runs a tool; answers whether it said that it succeeded, and what it printed.
     fn run(&self, name: &str, arguments: &[&str]) -> (bool, String, String) {
-        let output = self.command(&self.path(name)).args(arguments).output().unwrap();
+        let output = self.tool(name).args(arguments).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     }
@@ -207,97 +245,6 @@ fn a_hint_is_set_on_an_object_and_on_each_of_a_dataset() {
     ] {
         assert!(!tools.run("datamover", wrong).0, "{wrong:?}");
     }
-}
-
-/// The policy engine, following. Killed when it is dropped, with no warning.
-struct Engine {
-    process: Child,
-    printed: BufReader<ChildStdout>,
-}
-
-impl Engine {
-    fn listen(tools: &Tools) -> Self {
-        let mut command = tools.command(&tools.path("policy_engine"));
-        let mut process = command.args(["listen", CACHE]).stdout(Stdio::piped()).spawn().unwrap();
-        let printed = BufReader::new(process.stdout.take().unwrap());
-        let mut engine = Self { process, printed };
-        assert_eq!(engine.line(), "listening");
-        engine
-    }
-
-    /// The next line that it prints, which may have to be waited for.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.printed.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-const CACHE: &str = ".cache/hestia";
-
-#[test]
-fn the_integration_is_walked_through_and_the_engine_is_killed_on_the_way() {
-    let tools = Tools::new();
-    tools.made_up();
-    let dataset = tools.archive("work");
-    let tiers = tools.client("print([tier['priority'] for tier in store.read(hestia.TIER)])");
-    assert_eq!(tiers.trim(), "[0, 1, 2, 3, 4]");
-    let ids = tools.client(
-        "print(*[item['id'] for item in store.read(hestia.OBJECT) if item['size'] == 5 and item['id'] != dataset])"
-            .replace("dataset", &format!("{dataset:?}"))
-            .as_str(),
-    );
-    let ids: Vec<&str> = ids.split_whitespace().collect();
-    let hint = |id: &str, hint: &str| {
-        let (is_done, _, told) =
-            tools.run("datamover", &["object", id, &format!("trigger_migration={hint}")]);
-        assert!(is_done, "{told}");
-    };
-    let on = |id: &str| {
-        let (is_done, printed, told) = tools.run("policy_engine", &["query", CACHE]);
-        assert!(is_done, "{told}");
-        printed.lines().find(|line| line.starts_with(id)).unwrap().rsplit(' ').next().unwrap().to_owned()
-    };
-    let mut engine = Engine::listen(&tools);
-    assert_eq!(on(ids[0]), "0,");
-    hint(ids[0], "0,1");
-    assert_eq!(engine.line(), format!("moved {} from 0 to 1", ids[0]));
-    // A hint that is none ends nothing, and a new file of events is followed.
-    hint(ids[0], "nonsense");
-    fs::rename(tools.path(CACHE).join("event_feed.yaml"), tools.path(CACHE).join("before.yaml")).unwrap();
-    hint(ids[1], "0,2");
-    assert_eq!(engine.line(), format!("moved {} from 0 to 2", ids[1]));
-    // What is asked for while there is no engine is done by the next, once.
-    drop(engine);
-    hint(ids[0], "1,3");
-    let mut engine = Engine::listen(&tools);
-    assert_eq!(engine.line(), format!("moved {} from 1 to 3", ids[0]));
-    drop(engine);
-    let mut engine = Engine::listen(&tools);
-    hint(ids[0], "3,0");
-    assert_eq!(engine.line(), format!("moved {} from 3 to 0", ids[0]), "nothing is done again");
-    drop(engine);
-    let mut engine = Engine::listen(&tools);
-    assert_eq!((on(ids[0]), on(ids[1])), ("0,".to_owned(), "2,".to_owned()));
-    let (is_done, _, told) =
-        tools.run("sync_tool", &["restore", "--work_dir", "back", "--dataset_id", &dataset]);
-    assert!(is_done, "{told}");
-    assert_eq!(tools.tree("back"), tools.tree("work"));
-    let left = tools.client(
-        "print(sum(item['user_metadata']['data'].get('trigger_migration', '') != '' for item in store.read(hestia.OBJECT)))",
-    );
-    assert_eq!(left.trim(), "0");
-    // Told to stop it ends well, which the sanitizer for leaks sees too.
-    let number = engine.process.id().to_string();
-    assert!(Command::new("kill").arg(number).status().unwrap().success());
-    assert!(engine.process.wait().unwrap().success());
 }
 
 #[test]

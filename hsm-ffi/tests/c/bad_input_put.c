@@ -93,6 +93,8 @@ static void put_options(void)
     UTF8(hsm_put_options_expect_digest, digest, (options, NO_TEXT, SIZE_MAX, &error));
     BAD(INVALID, hsm_put_options_expect_digest, digest_length, (options, "crc32c:00000000", 14, &error));
     BAD(INVALID, hsm_put_options_expect_digest, digest_length, (options, "md5", TOO_LONG, &error));
+    BAD(INVALID, hsm_put_options_expect_generation, options, (NULL, 1, &error));
+    FINE(hsm_put_options_expect_generation, generation, (options, UINT64_MAX, &error));
     BAD(INVALID, hsm_put_options_set_durability, options, (NULL, HSM_RELAXED, &error));
     BAD(INVALID, hsm_put_options_set_durability, durability, (options, 2, &error));
     BAD(INVALID, hsm_put_options_set_durability, durability, (options, -1, &error));

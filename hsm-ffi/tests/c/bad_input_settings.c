@@ -26,6 +26,14 @@ static void attributes(void)
     UTF8(hsm_attributes_remove, name, (some, NO_TEXT, SIZE_MAX, &error));
     BAD(INVALID, hsm_attributes_remove, name_length, (some, "a", 0, &error));
     BAD(INVALID, hsm_attributes_remove, name_length, (some, large, 256, &error));
+    BAD(INVALID, hsm_attributes_expect, attributes, (NULL, "a", 1, "b", 1, &error));
+    BAD(INVALID, hsm_attributes_expect, name, (some, NULL, 1, "b", 1, &error));
+    UTF8(hsm_attributes_expect, name, (some, NO_TEXT, SIZE_MAX, "b", 1, &error));
+    BAD(INVALID, hsm_attributes_expect, name_length, (some, "a", 0, "b", 1, &error));
+    BAD(INVALID, hsm_attributes_expect, name_length, (some, large, 256, "b", 1, &error));
+    FINE(hsm_attributes_expect, value, (some, "a", 1, NULL, TOO_LONG, &error));
+    BAD(INVALID, hsm_attributes_expect, value_length, (some, "a", 1, "b", TOO_LONG, &error));
+    BAD(INVALID, hsm_attributes_expect, value_length, (some, "a", 1, large, 65537, &error));
     BAD(INVALID, hsm_attributes_count, attributes, (NULL, &out.count, &error));
     BAD(INVALID, hsm_attributes_count, count_out, (some, NULL, &error));
     CHECK_OK(hsm_attributes_count(some, &out.count, &error));

@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 57] = [
+const WEIGHTS: [(&str, u32); 60] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -22,6 +22,8 @@ const WEIGHTS: [(&str, u32); 57] = [
     ("hsm_put_options_set_mode", 5),
     ("hsm_put_options_set_tier", 5),
     ("hsm_put_options_expect_digest", 2),
+    ("hsm_put_options_expect_generation", 1),
+    ("hsm_attributes_expect", 2),
     ("hsm_action_options_expect_digest", 2),
     ("hsm_action_options_set_path", 2),
     ("hsm_action_options_set_adoption", 2),

@@ -68,9 +68,7 @@ impl Mode {
             return tool::program(program);
         }
         let mut command = tool::program("valgrind");
-        command.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);
-        command.args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
-        command.arg(program);
+        command.args(tool::MEMCHECK).arg(program);
         command
     }
 }

@@ -15,6 +15,15 @@ const TIME_S_MAX: &str = "900";
 /// them; the programs of the tests know by themselves where theirs is.
 pub(crate) const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
+/// How memcheck is run: an error or a leak is the exit code 99. What is still reachable at the end is no leak.
+pub(crate) const MEMCHECK: [&str; 5] = [
+    "--quiet",
+    "--error-exitcode=99",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+];
+
 /// The repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()

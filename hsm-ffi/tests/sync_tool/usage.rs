@@ -139,13 +139,7 @@ fn under_valgrind_nothing_is_wrong() {
     let run = |command: &str, tree: &str, options: &[&str], code: i32| {
         let tool = scene.command(command, tree, options);
         let mut valgrind = crate::tool::program("valgrind");
-        valgrind.args([
-            "--quiet",
-            "--error-exitcode=99",
-            "--leak-check=full",
-            "--errors-for-leak-kinds=definite,indirect",
-        ]);
-        valgrind.arg(program("sync_tool")).args(tool.get_args());
+        valgrind.args(crate::tool::MEMCHECK).arg(program("sync_tool")).args(tool.get_args());
         crate::run::Said::of(&valgrind.output().unwrap()).exited(code)
     };
     run("archive", "tree", &[], 3);

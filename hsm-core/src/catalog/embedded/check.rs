@@ -7,6 +7,7 @@ use super::index::one;
 use super::{action, lookup, pin};
 use crate::catalog::{Expect, Expired};
 use crate::error::{Error, Result};
+use crate::journal::{Subject, Updates};
 use crate::object::{Object, ObjectId, TierConfig, TierIndex, TierState};
 
 /// Checks one expectation; the error is the answer to the caller.
@@ -33,6 +34,7 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             let found = apply::find(connection, *id)?.map_or(0, |object| object.generation);
             if found == *generation { Ok(()) } else { Err(changed(*id)) }
         }
+        Expect::Attributes(subject, expected) => attributes(connection, *subject, expected),
         Expect::CopyAt(id, tier, pieces) => {
             let object = must_be(connection, *id)?;
             match object.copy_on(*tier) {
@@ -107,6 +109,20 @@ pub(super) fn check(connection: &Connection, applier: &Applier<'_>, expect: &Exp
             None => Err(Error::ActionNotFound { id: *id }),
         },
     }
+}
+
+/// Whether attributes have the values that somebody saw.
+fn attributes(connection: &Connection, subject: Subject, expected: &Updates) -> Result<()> {
+    let (found, what) = match subject {
+        Subject::Object(id) => (must_live(connection, id)?.attributes, format!("object {id}")),
+        Subject::Dataset(id) => {
+            let found = lookup::dataset(connection, id)?;
+            let found = found.ok_or_else(|| Error::DatasetNotFound { name: id.to_string() })?;
+            (found.attributes, format!("dataset {id}"))
+        }
+    };
+    let is_so = expected.iter().all(|(name, value)| found.get(name) == value.as_deref());
+    if is_so { Ok(()) } else { Err(Error::Conflict { what: format!("an attribute of {what}") }) }
 }
 
 /// Whether the copy on a tier may be released now.

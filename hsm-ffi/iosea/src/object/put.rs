@@ -9,11 +9,12 @@ use std::os::fd::AsRawFd;
 
 use super::{Place, id, stream, tier_of};
 use crate::client::{Client, client};
-use crate::failure::{Failure, Result, guard};
-use crate::hsm::{ANY_TIER, Content, Id, PutOptions, Reader};
+use crate::failure::{Failure, Result, guard, until_won};
+use crate::hsm::{ANY_TIER, Content, Id, Object, PutOptions, Reader};
 use crate::sys;
 use crate::types::{
-    ATTEMPTED_OVERWRITE, BAD_INPUT_BUFFER, BAD_STREAM, CREATE, HestiaId, HestiaIoContext, HestiaTier, UPDATE,
+    ATTEMPTED_OVERWRITE, BAD_INPUT_BUFFER, BAD_STREAM, CREATE, HestiaId, HestiaIoContext, HestiaTier,
+    UNKNOWN, UPDATE,
 };
 
 /// So many bytes are in memory at once.
@@ -99,20 +100,15 @@ impl Put<'_> {
         if self.offset == 0 {
             return self.whole(place, sys::HSM_PUT_UPDATE);
         }
-        let size = self.client.store.object(self.id)?.info()?.size_bytes;
-        if self.offset > size {
-            return Err(behind(self.offset, size));
-        }
         match place {
             // SAFETY: the caller's word for the buffer.
             Place::Memory(data) if self.tier == ANY_TIER => unsafe {
                 self.client.store.put_at(self.id, self.offset, *data, self.length)
             },
-            Place::Memory(_) if self.length == 0 => Ok(()),
             Place::Memory(data) => {
-                // SAFETY: the caller's word for the buffer, which is not NULL.
-                let data = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), self.length) };
-                self.rewrite(&mut |write| write(data))
+                // SAFETY: the caller's word for the buffer, which is not NULL where it has bytes.
+                let data = unsafe { slice(data.cast::<u8>(), self.length) };
+                until_won(|| self.rewrite(&mut |write| write(data)))
             }
             Place::Path(path) => {
                 let file =
@@ -124,10 +120,16 @@ impl Put<'_> {
         }
     }
 
+    /// How much a path or descriptor is to give.
+    fn wanted(&self) -> u64 {
+        // The greatest length is one that nothing has, and not what says all of it.
+        if self.length == 0 { ALL } else { (self.length as u64).min(ALL - 1) }
+    }
+
     /// The data becomes the content.
     fn whole(&self, place: &Place, mode: i32) -> Result<()> {
         let options = PutOptions::new(self.id, mode, self.tier)?;
-        let length = if self.length == 0 { ALL } else { self.length as u64 };
+        let length = self.wanted();
         let put = |content| self.client.store.put(content, &options);
         match place {
             Place::Memory(data) => put(Content::Memory(data.cast_const(), self.length)),
@@ -146,31 +148,64 @@ impl Put<'_> {
     }
 
     fn rewrite_from(&self, fd: i32) -> Result<()> {
+        let begin = stream::position(fd);
         let mut piece = vec![0; PIECE_BYTES];
-        let mut left = if self.length == 0 { ALL } else { self.length as u64 };
-        self.rewrite(&mut |write| {
-            while left > 0 {
-                let wanted = left.min(PIECE_BYTES as u64) as usize;
-                let read = stream::read(fd, &mut piece[..wanted]).map_err(|error| broken("read", &error))?;
-                if read == 0 && self.length > 0 {
-                    return Err(Failure::new(BAD_STREAM, "it ends before the length that was given"));
+        until_won(|| {
+            let mut left = self.wanted();
+            let done = self.rewrite(&mut |write| {
+                while left > 0 {
+                    let wanted = left.min(PIECE_BYTES as u64) as usize;
+                    let read =
+                        stream::read(fd, &mut piece[..wanted]).map_err(|error| broken("read", &error))?;
+                    if read == 0 && self.length > 0 {
+                        return Err(Failure::new(BAD_STREAM, "it ends before the length that was given"));
+                    }
+                    if read == 0 {
+                        break;
+                    }
+                    write(&piece[..read])?;
+                    left -= read as u64;
                 }
-                if read == 0 {
-                    break;
+                Ok(())
+            });
+            match (done, begin) {
+                (Err(failure), Some(begin)) if failure.is_lost_race() => {
+                    stream::advance(fd, Some(begin));
+                    Err(failure)
                 }
-                write(&piece[..read])?;
-                left -= read as u64;
+                (Err(failure), None) if failure.is_lost_race() => Err(Failure::new(
+                    UNKNOWN,
+                    "another writer changed the object meanwhile, and what came out of the pipe is gone",
+                )),
+                (done, _) => done,
             }
-            Ok(())
         })
     }
 
-    /// Writes the object anew: what lies before the offset, what `give` gives, and what lies behind that.
+    /// Where an update behind the beginning goes: to the tier that was asked for, or else where the object is and may be
+    /// written.
+    fn tier_behind(&self, object: &Object) -> Result<i32> {
+        if self.tier != ANY_TIER {
+            return Ok(self.tier);
+        }
+        let tiers = self.client.store.tiers_in_numbers()?;
+        let is_active =
+            |tier: &i32| tiers.iter().any(|known| known.tier == *tier && known.state == sys::HSM_TIER_ACTIVE);
+        Ok(object.copies()?.iter().map(|copy| i32::from(copy.tier)).find(is_active).unwrap_or(ANY_TIER))
+    }
+
+    /// Writes the object anew: what lies before the offset, what `give` gives, and what lies behind that. It replaces only the
+    /// generation that it read.
     fn rewrite(&self, give: &mut dyn FnMut(Take<'_>) -> Result<()>) -> Result<()> {
+        let object = self.client.store.object(self.id)?;
+        let size = object.info()?.size_bytes;
+        if self.offset > size {
+            return Err(behind(self.offset, size));
+        }
+        let options = PutOptions::new(self.id, sys::HSM_PUT_UPDATE, self.tier_behind(&object)?)?;
         let mut reader = self.client.store.reader(self.id, ANY_TIER)?;
-        let mut writer =
-            self.client.store.writer(&PutOptions::new(self.id, sys::HSM_PUT_UPDATE, self.tier)?)?;
-        let size = reader.size()?;
+        options.expect_generation(object.info()?.generation)?;
+        let mut writer = self.client.store.writer(&options)?;
         let mut at = self.offset;
         each_piece(&mut reader, 0, self.offset, &mut |piece| writer.write(piece))?;
         give(&mut |piece| {
@@ -180,6 +215,16 @@ impl Put<'_> {
         each_piece(&mut reader, at, size.saturating_sub(at), &mut |piece| writer.write(piece))?;
         writer.commit()
     }
+}
+
+/// Bytes of a caller, who may say that there are none by NULL.
+///
+/// # Safety
+///
+/// `start` has that many bytes, or there are none.
+unsafe fn slice<'a>(start: *const u8, length: usize) -> &'a [u8] {
+    // SAFETY: as the caller says.
+    if length == 0 { &[] } else { unsafe { std::slice::from_raw_parts(start, length) } }
 }
 
 /// Reads a range of an object piece by piece.

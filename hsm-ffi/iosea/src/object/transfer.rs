@@ -4,10 +4,9 @@ use std::ffi::c_int;
 
 use super::id;
 use crate::client::{Client, client};
-use crate::failure::{Failure, Result, guard};
+use crate::failure::{Result, guard};
 use crate::hsm::Id;
-use crate::sys;
-use crate::types::{HestiaId, UNKNOWN};
+use crate::types::HestiaId;
 
 /// Runs a change of one object.
 ///
@@ -44,15 +43,7 @@ pub unsafe extern "C" fn hestia_object_move(
     target_tier: u8,
 ) -> c_int {
     // SAFETY: as the caller says.
-    unsafe {
-        change(object_id, |client, id| {
-            client.store.move_between(id, source_tier, target_tier).map_err(|failure| match failure.status {
-                // From a tier to itself: no number of the header is about that.
-                sys::HSM_STATUS_INVALID => Failure { code: UNKNOWN, ..failure },
-                _ => failure,
-            })
-        })
-    }
+    unsafe { change(object_id, |client, id| client.store.move_between(id, source_tier, target_tier)) }
 }
 
 /// Drops the copy on a tier.

@@ -129,12 +129,18 @@ static void a_store_that_takes_no_changes_can_be_read(void)
     put_text("00000000-0000-0000-0000-000000000002", HESTIA_CREATE, "after", 0);
     CHECK_OK(hestia_finish());
     CHECK(system("rm -r backed-up/store && mv backup backed-up/store") == 0);
+    struct stat before;
+    CHECK(stat("backed-up/event_feed.yaml", &before) == 0);
+    off_t told = before.st_size;
 
     CHECK_OK(hestia_initialize(NULL, NULL, extra));
     CHECK_CONTENT(ONE, "before");
     HestiaId id = id_of(ONE);
     HestiaIoContext io = memory((char *)"x", 1, 0);
     CHECK_CODE(hestia_object_put(&id, HESTIA_UPDATE, &io, NULL), HESTIA_ERROR_UNKNOWN);
+    /* Nothing of that is told: what the file of events has is from before. */
+    struct stat is;
+    CHECK(stat("backed-up/event_feed.yaml", &is) == 0 && is.st_size == told);
     size_t length = 3;
     char text[4] = {0}, *activity = NULL;
     CHECK_OK(hestia_data_get(ONE, text, &length, 0, 0, &activity, NULL));

@@ -31,16 +31,22 @@ static int count_of(const char *text, const char *wanted)
     return count;
 }
 
-static void check_news(const char *tag, const char *id, const char *wanted)
+/* Ends the test unless so many documents came, all of this kind and about this object. */
+static void check_documents(int count, const char *tag, const char *id, const char *wanted)
 {
     const char *text = news(".cache/hestia/event_feed.yaml");
     char line[64];
     snprintf(line, sizeof line, "---\n!%s\n", tag);
-    if (count_of(text, line) < 1 || count_of(text, "---\n") != count_of(text, "...\n") || strstr(text, id) == NULL ||
-        strstr(text, wanted) == NULL) {
+    if (count_of(text, line) != count || count_of(text, "---\n") != count || count_of(text, "...\n") != count ||
+        count_of(text, id) != count || count_of(text, wanted) != count) {
         fprintf(stderr, "expected %s of %s with \"%s\" in:\n%s\n", tag, id, wanted, text);
         exit(1);
     }
+}
+
+static void check_news(const char *tag, const char *id, const char *wanted)
+{
+    check_documents(1, tag, id, wanted);
 }
 
 int main(int count, char **arguments)
@@ -55,8 +61,9 @@ int main(int count, char **arguments)
     check_news("update", ONE, "trigger_migration: \"0,1\"");
     CHECK_OK(hestia_object_copy(&id, 0, 1));
     check_news("update", ONE, "index: 1");
+    /* A move is a copy that comes and one that goes. */
     CHECK_OK(hestia_object_move(&id, 0, 2));
-    check_news("update", ONE, "index: 2");
+    check_documents(2, "update", ONE, "index: 2");
     CHECK_OK(hestia_object_release(&id, 1, 1));
     check_news("update", ONE, "index: 2");
     CHECK_CONTENT(ONE, "some data");

@@ -90,6 +90,13 @@ static void an_object_may_be_without_data(void)
     CHECK_OK(hestia_init_object(&object));
     io = memory("", 0, 0);
     CHECK_CODE(hestia_object_get(&id, &io, NULL), HESTIA_ERROR_NOT_FOUND);
+    /* A part of no bytes is where it is, and is left out of what is known. */
+    put_text(TWO, HESTIA_UPDATE, "", 0);
+    check_tiers(TWO, "0");
+    CHECK_CONTENT(TWO, "");
+    CHECK_OK(hestia_object_get_attrs(&id, &object));
+    CHECK(object.m_size == 0 && object.m_num_tier_extents == 0 && object.m_tier_extents == NULL);
+    CHECK_OK(hestia_init_object(&object));
     put_text(TWO, HESTIA_UPDATE, "now it has", 0);
     CHECK_CONTENT(TWO, "now it has");
     id = id_of(NONE);
@@ -138,7 +145,11 @@ static void copies_go_and_come_and_the_last_stays(void)
     CHECK_CODE(hestia_object_release(&id, 4, 1), HESTIA_ERROR_UNKNOWN);
     CHECK_CONTENT(TWO, "now it has");
     CHECK_CODE(hestia_object_move(&id, 4, 4), HESTIA_ERROR_UNKNOWN);
+    CHECK_CODE(hestia_object_copy(&id, 4, 4), HESTIA_ERROR_UNKNOWN);
     CHECK_CONTENT(TWO, "now it has");
+    /* Moved already, and moved from a tier where it never was: it is where it was to be. */
+    CHECK_OK(hestia_object_move(&id, 1, 4));
+    check_tiers(TWO, "4");
     CHECK_CODE(hestia_object_copy(&id, 0, 1), HESTIA_ERROR_NOT_FOUND);
     CHECK_CODE(hestia_object_copy(&id, 4, 200), HESTIA_ERROR_NOT_FOUND);
     CHECK_CODE(hestia_object_copy(&none, 0, 1), HESTIA_ERROR_NOT_FOUND);
@@ -148,6 +159,11 @@ static void copies_go_and_come_and_the_last_stays(void)
     /* Without the flag the last one goes. */
     CHECK_OK(hestia_object_release(&id, 4, 0));
     check_tiers(TWO, "");
+    CHECK_OK(hestia_object_release(&id, 4, 0));
+    CHECK_CODE(hestia_object_release(&id, 200, 0), HESTIA_ERROR_NOT_FOUND);
+    HestiaIoContext io = memory("x", 1, 2);
+    CHECK_CODE(hestia_object_get(&id, &io, NULL), HESTIA_ERROR_NOT_FOUND);
+    CHECK_CODE(hestia_object_put(&id, HESTIA_UPDATE, &io, NULL), HESTIA_ERROR_NOT_FOUND);
 }
 
 static void lists_have_what_is_there(void)

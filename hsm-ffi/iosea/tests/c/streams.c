@@ -190,6 +190,55 @@ static void pipes_go_in_and_come_out(void)
     check_large();
 }
 
+/* An update behind an offset stays on the tier where the object is, from whatever its data comes. */
+static void what_lies_elsewhere_stays_there(void)
+{
+    HestiaId id = id_of(ONE);
+    uint8_t *tiers = NULL;
+    size_t count = 0;
+    write_file("small", "small", 5);
+    CHECK_OK(hestia_object_move(&id, 0, 2));
+    int fd = open("small", O_RDONLY);
+    HestiaIoContext ways[3] = {path_of("small", 0, 7), descriptor_of(fd, 0, 70), memory("small", 5, 700)};
+    for (int way = 0; way < 3; way++) {
+        CHECK_OK(hestia_object_put(&id, HESTIA_UPDATE, &ways[way], NULL));
+        memcpy(large + ways[way].m_offset, "small", 5);
+        CHECK_OK(hestia_object_locate(&id, &tiers, &count));
+        CHECK(count == 1 && tiers[0] == 2);
+        CHECK_OK(hestia_free_tier_ids(&tiers));
+    }
+    CHECK(close(fd) == 0);
+    check_large();
+    /* A length that nothing has is one that is too long, and not all there is. */
+    HestiaIoContext io = path_of("small", SIZE_MAX, 0);
+    CHECK_CODE(hestia_object_put(&id, HESTIA_UPDATE, &io, NULL), HESTIA_ERROR_BAD_STREAM);
+    io = path_of("small", SIZE_MAX, 5);
+    CHECK_CODE(hestia_object_put(&id, HESTIA_UPDATE, &io, NULL), HESTIA_ERROR_BAD_STREAM);
+    check_large();
+}
+
+/* Of an object whose bytes are damaged behind its first megabyte, nothing comes into the file, and what was there stays. */
+static void a_file_is_there_whole_or_not_at_all(void)
+{
+    HestiaId id = id_of(ONE);
+    write_file("damaged", large, LARGE);
+    HestiaIoContext io = path_of("damaged", 0, 0);
+    CHECK_OK(hestia_object_put(&id, HESTIA_UPDATE, &io, NULL));
+    CHECK(system("for file in $(find .cache/hestia/store/tiers -size +1000k -name '*.obj'); do"
+                 " printf damage | dd of=$file bs=1 seek=2500000 conv=notrunc 2>/dev/null || exit 1; done") == 0);
+    write_file("kept", "before", 6);
+    io = path_of("kept", 0, 0);
+    CHECK_CODE(hestia_object_get(&id, &io, NULL), HESTIA_ERROR_UNKNOWN);
+    check_file("kept", "before", 6);
+    io = path_of("never", 0, 0);
+    CHECK_CODE(hestia_object_get(&id, &io, NULL), HESTIA_ERROR_UNKNOWN);
+    CHECK(system("test ! -e never && test -z \"$(ls | grep part)\"") == 0);
+    /* What is whole can be had. */
+    io = path_of("kept", 1000, 0);
+    CHECK_OK(hestia_object_get(&id, &io, NULL));
+    check_file("kept", large, 1000);
+}
+
 int main(int count, char **arguments)
 {
     CHECK(count == 2 && chdir(arguments[1]) == 0);
@@ -200,6 +249,8 @@ int main(int count, char **arguments)
     a_file_replaces_what_lies_behind_an_offset();
     a_descriptor_is_read_and_written_where_it_stands();
     pipes_go_in_and_come_out();
+    what_lies_elsewhere_stays_there();
+    a_file_is_there_whole_or_not_at_all();
     CHECK_OK(hestia_finish());
     return 0;
 }

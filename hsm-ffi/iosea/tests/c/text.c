@@ -184,6 +184,11 @@ static void tiers_and_records(void)
         CHECK_OK(update(kind, HESTIA_IO_KEY_VALUE, HESTIA_NAME, "someone\n\nrole=other\n", HESTIA_IO_KEY_VALUE));
         SAYS("role=other\n");
         CHECK_CODE(update(kind, HESTIA_IO_KEY_VALUE, HESTIA_ID, TWO "\n\npassword=x\n", 0), HESTIA_ERROR_BAD_INPUT_BUFFER);
+        CHECK_CODE(update(kind, HESTIA_IO_KEY_VALUE, HESTIA_ID, TWO "\n\ntoken=x\n", 0), HESTIA_ERROR_BAD_INPUT_BUFFER);
+        CHECK_CODE(update(kind, HESTIA_IO_JSON, HESTIA_ID, TWO "\n\n{\"tokens\": [{\"value\": \"x\"}]}", 0),
+                   HESTIA_ERROR_BAD_INPUT_BUFFER);
+        CHECK_OK(get(kind, HESTIA_ID, TWO, HESTIA_IO_KEY_VALUE));
+        CHECK(strstr(answer, "password") == NULL && strstr(answer, "token") == NULL);
         CHECK_OK(take(kind, HESTIA_ID, TWO));
         CHECK_OK(get_page(kind, HESTIA_QUERY_NONE, 0, 0, 0, "", HESTIA_IO_JSON));
         IS("[]");
@@ -300,6 +305,10 @@ static void words_as_ids(void)
     CHECK_OK(hestia_object_get_attrs(&id, &object));
     CHECK(strcmp(object.m_uuid, "1234") == 0);
     CHECK_OK(hestia_init_object(&object));
+    CHECK_OK(create(HESTIA_OBJECT, HESTIA_IO_IDS, HESTIA_ID, "fourteen-bytes", HESTIA_IO_IDS));
+    IS("fourteen-bytes");
+    CHECK_CODE(create(HESTIA_OBJECT, HESTIA_IO_IDS, HESTIA_ID, "fifteen-bytes-x", 0), HESTIA_ERROR_BAD_INPUT_ID);
+    CHECK_CODE(create(HESTIA_OBJECT, HESTIA_IO_IDS, HESTIA_ID, "a word", 0), HESTIA_ERROR_BAD_INPUT_ID);
     CHECK_OK(hestia_finish());
 }
 

@@ -26,9 +26,29 @@ static void nothing_works_before_the_client_begins(void)
     CHECK_CODE(hestia_object_locate(&id, &tiers, &count), HESTIA_ERROR_CLIENT_STATE);
     CHECK_CODE(hestia_object_list(0, &ids, &count), HESTIA_ERROR_CLIENT_STATE);
     CHECK_CODE(hestia_list_tiers(&tiers, &count), HESTIA_ERROR_CLIENT_STATE);
+    char *output = NULL;
+    int length = 0, exists = 7;
+    CHECK_CODE(hestia_create(HESTIA_OBJECT, HESTIA_IO_IDS, HESTIA_ID, ONE, 36, HESTIA_IO_IDS, &output, &length),
+               HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_update(HESTIA_OBJECT, HESTIA_IO_IDS, HESTIA_ID, ONE, 36, HESTIA_IO_IDS, &output, &length),
+               HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_read(HESTIA_OBJECT, HESTIA_QUERY_IDS, HESTIA_ID, 0, 0, ONE, 36, HESTIA_IO_IDS, &output, &length, NULL),
+               HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_remove(HESTIA_OBJECT, HESTIA_ID, ONE, 36), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_identify(HESTIA_OBJECT, HESTIA_ID, ONE, 36, NULL, &length, &exists), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_put(ONE, "x", 1, 0, 0, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_put_path(ONE, "x", 0, 0, 0, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_put_descriptor(ONE, 0, 0, 0, 0, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_get(ONE, NULL, &count, 0, 0, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_get_path(ONE, "x", 0, 0, 0, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_get_descriptor(ONE, 1, 0, 0, 0, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_copy(HESTIA_OBJECT, ONE, 0, 1, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_move(HESTIA_OBJECT, ONE, 0, 1, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_data_release(HESTIA_OBJECT, ONE, 0, &output, &length), HESTIA_ERROR_CLIENT_STATE);
+    CHECK_CODE(hestia_stop_server(), HESTIA_ERROR_CLIENT_STATE);
     CHECK_CODE(hestia_output_info(), HESTIA_ERROR_CLIENT_STATE);
     CHECK_CODE(hestia_finish(), HESTIA_ERROR_CLIENT_STATE);
-    CHECK(tiers == NULL && ids == NULL && count == 7);
+    CHECK(tiers == NULL && ids == NULL && output == NULL && count == 7);
 }
 
 static void whatever_lies_in_a_record_is_left_alone(int filled_with)

@@ -161,6 +161,7 @@ impl Run {
             durability: put.durability,
             block_size: arguments.block_size,
             size_hint: 0,
+            over: None,
         };
         (arguments, options)
     }

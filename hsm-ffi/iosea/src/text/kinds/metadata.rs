@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{attributes_in, id_of, mapping, object, there};
 use crate::client::Client;
-use crate::failure::Result;
+use crate::failure::{Result, until_won};
 use crate::hsm::{Attributes, Which};
 use crate::object::id;
 use crate::text::Kind;
@@ -61,14 +61,17 @@ impl Kind for Metadata<'_> {
         self.0.store.set_attributes(&object, &attributes)
     }
 
-    /// Takes all that is in it.
+    /// Takes all that is in it. Of what another sets in one call meanwhile it does not take a part.
     fn remove(&self, id: &str) -> Result<()> {
         let object = id_of(id)?;
-        let there = self.0.store.object(&object)?.attributes()?;
-        let mut attributes = Attributes::new()?;
-        for (name, _) in &there {
-            attributes.remove(name)?;
-        }
-        if there.is_empty() { Ok(()) } else { self.0.store.set_attributes(&object, &attributes) }
+        until_won(|| {
+            let there = self.0.store.object(&object)?.attributes()?;
+            let mut attributes = Attributes::new()?;
+            for (name, value) in &there {
+                attributes.expect(name, Some(value))?;
+                attributes.remove(name)?;
+            }
+            if there.is_empty() { Ok(()) } else { self.0.store.set_attributes(&object, &attributes) }
+        })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{absent, bad, dataset, there};
 use crate::client::Client;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, until_won};
 use crate::hsm::{Attributes, Dataset, Id};
 use crate::object::id;
 use crate::text::Kind;
@@ -31,19 +31,42 @@ impl Registry<'_> {
         there(self.client.store.dataset_named(self.name().as_bytes()))
     }
 
-    fn records(&self) -> Result<Vec<(String, Body)>> {
-        let Some(dataset) = self.dataset()? else { return Ok(Vec::new()) };
-        let records = dataset.attributes()?.into_iter().map(|(id, fields)| {
-            let fields = serde_json::from_slice(&fields).map_err(|error| {
-                super::refused(format!("the record {id:?} of a {} is no JSON: {error}", self.kind))
-            })?;
-            Ok((super::words(&id), fields))
-        });
-        records.collect()
+    /// Ids and records as they are written.
+    fn written(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.dataset()?.map_or(Ok(Vec::new()), |dataset| dataset.attributes())
     }
 
-    fn record(&self, id: &str) -> Result<Option<Body>> {
-        Ok(self.records()?.into_iter().find(|(known, _)| known == id).map(|(_, fields)| fields))
+    fn read(&self, id: &[u8], written: &[u8]) -> Result<Body> {
+        serde_json::from_slice(written).map_err(|error| {
+            let id = super::words(id);
+            super::refused(format!("the record {id:?} of a {} is no JSON: {error}", self.kind))
+        })
+    }
+
+    fn records(&self) -> Result<Vec<(String, Body)>> {
+        let written = self.written()?.into_iter();
+        written.map(|(id, written)| Ok((super::words(&id), self.read(&id, &written)?))).collect()
+    }
+
+    /// Puts a record in the place of the one that was there, or takes it away, whoever does the same meanwhile.
+    fn change(&self, id: &str, change: &dyn Fn(Option<Body>) -> Result<Option<Body>>) -> Result<()> {
+        until_won(|| {
+            let written = self.written()?.into_iter().find(|(known, _)| known == id.as_bytes());
+            let written = written.map(|(_, written)| written);
+            let mut attributes = Attributes::new()?;
+            attributes.expect(id.as_bytes(), written.as_deref())?;
+            let before = written.map(|written| self.read(id.as_bytes(), &written)).transpose()?;
+            match change(before)? {
+                Some(fields) => {
+                    if let Some(secret) = fields.keys().find(|key| super::is_known(key, &SECRETS)) {
+                        return Err(bad(format!("no {secret} is kept here: there is no login")));
+                    }
+                    attributes.set(id.as_bytes(), json!(fields).to_string().as_bytes())?;
+                }
+                None => attributes.remove(id.as_bytes())?,
+            }
+            self.client.store.set_dataset_attributes(&self.place()?, &attributes)
+        })
     }
 
     fn place(&self) -> Result<Id> {
@@ -58,20 +81,11 @@ impl Registry<'_> {
             made => made,
         }
     }
-
-    fn keep(&self, id: &str, fields: &Body) -> Result<()> {
-        if let Some(secret) = fields.keys().find(|key| super::is_known(key, &SECRETS)) {
-            return Err(bad(format!("no {secret} is kept here: there is no login")));
-        }
-        let mut attributes = Attributes::new()?;
-        attributes.set(id.as_bytes(), json!(fields).to_string().as_bytes())?;
-        self.client.store.set_dataset_attributes(&self.place()?, &attributes)
-    }
 }
 
 impl Kind for Registry<'_> {
     fn describe(&self, id: &str) -> Result<Option<Value>> {
-        Ok(self.record(id)?.map(|mut fields| {
+        Ok(self.records()?.into_iter().find(|(known, _)| known == id).map(|(_, mut fields)| {
             fields.insert("id".to_owned(), id.to_owned());
             fields.insert("type".to_owned(), self.kind.to_owned());
             json!(fields)
@@ -101,25 +115,24 @@ impl Kind for Registry<'_> {
             Some(id) => id.clone(),
             None => id::format(&self.client.store.new_id()?),
         };
-        if self.record(&id)?.is_some() {
-            return Err(Failure::new(ATTEMPTED_OVERWRITE, format!("there is a {} {id}", self.kind)));
-        }
         let mut fields = body.clone();
         fields.extend(asked.name.iter().map(|name| ("name".to_owned(), name.clone())));
-        self.keep(&id, &fields)?;
+        self.change(&id, &|before| match before {
+            Some(_) => Err(Failure::new(ATTEMPTED_OVERWRITE, format!("there is a {} {id}", self.kind))),
+            None => Ok(Some(fields.clone())),
+        })?;
         Ok(id)
     }
 
     fn update(&self, id: &str, _asked: &Asked, body: &Body) -> Result<()> {
-        let mut fields = self.record(id)?.ok_or_else(|| absent(id))?;
-        fields.extend(body.clone());
-        self.keep(id, &fields)
+        self.change(id, &|before| {
+            let mut fields = before.ok_or_else(|| absent(id))?;
+            fields.extend(body.clone());
+            Ok(Some(fields))
+        })
     }
 
     fn remove(&self, id: &str) -> Result<()> {
-        self.record(id)?.ok_or_else(|| absent(id))?;
-        let mut attributes = Attributes::new()?;
-        attributes.remove(id.as_bytes())?;
-        self.client.store.set_dataset_attributes(&self.place()?, &attributes)
+        self.change(id, &|before| before.map(|_| None).ok_or_else(|| absent(id)))
     }
 }

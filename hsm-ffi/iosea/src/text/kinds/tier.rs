@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{absent, bad, is_known, refused, words};
 use crate::client::Client;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, until_won};
 use crate::hsm::TierSettings;
 use crate::sys;
 use crate::text::Kind;
@@ -93,7 +93,8 @@ impl Kind for Tiers<'_> {
         {
             return Err(refused(format!("a tier keeps its {key}")));
         }
-        capacity(body)?.map_or(Ok(()), |capacity_bytes| self.0.store.change_tier(number(id)?, capacity_bytes))
+        let Some(capacity_bytes) = capacity(body)? else { return Ok(()) };
+        until_won(|| self.0.store.change_tier(number(id)?, capacity_bytes))
     }
 
     /// Takes a tier out of use that holds nothing.
