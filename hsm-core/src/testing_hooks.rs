@@ -85,6 +85,8 @@ pub enum Mutant {
     MemoryForGood,
     /// An action is queued when what it comes after is begun.
     AfterNotAwaited,
+    /// A part is written without a claim to its blocks, and nobody asks for one.
+    ClaimLeftOut,
 }
 
 #[cfg(any(test, feature = "testing"))]

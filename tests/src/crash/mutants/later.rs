@@ -19,7 +19,7 @@ use crate::audit::Verdict;
 use crate::fixture::Fixture;
 
 /// Which verb shows which mistake, on a store of which shape.
-const SHOWN_BY: [(Mutant, Shape, &str); 10] = [
+const SHOWN_BY: [(Mutant, Shape, &str); 11] = [
     (Mutant::SegmentNameLeftOut, Shape::Tight, "puts one after the other"),
     (Mutant::RelaxedTakenForDurable, Shape::Roomy, "relaxed put"),
     (Mutant::DropNotCounted, Shape::Roomy, "purge large"),
@@ -30,6 +30,7 @@ const SHOWN_BY: [(Mutant, Shape, &str); 10] = [
     (Mutant::UndeleteLosesName, Shape::Roomy, "undelete"),
     (Mutant::DoneBeforeEffect, Shape::Roomy, act::RUN),
     (Mutant::AfterNotAwaited, Shape::Roomy, act::RUN_IN_ORDER),
+    (Mutant::ClaimLeftOut, Shape::Roomy, "two parts in one place"),
 ];
 
 /// Which check of its own shows which mistake.
