@@ -24,6 +24,7 @@ mod mutants;
 mod rebuild;
 mod reconcile;
 mod run;
+mod scrubbing;
 mod states;
 pub mod table;
 mod together;
@@ -40,6 +41,7 @@ pub use index_file::index_files;
 pub use lost_tier::lost_tiers;
 pub use mutants::{Caught, mutants};
 pub use run::{Count, Failure, Runner, all_verbs, verbs_named};
+pub use scrubbing::resumed_scrubs;
 pub use together::together;
 pub use two_processes::two_processes;
 pub use verbs::{Act, Run, Verb, verbs};
@@ -70,7 +72,7 @@ pub struct Report {
 }
 
 /// All verbs on stores of both shapes, several threads at once, two processes of which one dies, the index in a file, failed syncs, a lost tier,
-/// healing, snapshots on a tier and what is restored from them, and mutants.
+/// healing, a scrub that is resumed, snapshots on a tier and what is restored from them, and mutants.
 pub fn everything(effort: Effort) -> Report {
     let mut report = Report { complete: true, ..Report::default() };
     all_verbs(effort, &mut report);
@@ -82,6 +84,7 @@ pub fn everything(effort: Effort) -> Report {
     lost_tiers(&mut report);
     backups(&mut report);
     healing(&mut report);
+    resumed_scrubs(&mut report);
     mutants(&mut report);
     report
 }

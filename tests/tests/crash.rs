@@ -2,7 +2,7 @@
 
 use hsm_tests::crash::{
     Effort, Report, all_verbs, backups, failed_data_syncs, failed_syncs, healing, index_files, lost_tiers,
-    mutants, together, two_processes,
+    mutants, resumed_scrubs, together, two_processes,
 };
 
 #[test]
@@ -60,6 +60,14 @@ fn a_snapshot_on_a_tier_is_there_or_absent_and_a_restore_is_done_or_can_be_done_
 fn a_scrub_that_heals_and_is_stopped_loses_no_object_and_can_be_run_again() {
     let mut report = Report::default();
     healing(&mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn a_scrub_with_a_rate_that_is_stopped_goes_on_where_it_was_and_tells_all_that_it_would_have_told() {
+    let mut report = Report::default();
+    resumed_scrubs(&mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");
 }
