@@ -223,7 +223,14 @@ impl Engine {
     /// A tier by index, as it is now.
     pub(crate) fn tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
         self.learn_tiers()?;
-        self.tiers.get(index)
+        match self.tiers.get(index) {
+            // Who added it could not tell the others.
+            Err(error) if error.kind() == Kind::NotFound => {
+                self.refresh_tiers()?;
+                self.tiers.get(index)
+            }
+            found => found,
+        }
     }
 
     /// The tier that data goes to: the one named, or the hottest that takes new data. Others may have changed

@@ -35,7 +35,7 @@ mod world;
 pub use backup::backups;
 pub use check::Expected;
 pub use failed_sync::{failed_data_syncs, failed_syncs};
-pub use faults::{faults, faults_of_actions, faults_of_recovery};
+pub use faults::{faults, faults_beside_others, faults_of_actions, faults_of_recovery, outdated_stores};
 pub use healing::healing;
 pub use index_file::index_files;
 pub use lost_tier::lost_tiers;
