@@ -35,7 +35,12 @@ const SHOWN_BY: [(Mutant, Shape, &str); 11] = [
 
 /// Which check of its own shows which mistake.
 type Check = fn(Option<Mutant>) -> Option<Failure>;
-const SHOWN_BY_CHECKS: [(Mutant, Check); 11] = [
+const SHOWN_BY_CHECKS: [(Mutant, Check); 12] = [
+    (Mutant::RootNotHeld, |mutant| {
+        check_with(mutant, "a root that a restored store takes over amid a page of removals", || {
+            taken_over::amid_a_page().map_err(|message| ("the end".to_owned(), message))
+        })
+    }),
     (Mutant::StraysOfMembers, |mutant| {
         check_with(mutant, "strays removed beside a put under way", || {
             strays_beside_a_put().map_err(|message| ("the end".to_owned(), message))
@@ -99,7 +104,7 @@ pub(super) fn mutants(report: &mut Report) {
     report.failures.extend(check_with(None, "rebuild, an older generation is whole", rebuild::undisturbed));
     let (_, bulk_read) = SHOWN_BY_CHECKS[SHOWN_BY_CHECKS.len() - 1];
     report.failures.extend(bulk_read(None));
-    for (_, check) in &SHOWN_BY_CHECKS[..5] {
+    for (_, check) in &SHOWN_BY_CHECKS[..6] {
         report.failures.extend(check(None));
     }
 }
