@@ -283,7 +283,8 @@ fn parts_that_two_processes_write_in_one_place_at_once_are_committed_whole_or_re
                 committed += 1;
             }
             Err(error) => {
-                assert_eq!(error.kind(), Kind::Conflict, "{error}");
+                // The digests of the other, which ended late, can lie where its own were.
+                assert!(matches!(error.kind(), Kind::Conflict | Kind::Invalid), "{error}");
                 refused += 1;
             }
         }
@@ -303,17 +304,17 @@ fn a_process_that_is_killed_amid_its_part_keeps_nobody_from_writing_it_again() {
         let parts = store.parts(&small_blocks()).unwrap();
         let mut dead = Process::start(&fixture, 1);
         dead.write(&parts.token(), 0, 4000 * BLOCK);
-        // It is killed once it wrote something, and goes on until then.
+        // Beside it another writes more blocks each round, so that it is killed ever later.
         let mut again = parts.part(0).unwrap();
         for _ in 0..round {
-            again.add(&[2; BLOCK]).unwrap_or_default();
+            let _ = again.add(&[2; BLOCK]); // Refused where the dead one came later.
         }
         dead.child.kill().unwrap();
         dead.child.wait().unwrap();
         let mut part = parts.part(0).unwrap();
-        part.add(&[3; 6 * BLOCK]).unwrap();
+        part.add(&[3; 4 * BLOCK]).unwrap();
         let put = parts.commit(&[part.finish().unwrap()]).unwrap();
-        assert!(store.get(put.id).unwrap() == vec![3; 6 * BLOCK]);
+        assert!(store.get(put.id).unwrap() == vec![3; 4 * BLOCK]);
         store.verify(put.id, 0).unwrap();
     }
 }
