@@ -11,7 +11,7 @@ SECONDS ?= 120
 RELEASE := $(CARGO) run $(CARGO_FLAGS) --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test crash soak bench header abi install uninstall lint deny
+.PHONY: help setup demo test crash bitflips soak bench header abi install uninstall lint deny
 
 help: ## List the targets (this text)
 	@echo "Usage: make <target> [VARIABLE=value]"
@@ -40,6 +40,9 @@ test: setup ## Run every test
 
 crash: setup ## Stop the engine at every write and print what survived, as a table
 	$(RELEASE) -p hsm-tests --bin crash -- $(ARGS)
+
+bitflips: setup ## Flip every bit of an index in turn, open the store and read it: takes hours
+	$(CARGO) test $(CARGO_FLAGS) --release -p hsm-tests --test bit_flips -- --ignored --nocapture
 
 soak: setup ## Kill a client at random moments for SECONDS and compare with what it was told
 	$(RELEASE) -p hsm-tests --bin soak -- $(SECONDS)

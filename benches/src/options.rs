@@ -150,12 +150,13 @@ mod tests {
             row_filter: Some("put".into()),
             dir: Some(PathBuf::from("somewhere")),
             results: Some(PathBuf::from("there")),
+            around: Some(PathBuf::from("hook")),
             quick: true,
             plot: Some(PathBuf::from("docs")),
             objects: 10_000_000,
             font: Some(PathBuf::from("letters.ttf")),
         };
-        let words = "--rounds 3 --row put --dir somewhere --results there --quick --plot docs --objects 10000000 \
+        let words = "--rounds 3 --row put --dir somewhere --results there --around hook --quick --plot docs --objects 10000000 \
                      --font letters.ttf";
         let words: Vec<_> = words.split_whitespace().collect();
         assert_eq!(parse_words(&words).unwrap(), Request::Measure(expected));

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 
 use crate::backend::ReadFrom;
+use crate::backend::posix::Held;
 use crate::catalog::{Catalog, Committed, Durability, Expect, Garbage, Places as _, Proposal};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
@@ -224,7 +225,14 @@ impl Engine {
     /// A tier by index, as it is now.
     pub(crate) fn tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
         self.learn_tiers()?;
-        self.tiers.get(index)
+        match self.tiers.get(index) {
+            // Who added it could not tell the others.
+            Err(error) if error.kind() == Kind::NotFound => {
+                self.refresh_tiers()?;
+                self.tiers.get(index)
+            }
+            found => found,
+        }
     }
 
     /// The tier that data goes to: the one named, or the hottest that takes new data. Others may have changed
@@ -348,33 +356,29 @@ impl Engine {
         self.refresh_tiers()?;
         let (mut removed_in_all, mut after) = (0, None);
         loop {
+            watch.check()?;
             let found = self.catalog.garbage(after, RECLAIM_AT_ONCE)?;
-            // Another may take the roots over at any time: they are asked once a page, before any of it is removed.
+            // Another may take the roots over at any time: they are asked once a page, and held until it is removed.
             let tiers: BTreeSet<_> = found.iter().map(|garbage| garbage.tier).collect();
             let is_ours = |index| match self.tier(index) {
-                Ok(tier) if tier.config.state != TierState::Lost => self.check_is_ours(&tier).is_ok(),
-                _ => true, // Nothing is there any more.
+                Ok(tier) if tier.config.state != TierState::Lost => self.check_is_ours(&tier),
+                _ => Ok(Held::default()), // Nothing is there any more.
             };
             let ours: BTreeMap<_, _> = tiers.into_iter().map(|index| (index, is_ours(index))).collect();
             if self.is_held() {
                 return Ok(removed_in_all);
             }
             let mut removed: Vec<Garbage> = Vec::with_capacity(found.len());
-            let mut going_on = Ok(());
             for garbage in &found {
-                going_on = watch.check();
-                if going_on.is_err() {
-                    break; // What is removed is noted first.
-                }
-                if ours.get(&garbage.tier) == Some(&true) && self.remove_place(garbage).is_ok() {
+                if ours.get(&garbage.tier).is_some_and(Result::is_ok) && self.remove_place(garbage).is_ok() {
                     removed.push(*garbage);
                 }
             }
             self.sync_removals(&mut removed);
+            drop(ours);
             if !removed.is_empty() {
                 self.catalog.forget_garbage(&removed)?;
             }
-            going_on?;
             watch.objects(removed.len() as u64)?;
             removed_in_all += removed.len() as u64;
             if found.len() < RECLAIM_AT_ONCE {

@@ -81,10 +81,14 @@ pub enum Mutant {
     MarkBehindPassed,
     /// A reconciliation looks at the roots before it has told them whose they are now.
     SurveyBeforeMark,
+    /// A root is not held while something is removed from it.
+    RootNotHeld,
     /// A copy in memory stands for one on a disk.
     MemoryForGood,
     /// An action is queued when what it comes after is begun.
     AfterNotAwaited,
+    /// A part is written without a claim to its blocks, and nobody asks for one.
+    ClaimLeftOut,
 }
 
 #[cfg(any(test, feature = "testing"))]

@@ -24,6 +24,7 @@ mod mutants;
 mod rebuild;
 mod reconcile;
 mod run;
+mod scrubbing;
 mod states;
 pub mod table;
 mod together;
@@ -34,12 +35,13 @@ mod world;
 pub use backup::backups;
 pub use check::Expected;
 pub use failed_sync::{failed_data_syncs, failed_syncs};
-pub use faults::{faults, faults_of_actions, faults_of_recovery};
+pub use faults::{faults, faults_beside_others, faults_of_actions, faults_of_recovery, outdated_stores};
 pub use healing::healing;
 pub use index_file::index_files;
 pub use lost_tier::lost_tiers;
 pub use mutants::{Caught, mutants};
 pub use run::{Count, Failure, Runner, all_verbs, verbs_named};
+pub use scrubbing::resumed_scrubs;
 pub use together::together;
 pub use two_processes::two_processes;
 pub use verbs::{Act, Run, Verb, verbs};
@@ -70,7 +72,7 @@ pub struct Report {
 }
 
 /// All verbs on stores of both shapes, several threads at once, two processes of which one dies, the index in a file, failed syncs, a lost tier,
-/// healing, snapshots on a tier and what is restored from them, and mutants.
+/// healing, a scrub that is resumed, snapshots on a tier and what is restored from them, and mutants.
 pub fn everything(effort: Effort) -> Report {
     let mut report = Report { complete: true, ..Report::default() };
     all_verbs(effort, &mut report);
@@ -82,6 +84,7 @@ pub fn everything(effort: Effort) -> Report {
     lost_tiers(&mut report);
     backups(&mut report);
     healing(&mut report);
+    resumed_scrubs(&mut report);
     mutants(&mut report);
     report
 }

@@ -6,13 +6,15 @@
 //! - [`soak`] kills a real client again and again and compares with what it was told;
 //! - [`describe`] tells a store as text, to be compared;
 //! - [`recording`] is a disk that notes every operation; [`verbs`] does every verb once;
-//! - [`fixture`] holds the stores that several scenarios begin with; [`follower`] is a program that follows one.
+//! - [`fixture`] holds the stores that several scenarios begin with; [`follower`] is a program that follows one;
+//! - [`hex`] is what is sent between processes.
 
 pub mod audit;
 pub mod crash;
 pub mod describe;
 pub mod fixture;
 pub mod follower;
+pub mod hex;
 pub mod model;
 pub mod recording;
 pub mod soak;

@@ -24,11 +24,12 @@ const NO_VERBS: [&str; 12] = [
 ];
 
 /// Rows of the table of crashes that are no verb of the harness: what each is called in its code.
-const OTHER_ROWS: [&str; 11] = [
+const OTHER_ROWS: [&str; 12] = [
     "restore",
     "rebuild",
     "reconcile",
     "scrub and heal",
+    "scrub, stopped and resumed",
     "snapshot to a tier, then lose the store",
     "snapshot, index in a file",
     "open without the index, index in a file",

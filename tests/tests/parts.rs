@@ -1,7 +1,12 @@
 //! Parts that are given up, late or written over do no harm to the object that is committed.
 
-use hsm_core::{Kind, PutOptions, Query};
-use hsm_tests::fixture::{Fixture, kind};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use hsm_core::{Kind, PartReceipt, PutOptions, Query, Store, StoreOptions};
+use hsm_tests::fixture::{Fixture, copy_tree, kind};
+use hsm_tests::hex;
 
 const BLOCK: usize = 4096;
 
@@ -200,4 +205,137 @@ fn a_part_that_was_given_up_is_written_again_by_another() {
     assert_eq!(kind(&dead.finish()), Some(Kind::Conflict));
     let put = parts.commit(&[receipt]).unwrap();
     assert_eq!(fixture.store.get(put.id).unwrap(), vec![2; 2 * BLOCK]);
+}
+
+/// A process that writes parts of one byte.
+struct Process {
+    byte: u8,
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(fixture: &Fixture, byte: u8) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_parts"))
+            .args([fixture.path().as_os_str(), byte.to_string().as_ref()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { byte, child, input, output: BufReader::new(output) }
+    }
+
+    fn write(&mut self, token: &[u8], offset: usize, len: usize) {
+        writeln!(self.input, "{} {offset} {len}", hex::encode(token)).unwrap();
+    }
+
+    /// The receipt, or none where it was refused since another has what it wrote.
+    fn receipt(&mut self, store: &Store) -> Option<PartReceipt> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        match line.trim_end().split_once(' ') {
+            Some(("receipt", bytes)) => Some(PartReceipt::from_bytes(store, &hex::decode(bytes)).unwrap()),
+            Some(("refused", "Conflict")) => None,
+            _ => panic!("process {} says {line:?}", self.byte),
+        }
+    }
+}
+
+#[test]
+fn parts_that_two_processes_write_in_one_place_at_once_are_committed_whole_or_refused() {
+    const BLOCKS: usize = 24;
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let mut processes = [1, 2].map(|byte| Process::start(&fixture, byte));
+    let (mut committed, mut refused) = (0, 0);
+    for round in 0..120 {
+        // Wholly in one place, or half of it.
+        let apart = if round % 3 == 2 { BLOCKS / 2 } else { 0 };
+        let parts = store.parts(&small_blocks()).unwrap();
+        let token = parts.token();
+        for (number, process) in processes.iter_mut().enumerate() {
+            process.write(&token, number * apart * BLOCK, BLOCKS * BLOCK);
+        }
+        let mut receipts = processes.each_mut().map(|process| process.receipt(store));
+        refused += receipts.iter().filter(|receipt| receipt.is_none()).count();
+        // One is tried a round, the other in the next; what it leaves of the object is written behind both.
+        let Some(which) = [round % 2, 1 - round % 2].into_iter().find(|which| receipts[*which].is_some())
+        else {
+            continue;
+        };
+        let first = which * apart;
+        let mut all = vec![receipts[which].take().unwrap()];
+        for (from, to) in [(0, first), (first + BLOCKS, BLOCKS + apart)] {
+            if from < to {
+                let mut part = parts.part((from * BLOCK) as u64).unwrap();
+                part.add(&vec![3; (to - from) * BLOCK]).unwrap();
+                all.push(part.finish().unwrap());
+            }
+        }
+        match parts.commit(&all) {
+            Ok(put) => {
+                let mut expected = vec![3; (BLOCKS + apart) * BLOCK];
+                expected[first * BLOCK..][..BLOCKS * BLOCK].fill(processes[which].byte);
+                assert!(store.get(put.id).unwrap() == expected, "round {round}");
+                store.verify(put.id, 0).unwrap();
+                committed += 1;
+            }
+            Err(error) => {
+                // The digests of the other, which ended late, can lie where its own were.
+                assert!(matches!(error.kind(), Kind::Conflict | Kind::Invalid), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(committed > 0 && refused > 0, "{committed} committed, {refused} refused");
+    for Process { mut child, input, .. } in processes {
+        drop(input);
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_amid_its_part_keeps_nobody_from_writing_it_again() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    for round in 0..8_usize {
+        let parts = store.parts(&small_blocks()).unwrap();
+        let mut dead = Process::start(&fixture, 1);
+        dead.write(&parts.token(), 0, 4000 * BLOCK);
+        // Beside it another writes more blocks each round, so that it is killed ever later.
+        let mut again = parts.part(0).unwrap();
+        for _ in 0..round {
+            let _ = again.add(&[2; BLOCK]); // Refused where the dead one came later.
+        }
+        dead.child.kill().unwrap();
+        dead.child.wait().unwrap();
+        let mut part = parts.part(0).unwrap();
+        part.add(&[3; 4 * BLOCK]).unwrap();
+        let put = parts.commit(&[part.finish().unwrap()]).unwrap();
+        assert!(store.get(put.id).unwrap() == vec![3; 4 * BLOCK]);
+        store.verify(put.id, 0).unwrap();
+    }
+}
+
+#[test]
+fn tokens_and_receipts_of_the_form_before_blocks_were_claimed_are_refused_as_that() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("store");
+    copy_tree(&kept.join("preview-1/store"), &path);
+    let store = Store::open(&path, &StoreOptions::new()).unwrap();
+    let read = |name: &str| std::fs::read(kept.join("parts-1").join(name)).unwrap();
+    for (name, error) in [
+        ("token", store.join_parts(&read("token")).map(drop).unwrap_err()),
+        ("receipt", PartReceipt::from_bytes(&store, &read("receipt")).map(drop).unwrap_err()),
+    ] {
+        assert_eq!(error.kind(), Kind::Invalid, "{name}: {error}");
+        assert!(error.to_string().contains("another version of hsm wrote it"), "{name}: {error}");
+    }
+    // Of another store they are that, whatever their form.
+    let other = Fixture::new();
+    let error = other.store.join_parts(&read("token")).unwrap_err();
+    assert!(error.to_string().contains("not one of this store"), "{error}");
 }

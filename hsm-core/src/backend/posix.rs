@@ -28,7 +28,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, File, FileKind, Mode, OpenFile, Space, sync_parent};
 use crate::testing_hooks::{Mutant, mutant};
 use open_packs::OpenPacks;
-pub use root::{RootIdentity, Seen};
+pub use root::{Held, RootIdentity, Seen};
 
 /// The directory of places below a root.
 const DATA: &str = "data";
@@ -116,6 +116,16 @@ impl PosixBackend {
         let _turn = self.seen.lock();
         self.check_root()?;
         root::mark_seen(&*self.disk, &self.root, &self.identity, seen)
+    }
+
+    /// Keeps the root from being taken over by another store until the answer is dropped; `alone`: to take it over, when
+    /// nobody removes anything from it.
+    ///
+    /// # Errors
+    ///
+    /// `Offline` where it is not there. `Busy` where it is held for long.
+    pub fn hold(&self, alone: bool) -> Result<Held> {
+        root::hold(&*self.disk, &self.root, &self.identity, alone)
     }
 
     fn data(&self) -> PathBuf {

@@ -7,7 +7,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Engine;
-use crate::backend::posix::Seen;
+use crate::backend::posix::{Held, Seen};
 use crate::catalog::is_unknown;
 use crate::error::{Error, Result};
 use crate::object::Position;
@@ -16,10 +16,12 @@ use crate::tier::Tier;
 
 impl Engine {
     /// Fails where the root of a tier has seen changes that never were in this journal: the store takes no more changes
-    /// then. Fails too where that cannot be told, since it is out of reach or damaged. To be asked before bytes are removed.
-    pub(crate) fn check_is_ours(&self, tier: &Tier) -> Result<()> {
+    /// then. Fails too where that cannot be told, since it is out of reach or damaged. To be asked before bytes are removed,
+    /// and the answer to be kept until they are: nobody takes the root over meanwhile, so no program is called back.
+    pub(crate) fn check_is_ours(&self, tier: &Tier) -> Result<Held> {
+        let held = tier.hold()?;
         if mutant(Mutant::TakeoverUnnoticed) {
-            return Ok(());
+            return Ok(held);
         }
         if let Some(seen) = tier.seen_in_reach()? {
             // Asked for afterwards: others write to both.
@@ -35,13 +37,13 @@ impl Engine {
             }
         }
         self.tiers.note_compared(tier);
-        Ok(())
+        Ok(held)
     }
 
     /// The same of a root that was out of reach when the store was opened, once it is back. To be asked before bytes go
     /// there.
     pub(crate) fn check_is_compared(&self, tier: &Tier) -> Result<()> {
-        if self.tiers.was_unseen(tier) { self.check_is_ours(tier) } else { Ok(()) }
+        if self.tiers.was_unseen(tier) { self.check_is_ours(tier).map(drop) } else { Ok(()) }
     }
 
     /// Compares every root that has come back since the store was opened.
@@ -59,9 +61,7 @@ impl Engine {
     /// Removes what is left on the root of a tier, marker and all, unless it was taken over. One whose marker went already
     /// says no more whose it is, and is cleared to the end.
     pub(crate) fn clear_root(&self, tier: &Tier) -> Result<()> {
-        if tier.seen()?.is_some() {
-            self.check_is_ours(tier)?;
-        }
+        let _held = tier.seen()?.map(|_| self.check_is_ours(tier)).transpose()?;
         tier.clear_root()
     }
 

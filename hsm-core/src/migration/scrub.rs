@@ -22,8 +22,9 @@ use crate::tier::place_name;
 
 /// Objects listed, and ordered by their places, together. Few in tests, so that there is more than one run.
 const OBJECTS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 4 } else { 1000 };
-/// Copies that are noted together, and bytes that are read before that: what has to be read again after a crash.
-const NOTED_AT_ONCE: usize = 1000;
+/// Copies that are noted together, and bytes that are read before that: what has to be read again after a crash. Few in
+/// tests, so that a crash comes between two notes.
+const NOTED_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 2 } else { 1000 };
 const NOTED_AFTER_BYTES: u64 = 1 << 30;
 
 /// What [`Store::scrub`](crate::Store::scrub) reads, and how.
@@ -171,19 +172,23 @@ impl Scrub<'_> {
             // What was verified in the future was by a clock that went wrong: it says nothing.
             let now_ns = self.engine.clock.now_ns();
             let lately = |since| copy.is_verified() && (since..=now_ns).contains(&copy.verified_ns);
+            let is_readable = self.engine.tier(tier)?.readiness(&copy).is_readable();
+            if is_readable {
+                // Those too whose copies were read before it was stopped: only who stopped was told of them.
+                for piece in copy.pieces.iter().filter(|piece| piece.packed) {
+                    self.header(piece, found)?;
+                }
+            }
             if self.options.not_verified_since.is_some_and(lately) {
                 self.done.passed_over += 1;
                 return Ok(true);
             }
-            if !self.engine.tier(tier)?.readiness(&copy).is_readable() {
+            if !is_readable {
                 self.offline += 1;
                 self.done.passed_over += 1;
                 return Ok(true);
             }
             watch.phase(Phase::Verify);
-            for piece in copy.pieces.iter().filter(|piece| piece.packed) {
-                self.header(piece, found)?;
-            }
             let first = match self.read(&object, &copy, watch) {
                 // It could be a moment ago.
                 Err(Error::Delayed { .. }) => continue,

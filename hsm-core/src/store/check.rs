@@ -236,6 +236,7 @@ impl Check<'_> {
             let listed = strays(self.engine, tiers, members, watch, &mut |tier, stray| {
                 let Stray { tier: index, place, bytes } = stray;
                 if remove {
+                    let _held = self.engine.check_is_ours(tier)?;
                     tier.backend.remove(place)?;
                     tier.backend.sync_removals(&[place])?;
                     // An empty directory that stays does no harm.

@@ -1,10 +1,11 @@
 //! Maintenance that a caller asks for: no thread of the store's own does it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::sweep::is_among;
 use super::{Store, reserve};
 use crate::backend::PlaceName;
+use crate::backend::posix::Held;
 use crate::catalog::{Durability, Expect, Expired, PackUsage, Proposal};
 use crate::engine::Engine;
 use crate::error::{Kind, Result};
@@ -121,39 +122,38 @@ impl Store {
         };
         let mut removed = Vec::new();
         let tiers: BTreeSet<_> = page.iter().map(|pack| pack.tier).collect();
-        let is_ours = |index: &TierIndex| {
-            engine.tier(*index).map_or(Ok(()), |tier| engine.check_is_ours(&tier)).is_ok()
+        watch.check()?;
+        let is_ours = |index| {
+            let held = engine.tier(index).map_or(Ok(Held::default()), |tier| engine.check_is_ours(&tier));
+            held.ok().map(|held| (index, held))
         };
-        let ours: BTreeSet<_> = tiers.into_iter().filter(is_ours).collect();
+        let ours: BTreeMap<_, _> = tiers.into_iter().filter_map(is_ours).collect();
         engine.check_writable()?;
         // Looked at again: what was empty before the sync and is still is empty for good, since nobody
         // appends to it. What was not may be empty by a relaxed change behind the sync, or be the pack of a
         // handle that came after we looked who is here.
-        let mut going_on = Ok(());
+        let mut gone_for_good = 0;
         for pack in engine.catalog.empty_packs(after, PACKS_AT_ONCE)?.into_iter().filter(is_done) {
-            going_on = watch.check();
-            if going_on.is_err() {
-                break; // What is removed is noted first.
-            }
             let Ok(tier) = engine.tier(pack.tier) else {
                 removed.push(pack); // Its tier was retired.
                 continue;
             };
-            if !ours.contains(&pack.tier) {
+            if !ours.contains_key(&pack.tier) {
                 continue;
             }
             let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));
             if gone.is_ok() {
-                watch.done(1);
+                gone_for_good += 1;
                 // An empty directory that stays does no harm.
                 let _ = (pack.name.instance != own).then(|| tier.backend.forget_instance(pack.name.instance));
                 removed.push(pack);
             }
         }
+        drop(ours);
         if !removed.is_empty() {
             engine.catalog.forget_packs(&removed)?;
         }
-        going_on?;
+        watch.done(gone_for_good);
         let bytes = removed.iter().map(|pack| pack.used).sum();
         Ok(RemovedPacks { packs: removed.len() as u64, bytes })
     }

@@ -31,6 +31,9 @@ use crate::wire::{self, Reader, Writer as Fields};
 const TOKEN_MAGIC: [u8; 8] = *b"hsmparts";
 const RECEIPT_MAGIC: [u8; 8] = *b"hsmpartr";
 const RUN_LEN: usize = 1 << 20;
+/// Of a token or a receipt.
+const FOREIGN: &str = "it is not one of this store";
+const OTHER_FORM: &str = "another version of hsm wrote it; begin the parts anew with one version";
 
 /// An object being written in parts. Callable from several threads.
 #[derive(Debug)]
@@ -117,9 +120,10 @@ impl Store {
     pub fn join_parts(&self, token: &[u8]) -> Result<Parts> {
         let engine = self.engine();
         engine.check_writable()?;
-        let invalid = || Error::invalid("token of parts", "it is not one of this store");
+        let invalid = |detail| Error::invalid("token of parts", detail);
         let sealed = wire::check_seal(token, &self.inner.store_id) && token.starts_with(&TOKEN_MAGIC);
-        let mut fields = Reader(token.get(wire::HEAD_LENGTH..).filter(|_| sealed).ok_or_else(invalid)?);
+        let body = token.get(wire::HEAD_LENGTH..).filter(|_| sealed);
+        let mut fields = Reader(body.ok_or_else(|| invalid(FOREIGN))?);
         let read = (|| {
             let (tier, block_shift) = (fields.u8()?, fields.u8()?);
             let name = PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false };
@@ -127,7 +131,8 @@ impl Store {
             // What is left is the seal.
             (fields.0.len() == 8).then_some((tier, block_shift, name, scratch_serial, claims_serial))
         })();
-        let (tier, block_shift, name, scratch_serial, claims_serial) = read.ok_or_else(invalid)?;
+        let (tier, block_shift, name, scratch_serial, claims_serial) =
+            read.ok_or_else(|| invalid(OTHER_FORM))?;
         let on = engine.tier(tier)?;
         let reopen = |name| {
             on.backend.reopen(name).map_err(|error| match error {
@@ -465,16 +470,16 @@ impl PartReceipt {
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
     pub fn from_bytes(store: &Store, bytes: &[u8]) -> Result<Self> {
-        let invalid = || Error::invalid("receipt", "it is not one of this store");
+        let invalid = |detail| Error::invalid("receipt", detail);
         let sealed = wire::check_seal(bytes, &store.inner.store_id) && bytes.starts_with(&RECEIPT_MAGIC);
         let body = bytes.get(wire::HEAD_LENGTH..bytes.len().saturating_sub(8)).filter(|_| sealed);
-        let mut fields = Reader(body.ok_or_else(invalid)?);
+        let mut fields = Reader(body.ok_or_else(|| invalid(FOREIGN))?);
         let read = (|| {
             let name = PlaceName { instance: fields.u64()?, serial: fields.u64()?, packed: false };
             let (offset, length, checksum) = (fields.u64()?, fields.u64()?, fields.u64()?);
             let (owner, contended) = (fields.array()?, fields.u8()? != 0);
             fields.is_empty().then_some(Self { name, offset, length, checksum, owner, contended })
         })();
-        read.ok_or_else(invalid)
+        read.ok_or_else(|| invalid(OTHER_FORM))
     }
 }

@@ -266,7 +266,7 @@ impl Reconciling<'_> {
     fn mark_or_pass_over(&mut self, seen: Seen, is_marked: impl Fn(&Tier) -> bool) -> Result<()> {
         let mut marked = Vec::with_capacity(self.tiers.len());
         for tier in std::mem::take(&mut self.tiers) {
-            match if is_marked(&tier) { tier.mark_seen(seen) } else { Ok(()) } {
+            match if is_marked(&tier) { tier.take_over(seen) } else { Ok(()) } {
                 Ok(()) => marked.push(tier),
                 Err(error) if error.kind() == Kind::Full => return Err(error),
                 Err(error) => self.pass_over(&tier, &error)?,

@@ -96,7 +96,7 @@ impl Engine {
         empty: &[PackUsage],
     ) -> Result<()> {
         tier.backend.check_root()?;
-        self.check_is_ours(tier)?;
+        let _held = self.check_is_ours(tier)?;
         let by_age = mutant(Mutant::SweepByAge);
         let mut stray: Vec<PlaceName> = Vec::new();
         let from = if by_age { 0 } else { resolved + 1 };

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Tier, Tiers};
 use crate::backend::Backend as _;
-use crate::backend::posix::Seen;
+use crate::backend::posix::{Held, Seen};
 use crate::catalog::{Epoch, is_unknown, seen_at};
 use crate::error::{Error, Kind, Result};
 use crate::object::{Position, TierIndex};
@@ -34,6 +34,18 @@ impl Tier {
             let detail = format!("what its root has seen cannot be read ({error}); repair its file system");
             Error::TierOffline { tier: self.index(), detail }
         })
+    }
+
+    /// Keeps the root from being taken over while something is removed from it.
+    pub(crate) fn hold(&self) -> Result<Held> {
+        self.posix.as_ref().map_or_else(|| Ok(Held::default()), |posix| posix.hold(false))
+    }
+
+    /// Takes the root over, when nobody removes anything from it.
+    pub(crate) fn take_over(&self, seen: Seen) -> Result<()> {
+        let Some(posix) = &self.posix else { return Ok(()) };
+        let _alone = posix.hold(true)?;
+        posix.mark_seen(seen)
     }
 
     /// Notes on the root how far the journal has come. Under the writer lock.

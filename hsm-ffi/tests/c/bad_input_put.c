@@ -199,7 +199,9 @@ static void puts_of_files(const char *directory)
     CHECK(file != NULL && fwrite("bytes", 1, 5, file) == 5 && fclose(file) == 0);
     fd = open(path, O_RDONLY);
     folder = open(directory, O_RDONLY);
-    CHECK(fd >= 0 && folder >= 0 && pipe(pipes) == 0);
+    /* Far from those that the library opens, which would take a lower number that is free. */
+    closed_fd = fcntl(fd, F_DUPFD, 700);
+    CHECK(fd >= 0 && folder >= 0 && pipe(pipes) == 0 && close(closed_fd) == 0);
 
     EVERY_PUT(hsm_object_put_path, path, SIZE_MAX, TO_THE_END);
     BAD(INVALID, hsm_object_put_path, path, (store, NULL, SIZE_MAX, TO_THE_END, RESULT));
@@ -216,8 +218,6 @@ static void puts_of_files(const char *directory)
 
     EVERY_PUT(hsm_object_put_fd, fd, TO_THE_END);
     BAD(INVALID, hsm_object_put_fd, fd, (store, -1, TO_THE_END, RESULT));
-    closed_fd = dup(fd); /* Only now: what the store opens takes the number of one that is closed. */
-    CHECK(close(closed_fd) == 0);
     BAD(IO, hsm_object_put_fd, fd, (store, closed_fd, TO_THE_END, RESULT));
     BAD(IO, hsm_object_put_fd, fd, (store, pipes[1], TO_THE_END, RESULT));
     SAYS(IO, "Is a directory", hsm_object_put_fd, fd, (store, folder, TO_THE_END, RESULT));

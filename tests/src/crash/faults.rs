@@ -1,5 +1,5 @@
-//! Any one operation on the disk that fails, is done in part or takes its time, under every verb, and a disk of a tier
-//! that is gone for a while.
+//! Any one operation on the disk that fails, is done in part or takes its time, under every verb, a disk of a tier that
+//! is gone for a while, a store whose directory is older than its roots, and others that died or are at work.
 //!
 //! After it a handle that is still in use says what the store was before the verb or after it, or, where the verb does
 //! each of several objects by itself, so of each; what it answered of each is true; and what failed can be done again
@@ -7,6 +7,8 @@
 //! without a repair by hand. Every copy is read by that, so none is lost on the way.
 
 mod actions;
+mod others;
+mod outdated;
 mod recovery;
 mod slow;
 
@@ -42,11 +44,21 @@ enum Fault {
     Slow,
     /// Each call that reads or writes does only a part, and every other is interrupted.
     Short,
+    /// The directory of the store is restored from before, and its roots have seen more.
+    Outdated,
+    /// One operation is refused while another handle has work under way, and what a third had is left by its death.
+    Others,
 }
 
 impl Fault {
+    /// Those of one handle, in a store that is in step with its roots.
     const ALL: [Self; 7] =
         [Self::Failed, Self::Full, Self::Half, Self::Unread, Self::Gone, Self::Slow, Self::Short];
+
+    /// Whether it befalls the store, and no single step.
+    fn is_of_the_store(self) -> bool {
+        matches!(self, Self::Short | Self::Outdated)
+    }
 
     fn kind(self) -> ErrorKind {
         if matches!(self, Self::Full | Self::Half) { ErrorKind::StorageFull } else { ErrorKind::Other }
@@ -55,15 +67,31 @@ impl Fault {
     /// Whether what failed at this step is tried again in the same handle; else a new one is opened at once. Each step
     /// has both, since some faults are alike.
     fn is_tried_again(self, step: u64) -> bool {
-        step.is_multiple_of(2) == matches!(self, Self::Failed | Self::Unread | Self::Half)
+        step.is_multiple_of(2) == matches!(self, Self::Failed | Self::Unread | Self::Half | Self::Others)
     }
 }
 
 /// Every verb with every fault at every step; see [`faults_of_actions`] for the one that runs actions.
 pub fn faults(threads: usize, report: &mut Report) {
-    // A second try of a verb that moves the clock meets another time.
-    let is_meant = |verb: &Verb| !act::RUNS.contains(&verb.name) && !act::MOVE_THE_CLOCK.contains(&verb.name);
-    of_verbs(threads, &is_meant, &Fault::ALL, report);
+    of_verbs(threads, &leads_to_one_end, &Fault::ALL, report);
+}
+
+/// Whether what a verb leads to is alike where it is done twice: a second try of one that moves the clock meets another
+/// time.
+fn leads_to_one_end(verb: &Verb) -> bool {
+    !act::RUNS.contains(&verb.name) && !act::MOVE_THE_CLOCK.contains(&verb.name)
+}
+
+/// Every verb in a store whose directory is older than its roots.
+pub fn outdated_stores(threads: usize, report: &mut Report) {
+    let is_meant = |verb: &Verb| leads_to_one_end(verb) && outdated::is_meant(verb);
+    of_verbs(threads, &is_meant, &[Fault::Outdated], report);
+}
+
+/// Every verb with a fault at every step, beside a process that died and one that is at work.
+pub fn faults_beside_others(threads: usize, report: &mut Report) {
+    let is_meant = |verb: &Verb| leads_to_one_end(verb) && others::is_meant(verb);
+    of_verbs(threads, &is_meant, &[Fault::Others], report);
 }
 
 /// The same of actions that run. Nothing of that is alike where it takes another time; and where a put begins is told by
@@ -116,7 +144,8 @@ fn each_step(verb: &Verb, fault: Fault) -> (Count, Option<Failure>) {
 }
 
 fn try_steps(verb: &Verb, fault: Fault, count: &mut Count) -> Option<(u64, String)> {
-    let base = match Base::with_cast(Shape::Roomy) {
+    let base = if fault == Fault::Others { others::base() } else { Base::with_cast(Shape::Roomy) };
+    let base = match base {
         // What is tried again after a fault is then the same as what went well.
         Ok(base) => base.standing_still(),
         Err(error) => return Some((0, error.to_string())),
@@ -130,7 +159,9 @@ fn try_steps(verb: &Verb, fault: Fault, count: &mut Count) -> Option<(u64, Strin
         let done = match fault {
             _ if act::RUNS.contains(&verb.name) => actions::one(&runner, verb, &reference, fault, step),
             Fault::Slow => slow::one(&runner, verb, &reference, step),
-            Fault::Short => short(&runner, verb, &reference).map(|()| step == 0),
+            Fault::Short => short(&runner, verb, &reference).map(|()| true),
+            Fault::Outdated => outdated::one(&runner, verb, &reference).map(|()| true),
+            Fault::Others => others::one(&runner, verb, &reference, step),
             _ => one(&runner, verb, &reference, fault, step),
         };
         match done {
@@ -141,7 +172,7 @@ fn try_steps(verb: &Verb, fault: Fault, count: &mut Count) -> Option<(u64, Strin
         count.steps += 1;
         count.process += 1;
         count.distinct += 1;
-        if fault == Fault::Short {
+        if fault.is_of_the_store() {
             return None;
         }
     }

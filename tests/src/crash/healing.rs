@@ -95,6 +95,11 @@ fn damaged(base: &Base) -> Verdict<World> {
 
 /// Writes over some bytes of a copy, behind the header of a record, on the medium.
 pub(super) fn damage(world: &World, id: ObjectId, tier: u8) -> Verdict<()> {
+    write_over(world, id, tier, |begin| begin + 100)
+}
+
+/// The same at another byte of the file that holds the copy, told where the copy begins in it.
+pub(super) fn write_over(world: &World, id: ObjectId, tier: u8, at: impl Fn(u64) -> u64) -> Verdict<()> {
     let object = world.store().object(id).map_err(text)?;
     let piece = object.copy_on(tier).and_then(|copy| copy.pieces.first()).ok_or("there is no such copy")?;
     let suffix = if piece.packed { "pack" } else { "obj" };
@@ -102,7 +107,7 @@ pub(super) fn damage(world: &World, id: ObjectId, tier: u8) -> Verdict<()> {
     let path =
         format!("{STORE}/tiers/{tier}/data/{instance:016x}/{:016x}/{serial:016x}.{suffix}", serial / 1024);
     let file = world.disk.open(path.as_ref(), Mode::Write).map_err(text)?;
-    file.write_at(b"damaged", piece.offset + 100).map_err(text)?;
+    file.write_at(b"damaged", at(piece.offset)).map_err(text)?;
     file.sync_data().map_err(text)
 }
 

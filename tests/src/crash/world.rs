@@ -265,10 +265,14 @@ impl World {
 
     /// The same store, not open yet, for another process of the same moment.
     pub(crate) fn beside(&self) -> Self {
+        self.at_once(self.disk.another_process())
+    }
+
+    /// The same store on `disk`, not open yet, at the same moment, where time stands still.
+    pub(crate) fn at_once(&self, disk: SimDisk) -> Self {
         let now_ns = self.clock.now_ns.load(Ordering::Relaxed);
         let clock = TestClock::new(now_ns, self.clock.seed + 1000);
         clock.stand_still();
-        let disk = self.disk.another_process();
         Self { clock, ..Self::after(self, disk, self.index.clone()) }
     }
 

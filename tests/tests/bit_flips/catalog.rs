@@ -252,34 +252,89 @@ fn on_half(small: &Small, paths: &[PathBuf], with_index: bool, first: u64) -> Ta
     tally
 }
 
-/// Flips bits of one file of the index. Once it was met, it is mended by an open.
-fn in_the_index(image: &CrashImage, index: &Files, suffix: &str, stride: usize, small: &Small) -> Tally {
-    let mut tally = Tally::default();
+/// Flips bits of one file of the index, each in one of the threads.
+fn in_the_index(image: &CrashImage, index: &Files, suffix: &str, bits: &[usize], small: &Small) -> Tally {
     let which = index.iter().position(|(name, _)| name.ends_with(suffix)).unwrap();
-    let directory = index_directory();
-    for bit in (0..index[which].1.len() * 8).step_by(stride) {
-        let mut flipped = index.clone();
-        flipped[which].1[bit / 8] ^= 1 << (bit % 8);
-        write_index(&directory, &flipped);
-        let disk = image.process_crash();
-        let place = format!("bit {bit} of the index's {suffix}");
-        tally.flips += 1;
-        let mut rounds = 0;
-        loop {
-            let store = open(&disk, Some(&directory)).unwrap_or_else(|error| panic!("{place}: {error}"));
-            assert_eq!(store.read_only_reason(), None, "{place}");
-            let complete = small.judge(&store, &place);
-            let _ = store.close();
-            drop(store);
-            if complete {
-                break;
-            }
-            tally.incomplete += 1;
-            rounds += 1;
-            assert!(rounds < 3, "{place}: it is not mended by an open");
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        let begin = |first| {
+            scope.spawn(move || {
+                let (mut tally, directory) = (Tally::default(), index_directory());
+                for bit in bits.iter().skip(first).step_by(threads) {
+                    let mut flipped = index.clone();
+                    flipped[which].1[bit / 8] ^= 1 << (bit % 8);
+                    let place = format!("bit {bit} of the index's {suffix}");
+                    tally.flips += 1;
+                    tally.incomplete += opened_until_complete(image, &flipped, &directory, small, &place);
+                }
+                tally
+            })
+        };
+        let mut tally = Tally::default();
+        for part in (0..threads).map(begin).collect::<Vec<_>>() {
+            let part = part.join().unwrap();
+            tally.flips += part.flips;
+            tally.incomplete += part.incomplete;
         }
+        tally
+    })
+}
+
+/// Opens a store with a damaged index. Once that was met, it is mended by an open. How often it was met by less than all
+/// that the store has to say.
+fn opened_until_complete(
+    image: &CrashImage,
+    index: &Files,
+    directory: &TempDir,
+    small: &Small,
+    place: &str,
+) -> u64 {
+    write_index(directory, index);
+    let disk = image.process_crash();
+    let mut rounds = 0;
+    loop {
+        let store = open(&disk, Some(directory)).unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert_eq!(store.read_only_reason(), None, "{place}");
+        let complete = small.judge(&store, place);
+        let _ = store.close();
+        drop(store);
+        if complete {
+            return rounds;
+        }
+        rounds += 1;
+        assert!(rounds < 3, "{place}: it is not mended by an open");
     }
-    tally
+}
+
+/// Every so many bits of a file of the index.
+fn bits(index: &Files, suffix: &str, stride: usize) -> Vec<usize> {
+    (0..file_of(index, suffix).len() * 8).step_by(stride).collect()
+}
+
+fn file_of<'a>(index: &'a Files, suffix: &str) -> &'a [u8] {
+    &index.iter().find(|(name, _)| name.ends_with(suffix)).unwrap().1
+}
+
+/// Bytes of a page of the index.
+const PAGE_LEN: usize = 4096;
+
+/// Of each kind of pages that a database has, the one that holds most. The kinds are those of SQLite's file format.
+fn page_of_each_kind(database: &[u8]) -> BTreeMap<&'static str, usize> {
+    let held = |page: &[u8]| page.iter().filter(|byte| **byte != 0).count();
+    let mut fullest: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (number, page) in database.chunks(PAGE_LEN).enumerate() {
+        let kind = match page[0] {
+            _ if number == 0 => "the first page",
+            2 => "inner page of an index",
+            5 => "inner page of a table",
+            10 => "leaf of an index, or of a table by key",
+            13 => "leaf of a table",
+            _ => "overflow or free page",
+        };
+        let best = fullest.entry(kind).or_default();
+        *best = (*best).max((held(page), number));
+    }
+    fullest.into_iter().map(|(kind, (_, number))| (kind, number)).collect()
 }
 
 fn segments(small: &Small) -> Vec<PathBuf> {
@@ -307,9 +362,39 @@ fn flip_bits(of_index: usize) {
     assert!(journal.incomplete > 0);
     say("journal", &on_the_disk(&small, &segments(&small), true));
     say("small files", &on_the_disk(&small, &small_files(&small), true));
-    say("index", &in_the_index(&small.closed, &small.closed_index, ".db", of_index, &small));
-    say("index of the dead", &in_the_index(&small.died, &small.died_index, ".db", of_index / 8 + 1, &small));
-    say("write-ahead log", &in_the_index(&small.died, &small.died_index, "-wal", of_index, &small));
+    let (closed, died) = (&small.closed_index, &small.died_index);
+    let of_index_then =
+        |suffix, stride| in_the_index(&small.died, died, suffix, &bits(died, suffix, stride), &small);
+    let closed_bits = bits(closed, ".db", of_index);
+    say("index", &in_the_index(&small.closed, closed, ".db", &closed_bits, &small));
+    say("index of the dead", &of_index_then(".db", of_index / 8 + 1));
+    say("write-ahead log", &of_index_then("-wal", of_index));
+}
+
+#[test]
+fn a_flipped_bit_of_every_byte_of_a_page_of_each_kind_of_the_index_is_an_error_or_does_no_harm() {
+    let small = Small::new();
+    let index = &small.closed_index;
+    let database = file_of(index, ".db");
+    let pages = page_of_each_kind(database);
+    assert!(pages.len() > 2, "{pages:?}");
+    let begun = std::time::Instant::now();
+    let mut flips = 0;
+    for (kind, number) in pages {
+        // Each of the eight bits in turn.
+        let bits: Vec<usize> = (0..PAGE_LEN).map(|byte| (number * PAGE_LEN + byte) * 8 + byte % 8).collect();
+        let tally = in_the_index(&small.closed, index, ".db", &bits, &small);
+        println!("{kind}, page {number} of {}: {tally:?}", database.len() / PAGE_LEN);
+        assert_eq!(tally.flips, PAGE_LEN as u64);
+        flips += tally.flips;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let files = [(index, ".db"), (&small.died_index, ".db"), (&small.died_index, "-wal")];
+    let all: usize = files.iter().map(|(index, suffix)| bits(index, suffix, 1).len()).sum();
+    let hours = seconds * all as f64 / flips as f64 / 3600.0;
+    println!(
+        "{flips} opens took {seconds:.0} s; one for each bit of the index and its log, {all}, would take {hours:.1} h"
+    );
 }
 
 #[test]

@@ -116,6 +116,7 @@ fn no_order_of_steps_deaths_and_power_losses_breaks_a_promise() {
             checker.unique_state_count(),
             checker.max_depth()
         );
+        is_told(name, checker.state_count(), checker.unique_state_count());
         for (property, path) in checker.discoveries() {
             assert!(properties::COVERAGE.contains(&property), "{name}: not always: {property}\n{path}");
             seen.insert(property);
@@ -123,6 +124,22 @@ fn no_order_of_steps_deaths_and_power_losses_breaks_a_promise() {
         assert!(checker.is_done());
     }
     assert_eq!(seen, properties::COVERAGE.into(), "what was seen to happen (left), and what has to");
+}
+
+/// Whether `docs/testing.md` has these numbers.
+fn is_told(name: &str, states: usize, different: usize) {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/testing.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let row = format!("| {name} | {} | {} |\n", in_groups(states), in_groups(different));
+    assert!(page.contains(&row), "docs/testing.md has no row {row:?}");
+}
+
+/// A number as people write it, its digits in groups of three.
+fn in_groups(number: usize) -> String {
+    let digits = number.to_string();
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let groups = rest.as_bytes().chunks(3).map(|group| std::str::from_utf8(group).unwrap());
+    std::iter::once(first).chain(groups).collect::<Vec<_>>().join(" ")
 }
 
 #[test]

@@ -5,11 +5,11 @@
 //! |---|---|
 //! | `Open` | `Store::check_age`, `Store::set_apart` in `store/open/age` |
 //! | `Note` | `Tiers::tell_roots` in `tier/seen` |
-//! | `Remove` | `Engine::check_is_ours` in `engine/ours`, then a page of removals |
+//! | `Ask`, `Remove` | `Engine::check_is_ours` in `engine/ours`, which holds the root; then a page of removals |
 //! | `Restore`, `TakeOver`, `Survey`, `Reconcile` | `store/open/restore`; `take_over` and what follows in `store/reconcile` |
 //!
-//! Coarser than the code in this: the question and the page of removals behind it are one step; one root, one place on it,
-//! which is garbage to the first store from the beginning. The first never reconciles.
+//! Coarser than the code in this: one root, one place on it, which is garbage to the first store from the beginning. The
+//! first never reconciles. A root that goes away takes along who holds it.
 
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
@@ -29,6 +29,8 @@ enum Mistake {
     SurveyFirst,
     /// A note is written over whatever is there.
     NoteOverOthers,
+    /// A root is taken over amid a page of removals.
+    NotHeld,
 }
 
 /// What a root has seen.
@@ -63,6 +65,8 @@ struct State {
     held: bool,
     /// Whether the root was away when it was opened, and was not compared since.
     unseen: bool,
+    /// Whether it holds the root, for a page of removals.
+    removing: bool,
     stage: Stage,
     /// Where the journal of the restored store ends.
     restored: (u8, u8),
@@ -84,6 +88,7 @@ enum Action {
     Close,
     Change,
     Note,
+    Ask,
     Remove,
     Restore,
     TakeOver,
@@ -135,10 +140,10 @@ impl TakeOver {
         }
     }
 
-    fn remove(self, state: &mut State) {
+    fn ask(self, state: &mut State) {
         state.held = self.is_unknown(state);
         state.unseen = false;
-        state.place &= state.held;
+        state.removing = !state.held;
     }
 
     /// The restored store tells the root that it is its own, in an epoch beyond what that has seen.
@@ -165,6 +170,7 @@ impl Model for TakeOver {
             open: false,
             held: false,
             unseen: false,
+            removing: false,
             stage: Stage::Lost,
             restored: (0, 1),
             counted: false,
@@ -174,6 +180,7 @@ impl Model for TakeOver {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let works = state.open && !state.held;
         let late = self.0 == Some(Mistake::SurveyFirst);
+        let is_free = !state.removing || self.0 == Some(Mistake::NotHeld);
         let can = [
             (Action::Away, state.there),
             (Action::Back, !state.there),
@@ -181,9 +188,10 @@ impl Model for TakeOver {
             (Action::Close, state.open),
             (Action::Change, works && state.number < NUMBERS_MAX),
             (Action::Note, works && state.there),
-            (Action::Remove, works && state.there),
+            (Action::Ask, works && state.there && !state.removing),
+            (Action::Remove, state.removing),
             (Action::Restore, state.there && state.stage == Stage::Lost),
-            (Action::TakeOver, state.there && state.stage == Stage::Restored && !late),
+            (Action::TakeOver, state.there && state.stage == Stage::Restored && !late && is_free),
             (
                 Action::Survey,
                 state.there && state.stage == if late { Stage::Restored } else { Stage::TakenOver },
@@ -196,13 +204,14 @@ impl Model for TakeOver {
     fn next_state(&self, before: &State, action: Action) -> Option<State> {
         let mut state = before.clone();
         match action {
-            Action::Away => state.there = false,
+            Action::Away => (state.there, state.removing) = (false, false),
             Action::Back => state.there = true,
             Action::Open => self.open(&mut state),
-            Action::Close => state.open = false,
+            Action::Close => (state.open, state.removing) = (false, false),
             Action::Change => state.number += 1,
             Action::Note => self.note(&mut state),
-            Action::Remove => self.remove(&mut state),
+            Action::Ask => self.ask(&mut state),
+            Action::Remove => (state.place, state.removing) = (false, false),
             Action::Restore => {
                 (state.stage, state.restored) = (Stage::Restored, (state.seen.epoch + 1, 2));
             }
@@ -243,14 +252,19 @@ fn what_a_restored_store_counts_on_stays_whatever_the_first_does() {
         checker.unique_state_count(),
         checker.max_depth()
     );
+    super::is_told("a root is taken over", checker.state_count(), checker.unique_state_count());
     checker.assert_properties();
 }
 
 #[test]
 fn every_mistake_in_the_taking_over_of_roots_is_found() {
-    for mistake in
-        [Mistake::NumbersAlone, Mistake::BehindIsOurs, Mistake::SurveyFirst, Mistake::NoteOverOthers]
-    {
+    for mistake in [
+        Mistake::NumbersAlone,
+        Mistake::BehindIsOurs,
+        Mistake::SurveyFirst,
+        Mistake::NoteOverOthers,
+        Mistake::NotHeld,
+    ] {
         let checker = TakeOver(Some(mistake)).checker().finish_when(HasDiscoveries::AnyFailures);
         let found = checker.spawn_bfs().join().discovery("what was counted on is there");
         println!("{mistake:?}: {}", found.as_ref().map_or(0, |path| path.clone().into_actions().len()));

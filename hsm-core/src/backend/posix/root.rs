@@ -4,15 +4,20 @@
 //! that was mounted in its place. `HSM-SEEN` tells a store that it is older than its roots.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::DATA;
 use super::side::SIDE;
 use crate::clock::TimeNs;
 use crate::error::{Error, IoContext, Result};
-use crate::file::{Disk, Mode, read_whole, sync_parent, write_whole};
+use crate::file::{Disk, File, Mode, read_whole, sync_parent, write_whole};
 use crate::integrity::checksum;
 use crate::object::{Position, TierIndex};
+use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::{HEAD_LENGTH, Reader, Writer, check_head, store_seed, write_head};
 
 pub(super) const MARKER: &str = "HSM-TIER";
@@ -26,6 +31,20 @@ const SLOT_LENGTH: usize = 512;
 const SLOT_USED: usize = 80;
 /// Behind what every version writes: who began the epoch, and a checksum of its own.
 const SLOT_USED_SINCE: usize = 96;
+
+/// A byte of the marker's file, far behind what is in it: locked by whoever removes from the root, together with others
+/// who do, and by whoever takes the root over, alone.
+const HELD: Range<u64> = 1 << 40..(1 << 40) + 1;
+/// Longer than a page of removals takes.
+const HOLD_WAIT_MAX: Duration = Duration::from_secs(30);
+const HOLD_PAUSE: Duration = Duration::from_millis(1);
+
+/// A root that does not change hands until this is dropped.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// None where there is nothing to be held, or no way to: in memory, on a file system without locks.
+    _file: Option<Arc<dyn File>>,
+}
 
 /// Whose root a directory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +130,33 @@ pub(super) fn check(disk: &dyn Disk, root: &Path, identity: &RootIdentity) -> Re
         Err(error) => format!("{error}; repair its file system, or declare the tier lost"),
     };
     Err(Error::TierOffline { tier: identity.tier, detail })
+}
+
+/// Keeps the root from being taken over; `alone`: waits too until nobody removes anything from it.
+pub(super) fn hold(disk: &dyn Disk, root: &Path, identity: &RootIdentity, alone: bool) -> Result<Held> {
+    if mutant(Mutant::RootNotHeld) {
+        return Ok(Held::default());
+    }
+    let path = root.join(MARKER);
+    let file = match disk.open(&path, if alone { Mode::Write } else { Mode::Read }) {
+        Ok(file) => file,
+        Err(error) => {
+            check(disk, root, identity)?; // It is not there, or is another.
+            return Err(Error::io("open", &path, &error));
+        }
+    };
+    let begun = Instant::now();
+    loop {
+        match file.try_lock(HELD, alone) {
+            Ok(true) => return Ok(Held { _file: Some(file) }),
+            Ok(false) if begun.elapsed() < HOLD_WAIT_MAX => thread::sleep(HOLD_PAUSE),
+            Ok(false) => {
+                let what = format!("the root {}, from which another store removes", root.display());
+                return Err(Error::Busy { what, waited_s: HOLD_WAIT_MAX.as_secs() });
+            }
+            Err(_) => return Ok(Held::default()),
+        }
+    }
 }
 
 pub(super) fn create(

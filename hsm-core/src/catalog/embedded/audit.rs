@@ -1,8 +1,8 @@
 //! The index held against itself, and places held against the index.
 //!
 //! What the index says twice has to agree: sums with the rows that they are sums of, names with the objects that
-//! have them, copies with packs and with the garbage. Its pages are read from the file, so that the checksum of
-//! each is compared.
+//! have them, copies with packs and with the garbage, pins with what they keep. Its pages are read from the file, so that
+//! the checksum of each is compared.
 //!
 //! It reads one state of the index, which SQLite keeps for as long as that takes: the write-ahead log grows
 //! meanwhile by what others commit.
@@ -109,6 +109,7 @@ impl Audit<'_> {
         self.packs()?;
         self.names()?;
         super::action::check_rows(self.connection)?;
+        super::pin::check_rows(self.connection, &mut self.found)?;
         Ok(self.found)
     }
 

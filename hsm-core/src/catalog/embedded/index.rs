@@ -260,7 +260,10 @@ pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> Error 
             || code == Some(rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
             || matches!(
                 error,
-                rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
+                rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::FromSqlConversionFailure(..)
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::Utf8Error(..)
             );
         match code.map(|code| code & 0xff) {
             Some(rusqlite::ffi::SQLITE_FULL) => return full(action, error.to_string()),

@@ -4,11 +4,12 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::index::{all, one, run};
-use crate::catalog::PinQuery;
+use super::index::{all, failed, one, run};
+use super::lookup;
+use crate::catalog::{Contradictions, PinQuery};
 use crate::clock::TimeNs;
 use crate::error::Result;
-use crate::object::{ObjectId, Pin, TierIndex};
+use crate::object::{ObjectId, Pin, TierIndex, TierState};
 
 /// Rows of pins that ended which one pin takes along: more than one, so that they do not pile up.
 const ENDED_AT_ONCE: i64 = 100;
@@ -73,4 +74,113 @@ pub(super) fn list(
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Pin> {
     Ok(Pin { object: ObjectId(row.get(0)?), tier: row.get(1)?, owner: row.get(2)?, until_ns: row.get(3)? })
+}
+
+/// Tells of pins that keep nothing: of an object, or on a tier, that is not there. A row that cannot be read is damage.
+///
+/// A pin that ended is as it should be: it forbids nothing, and its row goes with a later pin.
+pub(super) fn check_rows(connection: &Connection, found: &mut Contradictions) -> Result<()> {
+    let tiers = lookup::tiers(connection)?;
+    let is_there = |tier| {
+        tiers.iter().any(|usage| usage.config.index == tier && usage.config.state != TierState::Retired)
+    };
+    let sql =
+        "SELECT p.object, p.tier, p.owner, p.until, EXISTS (SELECT 1 FROM object o WHERE o.id = p.object)
+         FROM pin p";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("check it"))?;
+    let mut rows = statement.query([]).map_err(failed("check it"))?;
+    while let Some(row) = rows.next().map_err(failed("check it"))? {
+        let of_object = row.get::<_, bool>(4);
+        let (pin, of_object) = read(row).and_then(|pin| Ok((pin, of_object?))).map_err(failed("check it"))?;
+        let Pin { object, tier, owner, .. } = &pin;
+        if !of_object {
+            found.note(format!("{owner:?} pins object {object} to tier {tier}, and there is no such object"));
+        }
+        if !is_there(*tier) {
+            found.note(format!("{owner:?} pins object {object} to tier {tier}, and there is no such tier"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::index::{Index, IndexPlace};
+    use crate::object::FOR_EVER_NS;
+    use crate::{CheckOptions, Finding, PinQuery, PutOptions, Store, StoreOptions};
+
+    /// What a check tells of a store with two pins, whose index was changed so.
+    fn told(change: &str) -> Vec<String> {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Store::open(directory.path(), &StoreOptions::new()).unwrap();
+        let store = open();
+        let kept = store.put(b"kept", &PutOptions::default()).unwrap().id;
+        store.pin(kept, 0, "ann", FOR_EVER_NS).unwrap();
+        store.pin(kept, 1, "bob", FOR_EVER_NS).unwrap();
+        store.close().unwrap();
+        let index = Index::open(&IndexPlace::File(directory.path().join("index/index.db")), true).unwrap();
+        index.writer().execute_batch(change).unwrap();
+        index.close().unwrap();
+        let store = open();
+        let mut told = Vec::new();
+        let done = store.check_all(&CheckOptions::default(), |finding| {
+            match finding {
+                Finding::Index { detail } => told.push(detail),
+                other => panic!("{other:?}"),
+            }
+            Ok(())
+        });
+        assert_eq!(done.unwrap().contradictions, told.len() as u64);
+        store.close().unwrap();
+        drop(store);
+        // Made anew where it could not be read; else as an operator is told to.
+        if told.iter().all(|told| !told.contains("failed to")) && !told.is_empty() {
+            std::fs::remove_dir_all(directory.path().join("index")).unwrap();
+        }
+        let store = open();
+        if !told.is_empty() {
+            assert_eq!(store.pins(&PinQuery::default(), None, 10).unwrap().len(), 2);
+        }
+        assert!(store.check_all(&CheckOptions::default(), |_| Ok(())).unwrap().is_clean());
+        told
+    }
+
+    const NOBODY: &str = "x'00112233445566778899aabbccddeeff'";
+
+    #[test]
+    fn a_pin_of_no_object_or_on_no_tier_is_told_and_the_journal_knows_better() {
+        let of_nobody = told(&format!("INSERT INTO pin VALUES ({NOBODY}, 0, 'eve', 9223372036854775807)"));
+        assert!(
+            matches!(&of_nobody[..], [one] if one.contains("\"eve\"") && one.contains("no such object")),
+            "{of_nobody:?}"
+        );
+        let nowhere = told("UPDATE pin SET tier = 77 WHERE owner = 'bob'");
+        assert!(
+            matches!(&nowhere[..], [one] if one.contains("tier 77") && one.contains("no such tier")),
+            "{nowhere:?}"
+        );
+        let gone = told("DELETE FROM object");
+        assert!(gone.iter().filter(|one| one.contains("pins object")).count() == 2, "{gone:?}");
+    }
+
+    #[test]
+    fn a_row_of_a_pin_that_cannot_be_read_is_told_and_the_next_open_makes_the_index_anew() {
+        for change in [
+            "UPDATE pin SET object = x'00' WHERE owner = 'bob'",
+            "UPDATE pin SET tier = 256 WHERE owner = 'bob'",
+            "UPDATE pin SET tier = -1 WHERE owner = 'bob'",
+            "UPDATE pin SET owner = CAST(x'ff' AS TEXT) WHERE owner = 'bob'",
+        ] {
+            let told = told(change);
+            assert!(
+                matches!(&told[..], [one] if one.contains("the index failed to check it")),
+                "{change}: {told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pin_that_ended_is_no_fault() {
+        assert_eq!(told("UPDATE pin SET until = 1"), [""; 0]);
+    }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::PlaceWriter;
 use crate::error::Result;
+use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::Writer as Fields;
 
 const SLOT_LENGTH: u64 = 16;
@@ -61,6 +62,9 @@ impl Claims {
 
     /// Claims the blocks up to `end`, before any of them is written to.
     pub(super) fn take(&mut self, end: u64) -> Result<()> {
+        if mutant(Mutant::ClaimLeftOut) {
+            return Ok(());
+        }
         for run in runs(self.blocks.end..end) {
             let claims = self.owner.repeat((run.end - run.start) as usize);
             let (last, taken) = offsets(run.start);
@@ -93,6 +97,9 @@ impl Claims {
 
 /// Whether `owner` was the last to claim each of `blocks`.
 pub(super) fn are_held(place: &dyn PlaceWriter, owner: &Owner, blocks: Range<u64>) -> Result<bool> {
+    if mutant(Mutant::ClaimLeftOut) {
+        return Ok(true);
+    }
     for run in runs(blocks) {
         let found = read(place, offsets(run.start).0, ((run.end - run.start) * SLOT_LENGTH) as usize)?;
         if found.chunks(SLOT_LENGTH as usize).any(|claim| claim != owner) {

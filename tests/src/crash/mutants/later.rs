@@ -19,7 +19,7 @@ use crate::audit::Verdict;
 use crate::fixture::Fixture;
 
 /// Which verb shows which mistake, on a store of which shape.
-const SHOWN_BY: [(Mutant, Shape, &str); 10] = [
+const SHOWN_BY: [(Mutant, Shape, &str); 11] = [
     (Mutant::SegmentNameLeftOut, Shape::Tight, "puts one after the other"),
     (Mutant::RelaxedTakenForDurable, Shape::Roomy, "relaxed put"),
     (Mutant::DropNotCounted, Shape::Roomy, "purge large"),
@@ -30,11 +30,17 @@ const SHOWN_BY: [(Mutant, Shape, &str); 10] = [
     (Mutant::UndeleteLosesName, Shape::Roomy, "undelete"),
     (Mutant::DoneBeforeEffect, Shape::Roomy, act::RUN),
     (Mutant::AfterNotAwaited, Shape::Roomy, act::RUN_IN_ORDER),
+    (Mutant::ClaimLeftOut, Shape::Roomy, "two parts in one place"),
 ];
 
 /// Which check of its own shows which mistake.
 type Check = fn(Option<Mutant>) -> Option<Failure>;
-const SHOWN_BY_CHECKS: [(Mutant, Check); 11] = [
+const SHOWN_BY_CHECKS: [(Mutant, Check); 12] = [
+    (Mutant::RootNotHeld, |mutant| {
+        check_with(mutant, "a root that a restored store takes over amid a page of removals", || {
+            taken_over::amid_a_page().map_err(|message| ("the end".to_owned(), message))
+        })
+    }),
     (Mutant::StraysOfMembers, |mutant| {
         check_with(mutant, "strays removed beside a put under way", || {
             strays_beside_a_put().map_err(|message| ("the end".to_owned(), message))
@@ -98,7 +104,7 @@ pub(super) fn mutants(report: &mut Report) {
     report.failures.extend(check_with(None, "rebuild, an older generation is whole", rebuild::undisturbed));
     let (_, bulk_read) = SHOWN_BY_CHECKS[SHOWN_BY_CHECKS.len() - 1];
     report.failures.extend(bulk_read(None));
-    for (_, check) in &SHOWN_BY_CHECKS[..5] {
+    for (_, check) in &SHOWN_BY_CHECKS[..6] {
         report.failures.extend(check(None));
     }
 }
