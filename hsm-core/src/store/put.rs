@@ -252,8 +252,9 @@ impl Store {
     ///
     /// `Exists` when there is such an object already.
     pub fn put_empty(&self, options: &PutOptions) -> Result<Put> {
-        let options = PutOptions { mode: PutMode::Create, ..options.clone() };
         options.check()?;
+        let options = PutOptions { mode: PutMode::Create, ..options.clone() };
+        options.check()?; // What comes to be has no generation that it could be put over.
         let engine = self.engine();
         engine.check_writable()?;
         let fresh = self.new_id();
