@@ -54,8 +54,11 @@ pub const API: &[(&str, Shown)] = &[
         Crash(&["batch, atomic", "batch, independent", "batch, atomic and relaxed"]),
     ),
     ("Batch::put_empty", Crash(&["put without data"])),
-    ("Store::set_attributes", Crash(&["set attributes"])),
-    ("Store::set_dataset_attributes", Crash(&["set attributes of a dataset"])),
+    ("Store::set_attributes Store::set_attributes_if", Crash(&["set attributes"])),
+    (
+        "Store::set_dataset_attributes Store::set_dataset_attributes_if",
+        Crash(&["set attributes of a dataset"]),
+    ),
     ("Store::create_dataset", Crash(&["create dataset"])),
     ("Store::remove_dataset", Crash(&["remove dataset"])),
     ("Store::add_name", Crash(&["add name"])),
