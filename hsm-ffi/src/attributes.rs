@@ -70,6 +70,11 @@ impl hsm_attributes {
         Ok(set.collect())
     }
 
+    /// The same of what a caller gave; none where that is NULL.
+    pub(crate) fn values_given(given: Option<&Self>) -> Result<Attributes, hsm_error> {
+        given.map_or_else(|| Ok(Attributes::new()), Self::values)
+    }
+
     /// How many, removals included.
     pub(crate) fn len(&self) -> usize {
         self.updates.get().map_or_else(|| self.read.len(), Vec::len)
@@ -201,7 +206,7 @@ pub unsafe extern "C" fn hsm_attributes_expect(
         unsafe {
             let attributes = input::needed_mut(attributes, "attributes")?;
             let name = input::text(name, name_length, "name")?;
-            let value = if value.is_null() { None } else { Some(input::run(value, value_length, "value")?) };
+            let value = input::run_or_none(value, value_length, "value")?;
             put(&mut attributes.expected, name, value)?;
         }
         done()

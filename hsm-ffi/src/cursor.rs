@@ -19,7 +19,7 @@ use crate::error::hsm_error;
 use crate::fork::forks;
 use crate::guard::{Scope, done, guard};
 use crate::object::hsm_object;
-use crate::query::hsm_query;
+use crate::query::{given, hsm_query};
 use crate::status::{HSM_STATUS_END, hsm_status};
 use crate::store::{Shared, hsm_store};
 use crate::{input, output};
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn hsm_cursor_open(
         unsafe {
             output::no_handle(cursor_out, "cursor_out")?;
             let shared = scope.store(store)?.clone();
-            let query = query.as_ref().map(|query| query.query.clone()).unwrap_or_default();
+            let query = given(query);
             let page = Items::default();
             let mut cursor = hsm_cursor { shared, query, page, next: None, lent: None, forks: forks() };
             cursor.fetch(scope)?;

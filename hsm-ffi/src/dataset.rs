@@ -10,7 +10,7 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::OnceLock;
 
-use hsm_core::object::{self, Attributes, Dataset, Name};
+use hsm_core::object::{self, Dataset, Name};
 
 use crate::attributes::hsm_attributes;
 use crate::error::hsm_error;
@@ -89,8 +89,7 @@ pub unsafe extern "C" fn hsm_dataset_create(
             let store = scope.store(store)?;
             let name = input::text(name, name_length, "name")?;
             output::check_place(dataset_out, "dataset_out")?;
-            let attributes =
-                attributes.as_ref().map_or_else(|| Ok(Attributes::new()), hsm_attributes::values)?;
+            let attributes = hsm_attributes::values_given(attributes.as_ref())?;
             let created = store.store().create_dataset(name, &attributes)?;
             output::put(dataset_out, created.into(), "dataset_out")?;
         }

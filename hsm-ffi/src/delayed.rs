@@ -15,7 +15,7 @@ use hsm_core::object::{Access, Delay, Readiness};
 use crate::error::hsm_error;
 use crate::guard::{done, guard};
 use crate::id::{self, hsm_id};
-use crate::query::hsm_query;
+use crate::query::{given, hsm_query};
 use crate::status::hsm_status;
 use crate::store::hsm_store;
 use crate::tier_settings::{self, hsm_tier_settings};
@@ -263,7 +263,7 @@ pub unsafe extern "C" fn hsm_recall_estimate_query(
             let store = scope.store(store)?.store();
             output::check_record(info_out, info_size, "info_out")?;
             let target = input::tier(target, "target")?;
-            let query = query.as_ref().map(|query| query.query.clone()).unwrap_or_default();
+            let query = given(query);
             let estimate = store.estimate_recall_of(&query, target, bytes_a_second)?;
             output::record(info_out, info_size, &estimate.into(), "info_out")?;
         }

@@ -18,7 +18,7 @@ use crate::error::hsm_error;
 use crate::get::options;
 use crate::guard::{done, guard};
 use crate::id::hsm_id;
-use crate::query::hsm_query;
+use crate::query::{given, hsm_query};
 use crate::status::{HSM_STATUS_OK, hsm_status};
 use crate::store::hsm_store;
 use crate::transfer::objects;
@@ -157,9 +157,7 @@ pub unsafe extern "C" fn hsm_objects_get_all(
     let target = unsafe { Taken::new(target) };
     guard(error_out, |scope| {
         // SAFETY: each NULL or as the header says.
-        let (store, query) = unsafe {
-            (scope.store(store)?, query.as_ref().map(|query| query.query.clone()).unwrap_or_default())
-        };
+        let (store, query) = unsafe { (scope.store(store)?, given(query)) };
         let options = options(tier)?;
         let mut taker = Taker { callback: target.needed("target")?, stopped: Stopped::default() };
         let got = store.store().get_all(&query, &options, &mut |delivery| taker.take(&delivery));
@@ -262,7 +260,7 @@ pub unsafe extern "C" fn hsm_objects_get_all_into(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?;
-            let query = query.as_ref().map(|query| query.query.clone()).unwrap_or_default();
+            let query = given(query);
             let (options, directory) =
                 (options(tier)?, input::path(directory, directory_length, "directory")?);
             output::check_record_if(got_out, got_size, "got_out")?;

@@ -121,8 +121,7 @@ pub(crate) unsafe fn attribute_wanted(
     // SAFETY: as the caller promises.
     let name = unsafe { text(name, name_length, "name")? };
     // SAFETY: as the caller promises.
-    let value =
-        if value.is_null() { None } else { Some(unsafe { run(value, value_length, "value")? }.to_vec()) };
+    let value = unsafe { run_or_none(value, value_length, "value")? }.map(<[u8]>::to_vec);
     object::check_attribute(name, value.as_deref().unwrap_or_default())?;
     Ok(Some((name.to_owned(), value)))
 }
@@ -138,6 +137,20 @@ pub(crate) unsafe fn descriptor<'a>(number: i32, what: &str) -> Result<BorrowedF
     }
     // SAFETY: as the caller promises, and it is not -1.
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+/// The same as [`run`], or nothing for NULL, whatever the length is.
+///
+/// # Safety
+///
+/// As for `run`.
+pub(crate) unsafe fn run_or_none<'a>(
+    pointer: *const c_void,
+    length: usize,
+    what: &str,
+) -> Result<Option<&'a [u8]>, hsm_error> {
+    // SAFETY: as the caller promises.
+    if pointer.is_null() { Ok(None) } else { unsafe { run(pointer, length, what) }.map(Some) }
 }
 
 /// A key, a value or a name: bytes of a length, or up to their NUL when the length is `SIZE_MAX`.

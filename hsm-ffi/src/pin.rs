@@ -22,7 +22,7 @@ use crate::error::hsm_error;
 use crate::event::hsm_event_info;
 use crate::guard::{done, guard};
 use crate::id::{self, hsm_id, hsm_position};
-use crate::query::hsm_query;
+use crate::query::{self, hsm_query};
 use crate::status::{HSM_STATUS_END, hsm_status};
 use crate::store::hsm_store;
 use crate::transfer::{objects, put_position};
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn hsm_objects_pin_all(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let store = scope.store(store)?.store();
-            let query = query.as_ref().map(|query| query.query.clone()).unwrap_or_default();
+            let query = query::given(query);
             let owner = input::text(owner, owner_length, "owner")?;
             let count = store.pin_all(&query, input::tier(tier, "tier")?, owner, until_ns)?;
             output::put_if(count_out, count);

@@ -7,7 +7,7 @@
 use std::ffi::{c_char, c_void};
 
 use hsm_core::integrity::{Algorithm, Digest};
-use hsm_core::object::{self, Attributes, Name, ObjectId};
+use hsm_core::object::{self, Name, ObjectId};
 use hsm_core::{Durability, PutMode, PutOptions};
 
 use crate::attributes::hsm_attributes;
@@ -211,8 +211,7 @@ pub unsafe extern "C" fn hsm_put_options_set_attributes(
     // SAFETY: as the header says.
     unsafe {
         set(options, error_out, |options| {
-            let attributes =
-                attributes.as_ref().map_or_else(|| Ok(Attributes::new()), hsm_attributes::values)?;
+            let attributes = hsm_attributes::values_given(attributes.as_ref())?;
             object::check_attributes(&attributes)?;
             options.attributes = attributes;
             Ok(())

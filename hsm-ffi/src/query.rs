@@ -21,6 +21,16 @@ pub struct hsm_query {
     pub(crate) query: Query,
 }
 
+/// What a caller wants: a copy of the query, and everything where it is NULL.
+///
+/// # Safety
+///
+/// NULL, or a live handle.
+pub(crate) unsafe fn given(query: *const hsm_query) -> Query {
+    // SAFETY: as the caller promises.
+    unsafe { query.as_ref() }.map(|query| query.query.clone()).unwrap_or_default()
+}
+
 /// Makes a query for every live object.
 ///
 /// @param query_out  free it with hsm_query_free()

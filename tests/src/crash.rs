@@ -71,6 +71,25 @@ pub struct Report {
     pub complete: bool,
 }
 
+impl Report {
+    /// Adds what comes of stopping at every step in a store of each shape. An error says which step, and what is wrong.
+    fn add_shapes(
+        &mut self,
+        what: &str,
+        state: &str,
+        every_step: impl Fn(Shape, &mut Count) -> Result<(), (String, String)>,
+    ) {
+        for shape in Shape::ALL {
+            let name = format!("{what}, {shape:?}");
+            let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
+            let outcome = every_step(shape, &mut count);
+            self.counts.push(count);
+            let failure = |(step, message)| Failure { name, step, state: state.to_owned(), message };
+            self.failures.extend(outcome.err().map(failure));
+        }
+    }
+}
+
 /// All verbs on stores of both shapes, several threads at once, two processes of which one dies, the index in a file, failed syncs, a lost tier,
 /// healing, a scrub that is resumed, snapshots on a tier and what is restored from them, and mutants.
 pub fn everything(effort: Effort) -> Report {

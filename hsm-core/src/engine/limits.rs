@@ -86,23 +86,35 @@ impl Owed {
         [operations.paid_ns, operations.seen_ns, bytes.paid_ns, bytes.seen_ns]
     }
 
+    /// How long it takes until something can be taken of what is limited and wanted, so much of each.
+    fn left(&mut self, limits: &TierLimits, now_ns: TimeNs, operations: u64, bytes: u64) -> Duration {
+        let each = self.each(limits, operations, bytes);
+        Duration::from_nanos(each.map(|(debt, ..)| debt.left_ns(now_ns)).max().unwrap_or(0))
+    }
+
     /// Takes so much. More than zero: nothing was taken, and it takes so long until something can be.
     fn take(&mut self, limits: &TierLimits, now_ns: TimeNs, operations: u64, bytes: u64) -> Duration {
-        let TierLimits { operations_a_second, bytes_a_second, .. } = *limits;
-        let mut all = [
-            (&mut self.operations, operations, operations_a_second),
-            (&mut self.bytes, bytes, bytes_a_second),
-        ];
-        let owed = |(debt, count, limit): &mut (&mut Debt, u64, u64)| {
-            if *count == 0 || *limit == 0 { 0 } else { debt.left_ns(now_ns) }
-        };
-        let wait_ns = all.iter_mut().map(owed).max().unwrap_or(0);
-        if wait_ns == 0 {
-            for (debt, count, limit) in all.into_iter().filter(|(_, count, limit)| *count > 0 && *limit > 0) {
+        let left = self.left(limits, now_ns, operations, bytes);
+        if left.is_zero() {
+            for (debt, count, limit) in self.each(limits, operations, bytes) {
                 debt.add(now_ns, count, limit);
             }
         }
-        Duration::from_nanos(wait_ns)
+        left
+    }
+
+    /// What is limited and wanted: the debt, how much, and the limit.
+    fn each(
+        &mut self,
+        limits: &TierLimits,
+        operations: u64,
+        bytes: u64,
+    ) -> impl Iterator<Item = (&mut Debt, u64, u64)> {
+        let all = [
+            (&mut self.operations, operations, limits.operations_a_second),
+            (&mut self.bytes, bytes, limits.bytes_a_second),
+        ];
+        all.into_iter().filter(|(_, count, limit)| *count > 0 && *limit > 0)
     }
 }
 
@@ -221,18 +233,7 @@ impl Engine {
             let mut gates = self.limits.gates.lock();
             let gate = gates.entry(*tier).or_default();
             if limits.operations_a_second > 0 || limits.bytes_a_second > 0 {
-                let left = self.lock.meter(*tier, |fields| {
-                    let mut owed = Owed::of(fields);
-                    let left = [
-                        (&mut owed.operations, limits.operations_a_second),
-                        (&mut owed.bytes, limits.bytes_a_second),
-                    ];
-                    let left = left.into_iter().filter(|(_, limit)| *limit > 0);
-                    let left_ns = left.map(|(debt, _)| debt.left_ns(now_ns)).max().unwrap_or(0);
-                    *fields = owed.fields();
-                    Duration::from_nanos(left_ns)
-                })?;
-                let left = left.unwrap_or(TURN);
+                let left = self.owed(*tier, |owed| owed.left(&limits, now_ns, 1, 1))?;
                 if !left.is_zero() {
                     return Ok(Entered::Full(*tier, left));
                 }
@@ -252,6 +253,18 @@ impl Engine {
             }
         }
         Ok(Entered::In(streams))
+    }
+
+    /// Asks how long what is owed of a tier is to be waited for, and may add to it. The caller holds the gates: threads of this
+    /// handle share its locks, and are one behind the other there.
+    fn owed(&self, tier: TierIndex, ask: impl FnOnce(&mut Owed) -> Duration) -> Result<Duration> {
+        let left = self.lock.meter(tier, |fields| {
+            let mut owed = Owed::of(fields);
+            let left = ask(&mut owed);
+            *fields = owed.fields();
+            left
+        })?;
+        Ok(left.unwrap_or(TURN))
     }
 
     /// Waits until a stream of this handle is given back, but no longer than `at_most`, nor than between two looks.
@@ -275,15 +288,8 @@ impl Throttle for Engine {
         {
             return Ok(Duration::ZERO);
         }
-        // Threads of this handle share its locks: they are one behind the other here.
         let _gates = self.limits.gates.lock();
-        let taken = self.lock.meter(tier, |fields| {
-            let mut owed = Owed::of(fields);
-            let left = owed.take(&limits, self.clock.now_ns(), operations, bytes);
-            *fields = owed.fields();
-            left
-        })?;
-        Ok(taken.unwrap_or(TURN))
+        self.owed(tier, |owed| owed.take(&limits, self.clock.now_ns(), operations, bytes))
     }
 }
 

@@ -156,6 +156,15 @@ impl LockFile {
         self.file.write_at(&index.to_le_bytes(), INDEX_OFFSET).context("write", &self.path)
     }
 
+    /// Takes a spot, of a file outside of the store that is to be written: kept apart are all who do that for this store,
+    /// whatever locks the file system of that file has. `None`: another one has it. It is given back with what is answered,
+    /// or by whoever dies. An open file of its own, of the disk that this one is on: threads that share one share its locks.
+    pub(crate) fn take_spot(&self, disk: &dyn Disk, spot: u64) -> Result<Option<Arc<dyn File>>> {
+        let file = disk.open(&self.path, Mode::Write).context("open", &self.path)?;
+        let byte = OUTSIDE + spot % SPOTS;
+        Ok(file.try_lock(byte..byte + 1, true).context("lock", &self.path)?.then_some(file))
+    }
+
     fn wait(&self, range: Range<u64>, exclusive: bool, what: &str) -> Result<()> {
         self.wait_looking(range, exclusive, PAUSE_MAX, what)
     }
@@ -181,15 +190,6 @@ impl LockFile {
         }
         Ok(())
     }
-}
-
-/// Takes a spot, of a file outside of the store that is to be written: kept apart are all who do that for this store,
-/// whatever locks the file system of that file has. `None`: another one has it. It is given back with what is answered, or by
-/// whoever dies. An open file of its own: threads that share one share its locks.
-pub(crate) fn take_spot(disk: &dyn Disk, path: &Path, spot: u64) -> Result<Option<Arc<dyn File>>> {
-    let file = disk.open(path, Mode::Write).context("open", path)?;
-    let byte = OUTSIDE + spot % SPOTS;
-    Ok(file.try_lock(byte..byte + 1, true).context("lock", path)?.then_some(file))
 }
 
 /// The queue of writers seen from outside, through an open file of its own: locks of the same one do not tell.

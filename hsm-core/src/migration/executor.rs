@@ -122,14 +122,16 @@ impl Executor<'_> {
         let others: Vec<_> = others.into_iter().filter(may_come).collect();
         let near = self.near(&spec, &chosen, others)?;
         if chosen.is_empty() {
-            return self.serve(&spec.owner);
+            self.serve(&spec.owner)?;
+            return Ok(None);
         }
         let of_turn = chosen.len();
         let all: Vec<Action> = chosen.into_iter().chain(near).collect();
         let ready = self.ask(&all, now_ns)?;
         let (all, of_turn) = kept(all, of_turn, &ready);
         if all.is_empty() {
-            return self.serve(&spec.owner);
+            self.serve(&spec.owner)?;
+            return Ok(None);
         }
         let (fitting, streams) = match self.fit(&all)? {
             Fit::Some(fitting, streams) => (fitting, streams),
@@ -156,8 +158,8 @@ impl Executor<'_> {
     }
 
     /// Notes whose turn it was.
-    fn serve(&self, owner: &str) -> Result<Option<Waits>> {
-        self.engine.lock.note_served(Turns::Run, owner).map(|()| None)
+    fn serve(&self, owner: &str) -> Result<()> {
+        self.engine.lock.note_served(Turns::Run, owner)
     }
 
     fn fail_late(&mut self, late: &[Action]) -> Result<()> {

@@ -111,11 +111,6 @@ pub const AFTER_MAX: usize = 16;
 pub const STORY_MAX: usize = 16;
 /// The story of one whose deadline passed.
 pub(crate) const LATE: &str = "its deadline passed before it was run";
-/// When to come back to what is not to be run before `due_ns`: who is late is told in time.
-pub(crate) fn before_deadline(due_ns: TimeNs, deadline_ns: TimeNs) -> TimeNs {
-    if deadline_ns == 0 { due_ns } else { due_ns.min(deadline_ns.saturating_add(1)) }
-}
-
 /// Longest text of one of them, in bytes.
 pub const STORY_TEXT_BYTES_MAX: usize = 1000;
 
@@ -139,6 +134,11 @@ pub(crate) fn check_site_kind(kind: &str) -> Result<()> {
         return Err(Error::invalid("kind", detail));
     }
     Ok(())
+}
+
+/// When to come back to what is not to be run before `due_ns`: who is late is told in time.
+pub(crate) fn before_deadline(due_ns: TimeNs, deadline_ns: TimeNs) -> TimeNs {
+    if deadline_ns == 0 { due_ns } else { due_ns.min(deadline_ns.saturating_add(1)) }
 }
 
 /// How a file outside is adopted: it becomes an object whose bytes the file system shares with it (a *reflink*), so that

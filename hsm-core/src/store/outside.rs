@@ -20,7 +20,6 @@ use crate::catalog::Durability;
 use crate::error::{Error, Result};
 use crate::file::outside::{Lasting, Source, Target, Turn};
 use crate::integrity::{Digest, DigestSet, block_digest};
-use crate::journal::queue::take_spot;
 use crate::migration::{Attendant, Carrier};
 use crate::monitor::Watch;
 use crate::object::{ActionSpec, Verb};
@@ -115,7 +114,7 @@ impl Store {
     /// Keeps all others of this store from writing a file outside.
     fn turn(&self, lasting: &Lasting) -> Result<Turn> {
         let engine = self.engine();
-        let turn = take_spot(&*engine.disk, &engine.directory.join("lock"), lasting.spot()?)?;
+        let turn = engine.lock.take_spot(&*engine.disk, lasting.spot()?)?;
         turn.ok_or_else(|| lasting.is_written())
     }
 

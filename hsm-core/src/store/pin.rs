@@ -59,7 +59,8 @@ impl Store {
     }
 
     /// Pins all live objects that match, a dataset, say: in commits of up to 10 000. One that comes meanwhile may be left out, one
-    /// that goes is. Says how many were pinned, one of several keys in a dataset once for each. After an error, those of the commits before it stay so; pin again.
+    /// that goes is. Says how many were pinned, one of several keys in a dataset once for each. After an error, those of the
+    /// commits before it stay so; pin again.
     ///
     /// # Errors
     ///

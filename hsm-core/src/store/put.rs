@@ -411,12 +411,13 @@ impl Writer {
         let tier = self.copy.tier().index();
         let data = if mutant(Mutant::CommitBeforeData) {
             Vec::new()
+        } else if read_back.is_some() {
+            engine.note_sync(tier, self.copy.sync(&end)).map(|()| Vec::new())?
         } else {
             engine.note_sync(tier, self.copy.sync_or_defer(&end))?
         };
         let (expect, mut change) = self.proposal(resolved, written, digests)?;
         if let Some(watch) = read_back {
-            engine.note_sync(tier, self.copy.sync(&end))?;
             super::adopt::read_back(engine, resolved, &mut change, watch)?;
         }
         let mut proposal = Proposal { expect, changes: vec![change], data };

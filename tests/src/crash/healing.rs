@@ -8,7 +8,7 @@ use hsm_core::object::ObjectId;
 use hsm_core::{ScrubOptions, Scrubbed};
 
 use super::Report;
-use super::run::{Count, Failure};
+use super::run::Count;
 use super::states::choices;
 use super::world::{Base, STORE, Shape, World, bytes};
 use crate::audit::{self, Strictness, Verdict};
@@ -18,18 +18,7 @@ const SEEDS: u64 = 2;
 
 /// Stops at every step of a scrub that heals.
 pub fn healing(report: &mut Report) {
-    for shape in Shape::ALL {
-        let name = format!("scrub and heal, {shape:?}");
-        let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
-        let outcome = every_step(shape, &mut count);
-        report.counts.push(count);
-        report.failures.extend(outcome.err().map(|(step, message)| Failure {
-            name,
-            step,
-            state: "copies are damaged".to_owned(),
-            message,
-        }));
-    }
+    report.add_shapes("scrub and heal", "copies are damaged", every_step);
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -10,7 +10,7 @@ use hsm_core::testing::disk::Keep;
 use hsm_core::{Durability, Kind, PutOptions};
 
 use super::Report;
-use super::run::{Count, Failure};
+use super::run::Count;
 use super::states::choices;
 use super::world::{Base, STORE, Shape, World, blocks, bytes};
 use crate::audit::{self, Strictness, Verdict};
@@ -25,18 +25,7 @@ type Left = BTreeMap<ObjectId, (u64, Vec<u8>, Option<u64>)>;
 
 /// Stops at every step of declaring the tier lost and of the open behind it.
 pub fn lost_tiers(report: &mut Report) {
-    for shape in Shape::ALL {
-        let name = format!("lose a tier that is away, {shape:?}");
-        let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
-        let outcome = every_step(shape, &mut count);
-        report.counts.push(count);
-        report.failures.extend(outcome.err().map(|(step, message)| Failure {
-            name,
-            step,
-            state: "a tier is gone".to_owned(),
-            message,
-        }));
-    }
+    report.add_shapes("lose a tier that is away", "a tier is gone", every_step);
 }
 
 fn every_step(shape: Shape, count: &mut Count) -> Result<(), (String, String)> {

@@ -11,7 +11,7 @@ use hsm_core::{Finding, Query, ScrubOptions, Scrubbed};
 use super::Report;
 use super::backup::{Wrong, each_state, text};
 use super::healing::{damage, write_over};
-use super::run::{Count, Failure};
+use super::run::Count;
 use super::world::{Base, Shape, World};
 use crate::audit::{self, Verdict};
 
@@ -20,18 +20,7 @@ const BYTES_A_SECOND: u64 = 1 << 24;
 
 /// Stops such a scrub at every step.
 pub fn resumed_scrubs(report: &mut Report) {
-    for shape in Shape::ALL {
-        let name = format!("scrub, stopped and resumed, {shape:?}");
-        let mut count = Count { name: name.clone(), steps: 0, process: 0, power: 0, distinct: 0 };
-        let outcome = every_step(shape, &mut count);
-        report.counts.push(count);
-        report.failures.extend(outcome.err().map(|(step, message)| Failure {
-            name,
-            step,
-            state: "copies are damaged".to_owned(),
-            message,
-        }));
-    }
+    report.add_shapes("scrub, stopped and resumed", "copies are damaged", every_step);
 }
 
 /// What a scrub did, and what it told of.
