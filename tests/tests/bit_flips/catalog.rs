@@ -397,6 +397,53 @@ fn a_flipped_bit_of_every_byte_of_a_page_of_each_kind_of_the_index_is_an_error_o
     );
 }
 
+/// What SQLite reads of a database, and of a log, before or beside the seal and the checksum of a page: the first 100 bytes; the
+/// header of the log, and that of a frame.
+const DATABASE_HEADER_LEN: usize = 100;
+const LOG_HEADER_LEN: usize = 32;
+const FRAME_HEADER_LEN: usize = 24;
+
+#[test]
+fn a_flip_of_every_bit_that_is_read_outside_of_a_sealed_page_is_an_error_or_does_no_harm() {
+    let small = Small::new();
+    let all = |begin: usize, len: usize| (begin * 8..(begin + len) * 8).collect::<Vec<_>>();
+    let headers = [all(0, LOG_HEADER_LEN), all(LOG_HEADER_LEN, FRAME_HEADER_LEN)].concat();
+    let last_frame = file_of(&small.died_index, "-wal").len() - PAGE_LEN - FRAME_HEADER_LEN;
+    for (image, index, suffix, bits) in [
+        (&small.closed, &small.closed_index, ".db", all(0, DATABASE_HEADER_LEN)),
+        (&small.died, &small.died_index, ".db", all(0, DATABASE_HEADER_LEN)),
+        (&small.died, &small.died_index, "-wal", headers),
+        (&small.died, &small.died_index, "-wal", all(last_frame, FRAME_HEADER_LEN)),
+    ] {
+        let tally = in_the_index(image, index, suffix, &bits, &small);
+        println!("{} bits of the index's {suffix} from {}: {tally:?}", bits.len(), bits[0]);
+        assert_eq!(tally.flips, bits.len() as u64);
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_each_page_of_the_index_is_an_error_or_does_no_harm() {
+    let small = Small::new();
+    let pages = |index: &Files, suffix: &str| {
+        let (begin, len) =
+            if suffix == ".db" { (0, PAGE_LEN) } else { (LOG_HEADER_LEN, FRAME_HEADER_LEN + PAGE_LEN) };
+        let count = (file_of(index, suffix).len() - begin) / len;
+        // One before its seal, and one in it.
+        let of_page = |page: usize| [2, 1].map(|back| (begin + (page + 1) * len - back * 8) * 8 + page % 64);
+        (0..count).flat_map(of_page).collect::<Vec<_>>()
+    };
+    for (image, index, suffix) in [
+        (&small.closed, &small.closed_index, ".db"),
+        (&small.died, &small.died_index, ".db"),
+        (&small.died, &small.died_index, "-wal"),
+    ] {
+        let bits = pages(index, suffix);
+        let tally = in_the_index(image, index, suffix, &bits, &small);
+        println!("{} bits of {} pages of the index's {suffix}: {tally:?}", bits.len(), bits.len() / 2);
+        assert_eq!(tally.flips, bits.len() as u64);
+    }
+}
+
 #[test]
 fn a_flipped_bit_of_the_catalog_is_an_error_or_does_no_harm() {
     flip_bits(1999);
