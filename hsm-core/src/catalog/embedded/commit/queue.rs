@@ -181,6 +181,8 @@ pub(super) struct Lead<'a> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
+        // Counted before the first is answered, who may be back before the last one is.
+        let waiting_count = self.queue.state.lock().requests.len();
         for request in &self.requests {
             request.answer.lock().get_or_insert_with(|| {
                 let lost =
@@ -190,7 +192,6 @@ impl Drop for Lead<'_> {
             request.caller.unpark();
         }
         let mut waiting = self.queue.state.lock();
-        let waiting_count = waiting.requests.len();
         waiting.gathering.expect(self.requests.len(), waiting_count, self.begun.elapsed());
         match waiting.requests.front() {
             Some(next) => {
@@ -218,6 +219,27 @@ mod tests {
         assert_eq!(gathering.vain, 0);
         gathering.note(4);
         assert_eq!(gathering.skip, 2);
+    }
+
+    #[test]
+    fn a_caller_who_is_back_before_all_are_answered_is_expected_once() {
+        const CALLERS: usize = 4;
+        let queue = Queue::default();
+        thread::scope(|scope| {
+            for _ in 0..CALLERS {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let request = Request::new(Vec::new(), Durability::Durable);
+                        if let Some(lead) = queue.wait(&request) {
+                            lead.requests.iter().for_each(|request| request.set_answer(Vec::new()));
+                            drop(lead);
+                            let expected = queue.state.lock().gathering.expected;
+                            assert!(expected <= CALLERS, "{expected} are waited for");
+                        }
+                    }
+                });
+            }
+        });
     }
 
     #[test]
