@@ -353,7 +353,7 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn let_go(&self) -> Result<()>;
     /// The next durable changes, in order, and moves the cursor behind them. Fewer than `limit` where they are
     /// large, none only at the end. Or the gap before them, and moves the cursor behind that.
-    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed>;
+    fn feed(&self, cursor: &mut FeedCursor, limit: Option<usize>) -> Result<Fed>;
     /// A setting of the store.
     fn setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Sees to it that objects can be listed by their last change.

@@ -101,7 +101,7 @@ pub use catalog::{
     ActionQuery, Committed, Cursor, Durability, Items, NamesPage, Page, PinQuery, Query, TierUsage,
 };
 pub use error::{Error, Kind, Result};
-pub use event::{Event, EventKind, EventKinds, Filter, Gap, Retention};
+pub use event::{Event, EventKind, EventKinds, Filter, Gap, RecordedEvent, Retention};
 pub use store::*;
 
 /// The code in the README is compiled and run as it is written there.

@@ -312,7 +312,7 @@ impl Catalog for Embedded {
         self.index.close()
     }
 
-    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed> {
+    fn feed(&self, cursor: &mut FeedCursor, limit: Option<usize>) -> Result<Fed> {
         self.next_events(cursor, limit)
     }
 
