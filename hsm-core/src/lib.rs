@@ -98,7 +98,8 @@ mod tier;
 mod wire;
 
 pub use catalog::{
-    ActionQuery, Committed, Cursor, Durability, Items, NamesPage, Page, PinQuery, Query, TierUsage,
+    ActionQuery, Committed, Cursor, Durability, Items, Listed, NamesPage, ObjectSummary, Page, PinQuery,
+    Query, TierUsage,
 };
 pub use error::{Error, Kind, Result};
 pub use event::{Event, EventKind, EventKinds, Filter, Gap, RecordedEvent, Retention};

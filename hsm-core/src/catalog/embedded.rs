@@ -41,6 +41,7 @@ pub(crate) use feed::FoundAt;
 pub(crate) use index::IndexPlace;
 pub(crate) use notice::Notice;
 pub(crate) use recover::Found;
+pub(in crate::catalog) use row::object_of;
 
 use super::{
     ActionQuery, ActionWindow, Catalog, Committed, Contradictions, Cursor, Durability, Epoch, Expired, Fed,

@@ -10,9 +10,7 @@ pub(super) use put::{PUT, summarise};
 pub(crate) use tier::{read_tier, write_tier};
 
 use crate::integrity::{Algorithm, Digest};
-use crate::object::{
-    Content, Copy, DatasetId, Name, ObjectId, Piece, Pin, Place, Position, TierIndex,
-};
+use crate::object::{Content, Copy, DatasetId, Name, ObjectId, Piece, Pin, Place, Position, TierIndex};
 use crate::wire::{Reader, Writer};
 
 use super::change::{Change, DropReason, EpochCause, Subject, Updates};

@@ -47,7 +47,9 @@ impl Recorded {
     /// The change, with all that it lists.
     pub fn change(&self) -> &Change {
         self.change.get_or_init(|| match self.put {
-            Some(_) => read_body(&mut Reader(&self.body), PUT).expect("it was gone through when it was taken"),
+            Some(_) => {
+                read_body(&mut Reader(&self.body), PUT).expect("it was gone through when it was taken")
+            }
             None => Change::Unknown { record_type: 0 },
         })
     }
@@ -96,7 +98,9 @@ impl Recorded {
         | Change::AttributesSet { attributes, .. }
         | Change::DatasetCreated { attributes, .. } = self.change()
         {
-            attributes.iter().for_each(|(name, value)| take(name, value.as_deref()));
+            for (name, value) in attributes {
+                take(name, value.as_deref());
+            }
         }
     }
 }

@@ -50,7 +50,8 @@ impl Embedded {
             );
             return Err(Error::invalid("position", detail));
         }
-        let (left, bytes_left) = limit.map_or((usize::MAX, PAGE_READ_AHEAD_BYTES), |limit| (limit, PAGE_BYTES));
+        let (left, bytes_left) =
+            limit.map_or((usize::MAX, PAGE_READ_AHEAD_BYTES), |limit| (limit, PAGE_BYTES));
         let (is_ahead, events) = (limit.is_none(), EventPage::default());
         let mut page = Page { cursor: *cursor, left, bytes_left, is_ahead, events };
         if durable.number <= cursor.after.number {

@@ -97,8 +97,11 @@ mod tests {
         };
         let digest = Digest::new(Algorithm::Crc32c, &[1, 2, 3, 4]).unwrap();
         let content = Content { size: 4096, block_shift: 20, root: [7; 16], digests: vec![digest; 2] };
-        let attributes =
-            vec![("é".to_owned(), Some(b"1".to_vec())), ("a".to_owned(), None), ("a".to_owned(), Some(vec![]))];
+        let attributes = vec![
+            ("é".to_owned(), Some(b"1".to_vec())),
+            ("a".to_owned(), None),
+            ("a".to_owned(), Some(vec![])),
+        ];
         let name = Name { dataset: DatasetId([9; 16]), key: b"a/b".to_vec() };
         let full = Change::Put {
             object: ObjectId([3; 16]),
@@ -144,7 +147,8 @@ mod tests {
         assert_eq!(found.tier, copies.first().map(|copy| copy.tier));
         assert_eq!(usize::from(found.attributes), attributes.len());
         let mut updates = Vec::new();
-        let take = |name: &str, value: Option<&[u8]>| updates.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+        let take =
+            |name: &str, value: Option<&[u8]>| updates.push((name.to_owned(), value.map(<[u8]>::to_vec)));
         each_attribute(&mut Reader(&body[found.attributes_at..]), take).unwrap();
         assert_eq!(updates, attributes);
         assert_eq!(found.dataset, name.as_ref().map(|name| name.dataset));
