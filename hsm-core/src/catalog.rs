@@ -12,6 +12,7 @@
 mod action;
 pub(crate) mod embedded;
 mod epoch;
+mod listed;
 mod pin;
 mod query;
 
@@ -21,6 +22,7 @@ use std::fmt::Debug;
 pub use action::ActionQuery;
 pub(crate) use action::{ActionWindow, Passed, Turn};
 pub(crate) use epoch::{Epoch, is_unknown, seen_at};
+pub use listed::{Listed, ObjectSummary};
 pub use pin::PinQuery;
 pub use query::{Cursor, Items, NamesPage, Page, Query};
 
@@ -352,8 +354,9 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     /// Gives its files back, at the very end: calls that come later are `Closed`.
     fn let_go(&self) -> Result<()>;
     /// The next durable changes, in order, and moves the cursor behind them. Fewer than `limit` where they are
-    /// large, none only at the end. Or the gap before them, and moves the cursor behind that.
-    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed>;
+    /// large, none only at the end; `None`: some megabytes of records, to be made one by one. Or the gap before them, and
+    /// moves the cursor behind that.
+    fn feed(&self, cursor: &mut FeedCursor, limit: Option<usize>) -> Result<Fed>;
     /// A setting of the store.
     fn setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Sees to it that objects can be listed by their last change.

@@ -8,11 +8,13 @@
 
 mod filter;
 mod page;
+mod recorded;
 mod retention;
 pub(crate) mod yaml;
 
 pub use filter::{EventKind, EventKinds, Filter};
 pub(crate) use page::EventPage;
+pub use recorded::RecordedEvent;
 pub use retention::Retention;
 
 use crate::clock::TimeNs;

@@ -20,12 +20,15 @@ mod group;
 pub(crate) mod queue;
 mod read;
 mod record;
+mod recorded;
 mod segment;
 mod write;
 
 pub use change::{Change, DropReason, EpochCause, Subject, Updates};
 pub(crate) use group::{Group, GroupHeader, Unread};
 pub(crate) use read::{GroupReader, Tail, epoch_begins_at};
+pub use record::PutSummary;
 pub(crate) use record::{read_piece, read_spec, read_tier, write_piece, write_spec, write_tier};
+pub use recorded::Recorded;
 pub(crate) use segment::{SegmentHeader, Segments};
 pub(crate) use write::{append, begin, cut, sync, write_again, write_again_unsynced};

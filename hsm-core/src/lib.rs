@@ -98,10 +98,11 @@ mod tier;
 mod wire;
 
 pub use catalog::{
-    ActionQuery, Committed, Cursor, Durability, Items, NamesPage, Page, PinQuery, Query, TierUsage,
+    ActionQuery, Committed, Cursor, Durability, Items, Listed, NamesPage, ObjectSummary, Page, PinQuery,
+    Query, TierUsage,
 };
 pub use error::{Error, Kind, Result};
-pub use event::{Event, EventKind, EventKinds, Filter, Gap, Retention};
+pub use event::{Event, EventKind, EventKinds, Filter, Gap, RecordedEvent, Retention};
 pub use store::*;
 
 /// The code in the README is compiled and run as it is written there.

@@ -81,7 +81,7 @@ pub use reconcile::Reconciled;
 pub use run::RunOptions;
 pub use sink::{Sink, SinkOptions};
 pub use subscribers::Subscriber;
-pub use subscription::{Next, Subscription};
+pub use subscription::{Next, Subscription, Waited};
 
 pub use crate::migration::{CompactOptions, Compacted, Fault, Finding, Ran, Remedy, ScrubOptions, Scrubbed};
 

@@ -140,7 +140,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A number in groups of 7 bits.
+    #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
+        match self.0 {
+            // Most are small.
+            [first, rest @ ..] if *first < 0x80 => {
+                self.0 = rest;
+                Some(u64::from(*first))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut ahead = *self;
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {

@@ -38,10 +38,18 @@ impl hsm_attributes {
         Self { read, ..Self::default() }
     }
 
+    /// Where to put those of another object, in the place of what was read before.
+    pub(crate) fn replace(&mut self) -> &mut Attributes {
+        self.updates.take();
+        &mut self.read
+    }
+
     /// What a change says: where it names one twice, the last counts.
-    pub(crate) fn from_updates(updates: &Updates) -> Self {
-        let each_once: BTreeMap<_, _> = updates.iter().cloned().collect();
-        Self { updates: Updates::from_iter(each_once).into(), ..Self::default() }
+    pub(crate) fn from_updates(updates: &[(&str, Option<&[u8]>)]) -> Self {
+        let each_once: BTreeMap<_, _> = updates.iter().copied().collect();
+        let owned = |(name, value): (&str, Option<&[u8]>)| (name.to_owned(), value.map(<[u8]>::to_vec));
+        let updates: Updates = each_once.into_iter().map(owned).collect();
+        Self { updates: updates.into(), ..Self::default() }
     }
 
     /// As an update.

@@ -36,7 +36,7 @@ pub struct hsm_cursor {
     /// Where the next page begins; `None`: this is the last.
     next: Option<Cursor>,
     /// What was lent last.
-    lent: Option<(Vec<u8>, hsm_object)>,
+    lent: hsm_object,
     forks: u64,
 }
 
@@ -79,7 +79,8 @@ pub unsafe extern "C" fn hsm_cursor_open(
             let shared = scope.store(store)?.clone();
             let query = given(query);
             let page = Items::default();
-            let mut cursor = hsm_cursor { shared, query, page, next: None, lent: None, forks: forks() };
+            let mut cursor =
+                hsm_cursor { shared, query, page, next: None, lent: hsm_object::default(), forks: forks() };
             cursor.fetch(scope)?;
             output::handle(cursor_out, cursor);
         }
@@ -109,17 +110,14 @@ pub unsafe extern "C" fn hsm_cursor_next(
             let cursor = input::needed_mut(cursor, "cursor")?;
             output::check_place(object_out, "object_out")?;
             cursor.check()?;
-            let (key, object) = loop {
-                if let Some(found) = cursor.page.next() {
-                    break found;
-                }
+            while !cursor.lent.take_next(&mut cursor.page) {
                 if cursor.next.is_none() {
                     return Ok(HSM_STATUS_END);
                 }
                 cursor.fetch(scope)?;
-            };
-            let (key, object) = cursor.lent.insert((key, hsm_object::new(object)));
-            object_out.write(object);
+            }
+            object_out.write(&raw const cursor.lent);
+            let key = cursor.lent.found_key();
             output::put_if(key_out, key.as_ptr());
             output::put_if(key_length_out, key.len());
         }

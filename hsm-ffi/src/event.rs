@@ -13,7 +13,7 @@
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
-use hsm_core::Event;
+use hsm_core::RecordedEvent;
 use hsm_core::journal::Change;
 use hsm_core::object::Pin;
 
@@ -105,9 +105,9 @@ pub const HSM_EPOCH_RECONCILED: i32 = 3;
 pub const HSM_EPOCH_RESTORED: i32 = 4;
 
 /// One committed change.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct hsm_event {
-    event: Event,
+    event: RecordedEvent,
     /// Made when they are first asked for.
     attributes: OnceLock<hsm_attributes>,
 }
@@ -173,8 +173,10 @@ pub struct hsm_event_info {
 }
 
 impl hsm_event {
-    pub(crate) fn new(event: Event) -> Self {
-        Self { event, attributes: OnceLock::new() }
+    /// The event in it, to be replaced by the next: nobody has what was lent of the one before any more.
+    pub(crate) fn next(&mut self) -> &mut RecordedEvent {
+        self.attributes.take();
+        &mut self.event
     }
 }
 
@@ -271,7 +273,7 @@ pub unsafe extern "C" fn hsm_event_attributes(
         unsafe {
             let event = input::needed(event, "event")?;
             output::check_place(attributes_out, "attributes_out")?;
-            let lent = event.attributes.get_or_init(|| hsm_attributes::from_updates(event.updates()));
+            let lent = event.attributes.get_or_init(|| event.updates());
             output::put(attributes_out, std::ptr::from_ref(lent), "attributes_out")?;
         }
         done()
@@ -293,7 +295,7 @@ pub unsafe extern "C" fn hsm_event_key(
     // SAFETY: as the header says.
     unsafe {
         lend(event, key_out, key_length_out, "key_out", error_out, |event| {
-            event.key().map(|name| &name.key[..])
+            event.event.recorded.name().map(|(_, key)| key)
         })
     }
 }
@@ -312,7 +314,7 @@ pub unsafe extern "C" fn hsm_event_name(
 ) -> hsm_status {
     // SAFETY: as the header says.
     unsafe {
-        lend(event, name_out, name_length_out, "name_out", error_out, |event| match &event.event.change {
+        lend(event, name_out, name_length_out, "name_out", error_out, |event| match event.change() {
             Change::DatasetCreated { name, .. } | Change::SettingSet { name, .. } => Some(name.as_bytes()),
             Change::Pinned(Pin { owner, .. }) | Change::Unpinned { owner, .. } => Some(owner.as_bytes()),
             _ => event.tier().map(|config| config.name.as_bytes()),
@@ -335,7 +337,7 @@ pub unsafe extern "C" fn hsm_event_value(
 ) -> hsm_status {
     // SAFETY: as the header says.
     unsafe {
-        lend(event, value_out, value_length_out, "value_out", error_out, |event| match &event.event.change {
+        lend(event, value_out, value_length_out, "value_out", error_out, |event| match event.change() {
             Change::SettingSet { value, .. } => Some(&value[..]),
             _ => event.tier().map(|config| config.root.as_bytes()),
         })

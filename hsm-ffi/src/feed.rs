@@ -35,7 +35,7 @@ pub struct hsm_feed {
     shared: Shared,
     feed: Feed,
     /// What was lent last.
-    lent: Option<hsm_event>,
+    lent: hsm_event,
     forks: u64,
 }
 
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn hsm_feed_open(
             shared.store().check()?;
             let after = after.as_ref().map(|after| Position::from(*after)).unwrap_or_default();
             let feed = shared.store().feed(after);
-            output::handle(feed_out, hsm_feed { shared, feed, lent: None, forks: forks() });
+            output::handle(feed_out, hsm_feed { shared, feed, lent: hsm_event::default(), forks: forks() });
         }
         done()
     })
@@ -88,8 +88,8 @@ pub unsafe extern "C" fn hsm_feed_next(
             if !feed.feed.is_read_ahead() {
                 scope.enter(&feed.shared)?;
             }
-            match feed.feed.next() {
-                Some(Ok(event)) => event_out.write(feed.lent.insert(hsm_event::new(event))),
+            match feed.feed.next_into(feed.lent.next()) {
+                Some(Ok(())) => event_out.write(&raw const feed.lent),
                 None => return Ok(HSM_STATUS_END),
                 Some(Err(error)) => {
                     // The core's ends for good after an error.

@@ -10,6 +10,7 @@
 use std::ffi::c_char;
 
 use hsm_core::object::{Copy, Object};
+use hsm_core::{Items, Listed};
 
 use crate::attributes::hsm_attributes;
 use crate::callback::{Taken, hsm_name_callback};
@@ -24,17 +25,32 @@ use crate::{input, output};
 const NAMES_AT_ONCE: usize = 1000;
 
 /// What was known of an object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct hsm_object {
-    /// All but its attributes.
-    object: Object,
+    listed: Listed,
     attributes: hsm_attributes,
 }
 
 impl hsm_object {
-    pub(crate) fn new(mut object: Object) -> Self {
-        let attributes = hsm_attributes::from_core(std::mem::take(&mut object.attributes));
-        Self { object, attributes }
+    pub(crate) fn new(object: Object) -> Self {
+        let mut made = Self { listed: object.into(), ..Self::default() };
+        made.listed.attributes_into(made.attributes.replace());
+        made
+    }
+
+    /// Takes the next object of a listing in the place of this one, of which nobody has what was lent any more. `false`:
+    /// nothing is left.
+    pub(crate) fn take_next(&mut self, items: &mut Items) -> bool {
+        let is_there = items.next_into(&mut self.listed);
+        if is_there {
+            self.listed.attributes_into(self.attributes.replace());
+        }
+        is_there
+    }
+
+    /// The key it was found under.
+    pub(crate) fn found_key(&self) -> &[u8] {
+        self.listed.found_key()
     }
 }
 
@@ -90,23 +106,23 @@ pub struct hsm_copy_info {
     pub pieces: u64,
 }
 
-fn info(hsm_object { object, attributes }: &hsm_object) -> hsm_object_info {
-    let content = object.content.as_ref();
+fn info(object: &hsm_object) -> hsm_object_info {
+    let summary = object.listed.summary();
     hsm_object_info {
-        id: object.id.into(),
-        dataset: object.name.as_ref().map(|name| name.dataset.into()).unwrap_or_default(),
-        generation: object.generation,
-        size_bytes: object.size(),
-        block_size_bytes: content.map_or(0, hsm_core::object::Content::block_size),
-        created_ns: object.created_ns,
-        modified_ns: object.modified_ns,
-        accessed_ns: object.accessed_ns,
-        removed_until_ns: object.removed_until_ns,
-        changed: object.changed,
-        copies: object.copies.len() as u64,
-        digests: content.map_or(0, |content| content.digests.len() as u64),
-        attributes: attributes.len() as u64,
-        has_data: content.is_some().into(),
+        id: summary.id.into(),
+        dataset: summary.dataset.map(hsm_id::from).unwrap_or_default(),
+        generation: summary.generation,
+        size_bytes: summary.size.unwrap_or(0),
+        block_size_bytes: summary.size.map_or(0, |_| 1 << summary.block_shift),
+        created_ns: summary.created_ns,
+        modified_ns: summary.modified_ns,
+        accessed_ns: summary.accessed_ns,
+        removed_until_ns: summary.removed_until_ns,
+        changed: summary.changed,
+        copies: summary.copies as u64,
+        digests: summary.digests as u64,
+        attributes: object.attributes.len() as u64,
+        has_data: summary.size.is_some().into(),
         reserved: 0,
     }
 }
@@ -180,7 +196,7 @@ pub unsafe extern "C" fn hsm_object_copy_at(
         unsafe {
             let object = input::needed(object, "object")?;
             output::check_record(copy_out, copy_size, "copy_out")?;
-            let Some(copy) = object.object.copies.get(index) else { return Ok(HSM_STATUS_END) };
+            let Some(copy) = object.listed.object().copies.get(index) else { return Ok(HSM_STATUS_END) };
             let Copy { tier, created_ns, verified_ns, pieces } = copy;
             let copy = hsm_copy_info {
                 tier: (*tier).into(),
@@ -214,7 +230,7 @@ pub unsafe extern "C" fn hsm_object_digest_at(
     guard(error_out, |_| {
         // SAFETY: each NULL or as the header says.
         unsafe {
-            let content = input::needed(object, "object")?.object.content.as_ref();
+            let content = input::needed(object, "object")?.listed.object().content.as_ref();
             let Some(digest) = content.and_then(|content| content.digests.get(index)) else {
                 return Ok(HSM_STATUS_END);
             };
@@ -258,8 +274,10 @@ pub unsafe extern "C" fn hsm_object_key(
             let object = input::needed(object, "object")?;
             output::check_place(key_out, "key_out")?;
             output::check_place(key_length_out, "key_length_out")?;
-            let Some(name) = &object.object.name else { return Ok(HSM_STATUS_END) };
-            output::lend(key_out, key_length_out, &name.key, "key_out")?;
+            if object.listed.summary().dataset.is_none() {
+                return Ok(HSM_STATUS_END);
+            }
+            output::lend(key_out, key_length_out, object.listed.first_key(), "key_out")?;
         }
         done()
     })

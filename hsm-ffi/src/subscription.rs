@@ -26,7 +26,7 @@ use std::ffi::{c_char, c_void};
 use std::os::fd::AsRawFd as _;
 
 use hsm_core::object::Position;
-use hsm_core::{EventKind, EventKinds, Filter, Gap, Next, Subscription};
+use hsm_core::{EventKind, EventKinds, Filter, Gap, Subscription, Waited};
 
 use crate::error::hsm_error;
 use crate::event::hsm_event;
@@ -44,14 +44,14 @@ pub struct hsm_subscription {
     shared: Shared,
     subscription: Subscription,
     /// What was lent last.
-    lent: Option<hsm_event>,
+    lent: hsm_event,
     gap: Option<Gap>,
     forks: u64,
 }
 
 impl hsm_subscription {
     fn new(shared: Shared, subscription: Subscription) -> Self {
-        Self { shared, subscription, lent: None, gap: None, forks: forks() }
+        Self { shared, subscription, lent: hsm_event::default(), gap: None, forks: forks() }
     }
 }
 
@@ -238,20 +238,18 @@ pub unsafe extern "C" fn hsm_subscription_next(
             let timeout = input::timeout(timeout_ms)?;
             its.shared.check_quickly(its.forks)?;
             its.gap = None;
-            let event = if let Some(event) = its.subscription.next_read_ahead() {
-                event
-            } else {
+            while !its.subscription.next_into(its.lent.next()) {
                 scope.enter(&its.shared)?;
-                match its.subscription.next(1, timeout)? {
-                    Next::Events(mut events) => events.swap_remove(0),
-                    Next::Gap(gap) => {
+                match its.subscription.wait(timeout)? {
+                    Waited::Events => {}
+                    Waited::Gap(gap) => {
                         its.gap = Some(gap);
                         return Ok(HSM_STATUS_GAP);
                     }
-                    Next::TimedOut => return Ok(HSM_STATUS_TIMEOUT),
+                    Waited::TimedOut => return Ok(HSM_STATUS_TIMEOUT),
                 }
-            };
-            event_out.write(its.lent.insert(hsm_event::new(event)));
+            }
+            event_out.write(&raw const its.lent);
         }
         done()
     })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hsm_core::object::{Attributes, ObjectId};
-use hsm_core::{Durability, Kind, PutOptions, Query, Store, StoreOptions};
+use hsm_core::{Durability, Kind, Listed, PutOptions, Query, Store, StoreOptions};
 use hsm_tests::fixture::{Fixture, ManualClock, bytes, kind, name, on_tier};
 
 fn ids(store: &Store, query: &Query) -> Vec<ObjectId> {
@@ -239,4 +239,41 @@ fn a_dataset_counts_its_keys_through_every_change() {
     fixture.reopen_after(|store| std::fs::remove_dir_all(store.join("index")).unwrap());
     assert_eq!(fixture.store.dataset("data").unwrap().keys, 8);
     assert_eq!(fixture.store.objects(&Query::dataset(data)).count(), 8);
+}
+
+#[test]
+fn an_object_in_the_place_of_another_says_what_one_that_is_made_says_and_nothing_of_the_one_before() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let dataset = fixture.dataset("one");
+    let mut full = PutOptions::name(name(dataset, "full"));
+    full.attributes.extend([("project", "climate"), ("é", "")]);
+    full.digests = vec![hsm_core::integrity::Algorithm::Sha256];
+    let id = store.put(b"content", &full).unwrap().id;
+    store.copy(id, None, 1).unwrap();
+    store.add_name(id, &name(dataset, "second")).unwrap();
+    store.put_empty(&PutOptions::default()).unwrap();
+    store.put(b"", &PutOptions::name(name(dataset, "third"))).unwrap();
+    for query in [Query::default(), Query::dataset(dataset)] {
+        let made = store.page(&query, None, 100).unwrap().items;
+        let mut page = store.page(&query, None, 100).unwrap().items;
+        assert_eq!(made.len(), 3);
+        let (mut listed, mut attributes) = (Listed::default(), Attributes::from([("before", "1")]));
+        for (key, object) in made {
+            assert!(page.next_into(&mut listed));
+            assert_eq!(listed.found_key(), key);
+            assert_eq!(listed.first_key(), object.name.as_ref().map_or(&[][..], |name| &name.key));
+            listed.attributes_into(&mut attributes);
+            assert_eq!(attributes, object.attributes);
+            assert_eq!(listed.object(), &object);
+            let whole = Listed::from(object);
+            assert_eq!(listed.summary(), whole.summary());
+            whole.attributes_into(&mut attributes);
+            assert_eq!(
+                (attributes == whole.object().attributes, whole.first_key()),
+                (true, listed.first_key())
+            );
+        }
+        assert!(!page.next_into(&mut listed));
+    }
 }

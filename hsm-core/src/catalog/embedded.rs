@@ -41,6 +41,7 @@ pub(crate) use feed::FoundAt;
 pub(crate) use index::IndexPlace;
 pub(crate) use notice::Notice;
 pub(crate) use recover::Found;
+pub(in crate::catalog) use row::object_of;
 
 use super::{
     ActionQuery, ActionWindow, Catalog, Committed, Contradictions, Cursor, Durability, Epoch, Expired, Fed,
@@ -312,7 +313,7 @@ impl Catalog for Embedded {
         self.index.close()
     }
 
-    fn feed(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed> {
+    fn feed(&self, cursor: &mut FeedCursor, limit: Option<usize>) -> Result<Fed> {
         self.next_events(cursor, limit)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::listed::Listed;
 use crate::clock::TimeNs;
 use crate::object::{DatasetId, Name, Object, ObjectId, TierIndex};
 
@@ -91,13 +92,29 @@ pub struct Page {
 }
 
 /// The objects of a page, each made when its turn comes.
-pub struct Items(Box<dyn ExactSizeIterator<Item = (Vec<u8>, Object)> + Send + Sync>);
+pub struct Items(Box<dyn Rows>);
+
+/// Rows of objects, checked.
+pub(crate) trait Rows: ExactSizeIterator<Item = (Vec<u8>, Object)> + Send + Sync {
+    /// Puts the next one in the place of another; `false`: nothing is left.
+    fn next_into(&mut self, listed: &mut Listed) -> bool;
+}
+
+impl Rows for std::iter::Empty<(Vec<u8>, Object)> {
+    fn next_into(&mut self, _: &mut Listed) -> bool {
+        false
+    }
+}
 
 impl Items {
-    pub(crate) fn new(
-        items: impl ExactSizeIterator<Item = (Vec<u8>, Object)> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Box::new(items))
+    pub(crate) fn new(rows: impl Rows + 'static) -> Self {
+        Self(Box::new(rows))
+    }
+
+    /// The next object, put in the place of another, whose room it uses again: for those who list many and ask little of
+    /// each. `false`: nothing is left.
+    pub fn next_into(&mut self, listed: &mut Listed) -> bool {
+        self.0.next_into(listed)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which events a reader of the feed wants.
 
-use crate::journal::{Change, Subject, Updates};
+use crate::journal::{Change, Recorded};
 use crate::object::DatasetId;
 
 /// What an event tells of. The number is that of the C interface.
@@ -90,6 +90,14 @@ impl EventKind {
         Self::Unpinned,
     ];
 
+    /// The kind of a change that may not have been made yet.
+    pub(super) fn of_recorded(recorded: &Recorded) -> Self {
+        match recorded.put() {
+            Some(_) => Self::Put,
+            None => Self::of(recorded.change()),
+        }
+    }
+
     /// The kind of a change.
     pub fn of(change: &Change) -> Self {
         match change {
@@ -173,10 +181,10 @@ impl Filter {
     /// only where the change does not tell.
     pub(crate) fn passes<E>(
         &self,
-        change: &Change,
+        recorded: &Recorded,
         is_in: impl FnOnce(DatasetId) -> Result<bool, E>,
     ) -> Result<bool, E> {
-        let kind = EventKind::of(change);
+        let kind = EventKind::of_recorded(recorded);
         if kind == EventKind::EpochBegan {
             return Ok(true);
         }
@@ -184,20 +192,22 @@ impl Filter {
             return Ok(false);
         }
         if let Some((name, value)) = &self.attribute {
-            let matching = |(changed, new): &(String, Option<Vec<u8>>)| {
-                changed == name && value.as_ref().is_none_or(|value| new.as_ref() == Some(value))
-            };
-            if !attributes(change).is_some_and(|updates| updates.iter().any(matching)) {
+            let mut is_set = false;
+            recorded.each_attribute(|changed, new| {
+                is_set |= changed == name && value.as_ref().is_none_or(|value| new == Some(value));
+            });
+            if !is_set {
                 return Ok(false);
             }
         }
         let Some(wanted) = self.dataset else { return Ok(true) };
-        match dataset(change) {
+        let object = recorded.object();
+        match recorded.dataset() {
             Some(found) if found == wanted => Ok(true),
-            Some(_) if change.object().is_none() => Ok(false),
+            Some(_) if object.is_none() => Ok(false),
             _ if kind == EventKind::Purged => Ok(true),
             // It may have a key in both.
-            _ if change.object().is_some() => is_in(wanted),
+            _ if object.is_some() => is_in(wanted),
             _ => Ok(false),
         }
     }
@@ -205,28 +215,5 @@ impl Filter {
     /// Whether everything passes.
     pub(crate) fn is_open(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-fn attributes(change: &Change) -> Option<&Updates> {
-    match change {
-        Change::Put { attributes, .. }
-        | Change::AttributesSet { attributes, .. }
-        | Change::DatasetCreated { attributes, .. } => Some(attributes),
-        _ => None,
-    }
-}
-
-/// The dataset that a change names.
-fn dataset(change: &Change) -> Option<DatasetId> {
-    match change {
-        Change::Put { name: Some(name), .. }
-        | Change::Undeleted { name: Some(name), .. }
-        | Change::Named { name, .. }
-        | Change::Unnamed { name, .. } => Some(name.dataset),
-        Change::AttributesSet { subject: Subject::Dataset(dataset), .. }
-        | Change::DatasetCreated { dataset, .. }
-        | Change::DatasetRemoved { dataset } => Some(*dataset),
-        _ => None,
     }
 }

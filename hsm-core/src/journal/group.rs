@@ -1,5 +1,7 @@
 //! A group: changes that happen together or not at all, under one checksum chained to the group before.
 
+use std::collections::VecDeque;
+
 use crate::clock::TimeNs;
 use crate::integrity::checksum;
 use crate::object::Position;
@@ -7,6 +9,7 @@ use crate::wire::{Reader, Writer};
 
 use super::change::Change;
 use super::record::{read_record, skip_record, write_record};
+use super::recorded::Recorded;
 
 /// Length of a group's header, in bytes.
 pub(super) const HEADER_LEN: usize = 72;
@@ -132,7 +135,13 @@ impl Group {
             Some(part) if part.len() < self.payload.len() / 2 => (part.to_vec(), 0),
             _ => (self.payload, offset),
         };
-        Unread { header: self.header, payload, offset, number, end, bytes }
+        Unread { header: self.header, payload, offset, number, end, bytes, chosen: None }
+    }
+
+    /// All of its changes.
+    pub(crate) fn all_unread(self) -> Unread {
+        let (number, end, bytes) = (self.header.first.number, self.next_number(), self.payload.len());
+        Unread { header: self.header, payload: self.payload, offset: 0, number, end, bytes, chosen: None }
     }
 
     /// All of its changes.
@@ -154,6 +163,8 @@ pub(crate) struct Unread {
     end: u64,
     /// What they count as, in bytes.
     pub(crate) bytes: usize,
+    /// Where not all are wanted: of those behind the next one, where the record begins and the number.
+    chosen: Option<VecDeque<(usize, u64)>>,
 }
 
 impl Unread {
@@ -185,6 +196,38 @@ impl Unread {
         Some(change)
     }
 
+    /// Takes the next change in the place of another; `false` where [`take`](Self::take) gives none.
+    pub(crate) fn take_into(&mut self, recorded: &mut Recorded) -> bool {
+        let mut reader = self.reader();
+        let is_read = recorded.read(&mut reader).is_some();
+        if is_read {
+            self.advance_to(reader.0.len());
+        }
+        is_read
+    }
+
+    /// Leaves out what is not wanted, up to the first that a later version must be used for: the last position that was
+    /// looked at, if there was one.
+    pub(crate) fn retain<E>(
+        &mut self,
+        mut is_wanted: impl FnMut(&Recorded) -> Result<bool, E>,
+    ) -> Result<Option<Position>, E> {
+        let (mut recorded, mut chosen, mut looked_at) = (Recorded::default(), VecDeque::new(), None);
+        while !self.is_done() {
+            let (offset, position) = (self.offset, self.position());
+            if !self.take_into(&mut recorded) {
+                break;
+            }
+            looked_at = Some(position);
+            if is_wanted(&recorded)? {
+                chosen.push_back((offset, position.number));
+            }
+        }
+        self.chosen = Some(chosen);
+        self.advance_to(0);
+        Ok(looked_at)
+    }
+
     /// Passes over all up to `position`; whether some are left.
     pub(crate) fn skip_to(&mut self, position: Position) -> bool {
         while !self.is_done() && self.position() <= position {
@@ -200,9 +243,13 @@ impl Unread {
         Reader(self.payload.get(self.offset..).unwrap_or_default())
     }
 
+    /// Goes to the next one, which begins where so many bytes are left, unless it was chosen.
     fn advance_to(&mut self, left: usize) {
-        self.offset = self.payload.len() - left;
-        self.number += 1;
+        let behind = (self.payload.len(), self.end);
+        (self.offset, self.number) = match &mut self.chosen {
+            Some(chosen) => chosen.pop_front().unwrap_or(behind),
+            None => (self.payload.len() - left, self.number + 1),
+        };
     }
 }
 

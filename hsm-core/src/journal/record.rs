@@ -1,14 +1,16 @@
 //! Changes as bytes: the records of a group. `docs/format.md`, section 7.
 
 mod action;
+mod put;
+mod tier;
 
 pub(crate) use action::{read_spec, write_spec};
+pub use put::PutSummary;
+pub(super) use put::{PUT, summarise};
+pub(crate) use tier::{read_tier, write_tier};
 
 use crate::integrity::{Algorithm, Digest};
-use crate::object::{
-    Access, BackendKind, Content, Copy, DatasetId, Delay, Name, ObjectId, Piece, Pin, Place, Position,
-    TierConfig, TierIndex, TierState,
-};
+use crate::object::{Content, Copy, DatasetId, Name, ObjectId, Piece, Pin, Place, Position, TierIndex};
 use crate::wire::{Reader, Writer};
 
 use super::change::{Change, DropReason, EpochCause, Subject, Updates};
@@ -41,10 +43,7 @@ pub(super) fn write_record(out: &mut Writer<'_>, change: &Change) {
 
 /// Takes one record. `None`: its bytes are not a record this version can apply.
 pub(super) fn read_record(reader: &mut Reader<'_>) -> Option<Change> {
-    let len = reader.u32()?;
-    let record_type = reader.u16()?;
-    let flags = reader.u16()?;
-    let body = reader.bytes(len as usize)?;
+    let (record_type, flags, body) = split_record(reader)?;
     match read_body(&mut Reader(body), record_type) {
         Some(change) => Some(change),
         None if !matches!(record_type, 1..=16 | 32..=36 | 48..=50) && flags & MUST_UNDERSTAND == 0 => {
@@ -52,6 +51,12 @@ pub(super) fn read_record(reader: &mut Reader<'_>) -> Option<Change> {
         }
         None => None,
     }
+}
+
+/// Takes one record as its type, its flags and its body.
+pub(super) fn split_record<'a>(reader: &mut Reader<'a>) -> Option<(u16, u16, &'a [u8])> {
+    let len = reader.u32()?;
+    Some((reader.u16()?, reader.u16()?, reader.bytes(len as usize)?))
 }
 
 /// Passes over one record, whatever is in it.
@@ -81,7 +86,7 @@ fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
             if let Some(name) = name {
                 write_name(out, name);
             }
-            1
+            PUT
         }
         Change::CopyAdded { object, generation, copy } => {
             out.bytes(&object.0);
@@ -199,9 +204,9 @@ fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
     }
 }
 
-fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
+pub(super) fn read_body(body: &mut Reader<'_>, record_type: u16) -> Option<Change> {
     Some(match record_type {
-        1 => {
+        PUT => {
             let object = ObjectId(body.array()?);
             let generation = body.u64()?;
             let presence = body.u8()?;
@@ -328,16 +333,23 @@ fn read_content(body: &mut Reader<'_>) -> Option<Content> {
 
 fn read_digests(body: &mut Reader<'_>) -> Option<Vec<Digest>> {
     let mut digests = Vec::new();
+    let mut take = |algorithm, value: &[u8]| digests.push(Digest::new(algorithm, value).ok());
+    each_digest(body, &mut take)?;
+    digests.into_iter().collect()
+}
+
+/// Takes digests one by one; each is as long as its algorithm makes it.
+fn each_digest(body: &mut Reader<'_>, mut take: impl FnMut(Algorithm, &[u8])) -> Option<()> {
     for _ in 0..body.u8()? {
         let algorithm = body.u8()?;
         let len = body.u8()?;
         let value = body.bytes(usize::from(len))?;
         // A digest of a later version's algorithm is no reason to refuse the object.
         if let Some(algorithm) = Algorithm::from_number(algorithm) {
-            digests.push(Digest::new(algorithm, value).ok()?);
+            (value.len() == algorithm.value_len()).then(|| take(algorithm, value))?;
         }
     }
-    Some(digests)
+    Some(())
 }
 
 fn write_copy(out: &mut Writer<'_>, copy: &Copy) {
@@ -359,7 +371,6 @@ pub(crate) fn write_piece(out: &mut Writer<'_>, piece: &Piece) {
     out.u8(if piece.packed { PIECE_PACKED } else { 0 });
 }
 
-/// Takes a copy. Its times are the group's: 1 stands for "verified", until the catalog knows the time.
 fn read_copies(body: &mut Reader<'_>) -> Option<Vec<Copy>> {
     let count = body.u8()?;
     let mut copies = Vec::with_capacity(count.into());
@@ -369,20 +380,26 @@ fn read_copies(body: &mut Reader<'_>) -> Option<Vec<Copy>> {
     Some(copies)
 }
 
+/// Takes a copy. Its times are the group's: 1 stands for "verified", until the catalog knows the time.
 fn read_copy(body: &mut Reader<'_>) -> Option<Copy> {
-    let tier = body.u8()?;
-    let flags = body.u8()?;
-    let count = body.u16()?;
     // No more than there can be: the count may be wrong.
+    let count = Reader(body.0.get(2..)?).u16()?;
     let mut pieces = Vec::with_capacity(usize::from(count).min(body.0.len() / PIECE_LEN));
-    let mut sum = 0_u64;
-    for _ in 0..count {
-        let piece = read_piece(body, tier)?;
-        sum = sum.checked_add(piece.length).filter(|sum| i64::try_from(*sum).is_ok())?;
-        pieces.push(piece);
-    }
+    let (tier, flags) = each_piece(body, |piece| pieces.push(piece))?;
     let verified_ns = i64::from(flags & COPY_VERIFIED != 0);
     Some(Copy { tier, created_ns: 0, verified_ns, pieces })
+}
+
+/// Takes a copy piece by piece; its tier and flags.
+fn each_piece(body: &mut Reader<'_>, mut take: impl FnMut(Piece)) -> Option<(TierIndex, u8)> {
+    let (tier, flags) = (body.u8()?, body.u8()?);
+    let mut sum = 0_u64;
+    for _ in 0..body.u16()? {
+        let piece = read_piece(body, tier)?;
+        sum = sum.checked_add(piece.length).filter(|sum| i64::try_from(*sum).is_ok())?;
+        take(piece);
+    }
+    Some((tier, flags))
 }
 
 /// Takes one piece of a copy on `tier`. Whoever adds its numbers up may rely on it: no object and no place is longer
@@ -409,77 +426,22 @@ fn write_attributes(out: &mut Writer<'_>, updates: &Updates) {
 
 /// Takes new values of attributes.
 fn read_attributes(body: &mut Reader<'_>) -> Option<Updates> {
-    let count = body.u16()?;
+    let count = Reader(body.0).u16()?;
     let mut updates = Vec::with_capacity(usize::from(count).min(body.0.len() / UPDATE_LEN_MIN));
-    for _ in 0..count {
-        let name = read_text(body.b16()?)?;
-        let present = body.u8()? != 0;
-        let value = body.b32()?;
-        updates.push((name, present.then(|| value.to_vec())));
-    }
+    each_attribute(body, |name, value| updates.push((name.to_owned(), value.map(<[u8]>::to_vec))))?;
     Some(updates)
 }
 
-/// Appends a tier's settings.
-pub(crate) fn write_tier(out: &mut Writer<'_>, config: &TierConfig) {
-    out.u8(config.index);
-    out.u8(config.state as u8);
-    out.u8(config.access as u8);
-    out.u8(config.backend as u8);
-    out.b16(config.name.as_bytes());
-    out.b16(config.root.as_bytes());
-    out.bytes(&config.incarnation);
-    out.u64(config.capacity_bytes);
-    out.u64(config.pack_threshold_bytes);
-    out.u64(config.pack_size_bytes);
-    out.u8(config.high_watermark_percent);
-    out.u8(config.low_watermark_percent);
-    // A record without them is one of a library that had none.
-    if let Some(delay) = &config.delay {
-        let Delay { latency_ms, mount_ms, seek_ms, readable_ms, drives } = *delay;
-        for ms in [latency_ms, mount_ms, seek_ms, readable_ms] {
-            out.u64(ms);
-        }
-        out.u32(drives);
+/// Takes them one by one.
+pub(super) fn each_attribute<'a>(
+    body: &mut Reader<'a>,
+    mut take: impl FnMut(&'a str, Option<&'a [u8]>),
+) -> Option<()> {
+    for _ in 0..body.u16()? {
+        let name = std::str::from_utf8(body.b16()?).ok()?;
+        let present = body.u8()? != 0;
+        let value = body.b32()?;
+        take(name, present.then_some(value));
     }
-}
-
-/// Takes a tier's settings.
-pub(crate) fn read_tier(body: &mut Reader<'_>) -> Option<TierConfig> {
-    Some(TierConfig {
-        index: body.u8()?,
-        state: match body.u8()? {
-            1 => TierState::Active,
-            2 => TierState::ReadOnly,
-            3 => TierState::Draining,
-            4 => TierState::Lost,
-            5 => TierState::Retired,
-            _ => return None,
-        },
-        access: match body.u8()? {
-            1 => Access::Online,
-            2 => Access::Delayed,
-            _ => return None,
-        },
-        backend: match body.u8()? {
-            1 => BackendKind::Posix,
-            2 => BackendKind::Memory,
-            _ => return None,
-        },
-        name: read_text(body.b16()?)?,
-        root: read_text(body.b16()?)?,
-        incarnation: body.array()?,
-        capacity_bytes: body.u64()?,
-        pack_threshold_bytes: body.u64()?,
-        pack_size_bytes: body.u64()?,
-        high_watermark_percent: body.u8()?,
-        low_watermark_percent: body.u8()?,
-        delay: if body.0.is_empty() { None } else { Some(read_delay(body)?) },
-    })
-}
-
-fn read_delay(body: &mut Reader<'_>) -> Option<Delay> {
-    let mut ms = || body.u64();
-    let (latency_ms, mount_ms, seek_ms, readable_ms) = (ms()?, ms()?, ms()?, ms()?);
-    Some(Delay { latency_ms, mount_ms, seek_ms, readable_ms, drives: body.u32()? })
+    Some(())
 }

@@ -74,6 +74,12 @@ impl Attributes {
         Self::are_encoded(encoded).then(|| Self { encoded: encoded.to_vec() })
     }
 
+    /// What [`decode`](Self::decode) took before, in the place of these, whose room is used again.
+    pub(crate) fn replace_by(&mut self, encoded: &[u8]) {
+        self.encoded.clear();
+        self.encoded.extend_from_slice(encoded);
+    }
+
     /// Whether [`decode`](Self::decode) takes it.
     pub(crate) fn are_encoded(encoded: &[u8]) -> bool {
         let mut rest = Reader(encoded);

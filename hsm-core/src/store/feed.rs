@@ -3,11 +3,8 @@
 use super::Store;
 use crate::catalog::{Fed, FeedCursor};
 use crate::error::{Error, Result};
-use crate::event::{Event, EventPage, Retention};
+use crate::event::{Event, EventPage, RecordedEvent, Retention};
 use crate::object::Position;
-
-/// Events fetched at once by the iterator.
-const PAGE_LEN: usize = 4096;
 
 impl Store {
     /// Up to `limit` durable changes behind `after`, in order; `Position::default()` stands before the first. Fewer
@@ -18,7 +15,7 @@ impl Store {
     pub fn feed_after(&self, after: Position, limit: usize) -> Result<Vec<Event>> {
         let engine = self.engine();
         engine.check()?;
-        events(engine.catalog.feed(&mut FeedCursor::behind(after), limit)?).map(Iterator::collect)
+        events(engine.catalog.feed(&mut FeedCursor::behind(after), Some(limit))?).map(Iterator::collect)
     }
 
     /// Every durable change behind `after`, up to the last there is when the end is reached.
@@ -95,6 +92,43 @@ impl Feed {
     }
 }
 
+impl Feed {
+    /// The next event, put in the place of another, whose room it uses again: for those who read many and ask little of
+    /// each. Else as [`next`](Iterator::next).
+    pub fn next_into(&mut self, event: &mut RecordedEvent) -> Option<Result<()>> {
+        while !self.page.next_into(event) {
+            if let Err(error) = self.read()? {
+                return Some(Err(error));
+            }
+        }
+        self.after = event.position;
+        Some(Ok(()))
+    }
+
+    /// Reads on; `None` at the end.
+    fn read(&mut self) -> Option<Result<()>> {
+        if self.failed {
+            return None;
+        }
+        if self.cursor.after != self.after {
+            self.cursor = FeedCursor::behind(self.after); // The page ended before its time.
+        }
+        let engine = self.store.engine();
+        let fed = engine.check().and_then(|()| engine.catalog.feed(&mut self.cursor, None));
+        match fed.and_then(events) {
+            Ok(events) if events.is_empty() => None,
+            Ok(events) => {
+                self.page = events;
+                Some(Ok(()))
+            }
+            Err(error) => {
+                self.failed = true;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
 impl Iterator for Feed {
     type Item = Result<Event>;
 
@@ -104,21 +138,8 @@ impl Iterator for Feed {
                 self.after = event.position;
                 return Some(Ok(event));
             }
-            if self.failed {
-                return None;
-            }
-            if self.cursor.after != self.after {
-                self.cursor = FeedCursor::behind(self.after); // The page ended before its time.
-            }
-            let engine = self.store.engine();
-            let fed = engine.check().and_then(|()| engine.catalog.feed(&mut self.cursor, PAGE_LEN));
-            match fed.and_then(events) {
-                Ok(events) if events.is_empty() => return None,
-                Ok(events) => self.page = events,
-                Err(error) => {
-                    self.failed = true;
-                    return Some(Err(error));
-                }
+            if let Err(error) = self.read()? {
+                return Some(Err(error));
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Following a store: events as they come, and how far they were handled.
 
-use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -9,11 +8,12 @@ use super::subscribers::bookmark::{Bookmark, Mark};
 use crate::catalog::embedded::Notice;
 use crate::catalog::{Durability, Fed, FeedCursor};
 use crate::error::{Error, Result};
-use crate::event::{Event, EventPage, Filter, Gap};
+use crate::event::{Event, EventPage, Filter, Gap, RecordedEvent};
+use crate::journal::Recorded;
 use crate::object::{DatasetId, ObjectId, Position};
 
-/// Events read at once.
-const PAGE_LEN: usize = 4096;
+/// Events made at once, at most.
+const EVENTS_AT_ONCE: usize = 4096;
 /// Names of an object looked at together.
 const NAMES_AT_ONCE: usize = 100;
 /// Between two looks whether the store was closed.
@@ -27,6 +27,17 @@ pub enum Next {
     /// Changes that cannot be had any more; the next events come behind them.
     Gap(Gap),
     /// Nothing came in time.
+    TimedOut,
+}
+
+/// What waiting for events brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// There are some: the next is at hand.
+    Events,
+    /// Changes that cannot be had any more; the next events come behind them.
+    Gap(Gap),
+    /// None came in time.
     TimedOut,
 }
 
@@ -62,13 +73,37 @@ impl Subscription {
         Self { store, filter, bookmark, cursor, page, position: after, notice: None }
     }
 
-    /// The next events, at most `max`; what comes together is handed out together. Where there are none it waits,
-    /// at most for `timeout`; `None`: for as long as it takes.
+    /// The next events, at most `max`, and no more than some thousands; what comes together is handed out together. Where
+    /// there are none it waits, at most for `timeout`; `None`: for as long as it takes.
     ///
     /// After an error it may be called again and goes on where it was. A close of the store ends the wait with `Closed`.
     pub fn next(&mut self, max: usize, timeout: Option<Duration>) -> Result<Next> {
-        if let Some(events) = self.hand_out(max) {
-            return Ok(Next::Events(events));
+        loop {
+            if let Some(events) = self.hand_out(max) {
+                return Ok(Next::Events(events));
+            }
+            match self.wait(timeout)? {
+                Waited::Events => {}
+                Waited::Gap(gap) => return Ok(Next::Gap(gap)),
+                Waited::TimedOut => return Ok(Next::TimedOut),
+            }
+        }
+    }
+
+    /// The next event where it is at hand, put in the place of another, whose room it uses again: for those who read many
+    /// and ask little of each. Where it is not, `false`: [`wait`](Self::wait) for it.
+    pub fn next_into(&mut self, event: &mut RecordedEvent) -> bool {
+        let is_there = self.page.next_into(event);
+        if is_there {
+            self.hand_over(event.position);
+        }
+        is_there
+    }
+
+    /// Waits until events are at hand, as [`next`](Self::next) does.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Waited> {
+        if !self.page.is_empty() {
+            return Ok(Waited::Events);
         }
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         // The kernel may tell of a commit a moment too early. Where nothing is waited for, that is waited for once, and
@@ -80,34 +115,32 @@ impl Subscription {
                 notice.hear()?;
             }
             match self.read()? {
-                Read::Gap(gap) => return Ok(Next::Gap(gap)),
-                Read::Some => match self.hand_out(max) {
-                    Some(events) => return Ok(Next::Events(events)),
-                    None => continue, // None passed the filter.
-                },
+                Read::Gap(gap) => return Ok(Waited::Gap(gap)),
+                Read::Some if self.page.is_empty() => continue, // None passed the filter.
+                Read::Some => return Ok(Waited::Events),
                 Read::End => {}
             }
             let is_over = left_until(until).is_some_and(|left| left.is_zero());
             if is_over && self.notice.is_none() {
-                return Ok(Next::TimedOut); // Who asks for a descriptor later is told to look again.
+                return Ok(Waited::TimedOut); // Who asks for a descriptor later is told to look again.
             }
             let notice = self.notice()?;
             if is_over && settled {
                 notice.tell_if_unsettled()?;
-                return Ok(Next::TimedOut);
+                return Ok(Waited::TimedOut);
             }
             settled = is_over;
             if notice.settle()? {
                 continue;
             }
             if is_over {
-                return Ok(Next::TimedOut);
+                return Ok(Waited::TimedOut);
             }
             // An idle look costs no more than this.
             while !notice.wait(left_until(until).unwrap_or(CLOSED_LOOK).min(CLOSED_LOOK))? {
                 engine.check()?;
                 if left_until(until).is_some_and(|left| left.is_zero()) {
-                    return Ok(Next::TimedOut);
+                    return Ok(Waited::TimedOut);
                 }
             }
         }
@@ -116,7 +149,7 @@ impl Subscription {
     /// What was read already, if there is some.
     fn hand_out(&mut self, max: usize) -> Option<Vec<Event>> {
         let mut events = Vec::new();
-        while events.len() < max.max(1)
+        while events.len() < max.clamp(1, EVENTS_AT_ONCE)
             && let Some(event) = self.next_read_ahead()
         {
             events.push(event);
@@ -127,9 +160,14 @@ impl Subscription {
     /// The next event where it was read already and is at hand in memory.
     pub fn next_read_ahead(&mut self) -> Option<Event> {
         let event = self.page.next()?;
-        // What the filter passed over behind the last one is done with, too.
-        self.position = if self.page.is_empty() { self.cursor.after } else { event.position };
+        self.hand_over(event.position);
         Some(event)
+    }
+
+    /// Notes that an event is handed out.
+    fn hand_over(&mut self, position: Position) {
+        // What the filter passed over behind the last one is done with, too.
+        self.position = if self.page.is_empty() { self.cursor.after } else { position };
     }
 
     /// Which events are handed out.
@@ -245,7 +283,7 @@ impl Subscription {
         }
         // A lookup may fail on the way: what was read is done with only when all of it is.
         let mut cursor = self.cursor;
-        let page = match engine.catalog.feed(&mut cursor, PAGE_LEN)? {
+        let page = match engine.catalog.feed(&mut cursor, None)? {
             Fed::Gap(gap) => {
                 self.cursor = cursor;
                 self.position = cursor.after;
@@ -253,21 +291,15 @@ impl Subscription {
             }
             Fed::Events(events) if events.is_empty() => return Ok(Read::End),
             Fed::Events(events) if self.filter.is_open() => events,
-            Fed::Events(events) => {
-                let (mut passed, mut last) = (VecDeque::new(), cursor.after);
-                for event in events {
-                    last = event.position;
-                    if self
-                        .filter
-                        .passes(&event.change, |dataset| is_in(&self.store, event.change.object(), dataset))?
-                    {
-                        passed.push_back(event);
-                    }
+            Fed::Events(mut events) => {
+                let is_wanted = |recorded: &Recorded| {
+                    self.filter.passes(recorded, |dataset| is_in(&self.store, recorded.object(), dataset))
+                };
+                let last = events.retain(is_wanted)?;
+                if last != Some(cursor.after) {
+                    cursor = FeedCursor::behind(last.unwrap_or(self.position));
                 }
-                if last != cursor.after {
-                    cursor = FeedCursor::behind(last);
-                }
-                EventPage::of(passed)
+                events
             }
         };
         (self.cursor, self.page) = (cursor, page);

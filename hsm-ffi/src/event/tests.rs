@@ -1,5 +1,6 @@
 //! Every kind of change as C sees it, those that no test in C can bring about included.
 
+use hsm_core::Event;
 use hsm_core::integrity::Digest;
 use hsm_core::journal::{DropReason, EpochCause, Subject, Updates};
 use hsm_core::object::{Content, Copy, DatasetId, Name, ObjectId, Piece, Place, Position, TierConfig};
@@ -12,7 +13,8 @@ const DATASET: DatasetId = DatasetId([9; 16]);
 
 fn event(change: Change) -> hsm_event {
     let position = Position { epoch: 2, number: 30 };
-    hsm_event::new(Event { position, time_ns: 400, instance: 5, change })
+    let event = Event { position, time_ns: 400, instance: 5, change };
+    hsm_event { event: event.into(), attributes: OnceLock::new() }
 }
 
 fn bare(kind: i32) -> hsm_event_info {

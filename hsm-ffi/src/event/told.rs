@@ -1,89 +1,75 @@
 //! What each kind of event has to tell.
 
-use hsm_core::journal::{Change, Subject, Updates};
-use hsm_core::object::{Content, Copy, DatasetId, Name, TierConfig};
-use hsm_core::{Event, EventKind};
+use hsm_core::journal::{Change, PutSummary};
+use hsm_core::object::{Content, Copy, TierConfig};
 
 use super::{hsm_event, hsm_event_info};
+use crate::attributes::hsm_attributes;
 use crate::id::hsm_id;
 use crate::{lease, pin};
 
 impl hsm_event {
+    /// The change with all that it lists. What most programs ask for is had without.
+    pub(super) fn change(&self) -> &Change {
+        self.event.recorded.change()
+    }
+
     pub(super) fn content(&self) -> Option<&Content> {
-        match &self.event.change {
+        match self.change() {
             Change::Put { content, .. } => content.as_ref(),
             _ => None,
         }
     }
 
     pub(super) fn copies(&self) -> &[Copy] {
-        match &self.event.change {
+        match self.change() {
             Change::Put { copies, .. } => copies,
             Change::CopyAdded { copy, .. } | Change::CopyRelocated { copy, .. } => std::slice::from_ref(copy),
             _ => &[],
         }
     }
 
-    pub(super) fn updates(&self) -> &Updates {
-        static NONE: Updates = Vec::new();
-        match &self.event.change {
-            Change::Put { attributes, .. }
-            | Change::AttributesSet { attributes, .. }
-            | Change::DatasetCreated { attributes, .. } => attributes,
-            _ => &NONE,
-        }
-    }
-
-    pub(super) fn key(&self) -> Option<&Name> {
-        match &self.event.change {
-            Change::Put { name, .. } | Change::Undeleted { name, .. } => name.as_ref(),
-            Change::Named { name, .. } | Change::Unnamed { name, .. } => Some(name),
-            _ => None,
-        }
-    }
-
-    pub(super) fn dataset(&self) -> Option<DatasetId> {
-        match &self.event.change {
-            Change::DatasetCreated { dataset, .. }
-            | Change::DatasetRemoved { dataset }
-            | Change::AttributesSet { subject: Subject::Dataset(dataset), .. } => Some(*dataset),
-            _ => self.key().map(|name| name.dataset),
-        }
+    pub(super) fn updates(&self) -> hsm_attributes {
+        let mut updates = Vec::new();
+        self.event.recorded.each_attribute(|name, value| updates.push((name, value)));
+        hsm_attributes::from_updates(&updates)
     }
 
     pub(super) fn tier(&self) -> Option<&TierConfig> {
-        match &self.event.change {
+        match self.change() {
             Change::TierSet(config) => Some(config),
             _ => None,
         }
     }
 
     pub(super) fn info(&self) -> hsm_event_info {
-        let Event { position, time_ns, instance, change } = &self.event;
-        let content = self.content();
+        let recorded = &self.event.recorded;
         let mut info = hsm_event_info {
-            position: (*position).into(),
-            time_ns: *time_ns,
-            instance: *instance,
-            object: change.object().map(hsm_id::from).unwrap_or_default(),
-            dataset: self.dataset().map(hsm_id::from).unwrap_or_default(),
-            size_bytes: content.map_or(0, |content| content.size),
-            block_size_bytes: content.map_or(0, Content::block_size),
-            copies: self.copies().len() as u64,
-            digests: content.map_or(0, |content| content.digests.len() as u64),
-            attributes: self.updates().len() as u64,
-            tier: self.copies().first().map_or(-1, |copy| copy.tier.into()),
-            has_data: content.is_some().into(),
-            has_key: self.key().is_some().into(),
+            position: self.event.position.into(),
+            time_ns: self.event.time_ns,
+            instance: self.event.instance,
+            object: recorded.object().map(hsm_id::from).unwrap_or_default(),
+            dataset: recorded.dataset().map(hsm_id::from).unwrap_or_default(),
+            tier: -1,
+            has_key: recorded.name().is_some().into(),
+            // The kinds, reasons and causes have the format's numbers.
+            kind: self.event.kind() as i32,
+            record_type: self.event.kind() as i32,
             ..hsm_event_info::default()
         };
-        // The kinds, reasons and causes have the format's numbers.
-        info.kind = EventKind::of(change) as i32;
-        info.record_type = info.kind;
-        match change {
-            Change::Put { generation, new, .. } => {
-                (info.generation, info.is_new) = (*generation, (*new).into());
-            }
+        match recorded.put() {
+            Some(put) => note_put(put, &mut info),
+            None => self.note_others(&mut info),
+        }
+        info
+    }
+
+    /// All kinds but a put.
+    fn note_others(&self, info: &mut hsm_event_info) {
+        info.copies = self.copies().len() as u64;
+        info.tier = self.copies().first().map_or(-1, |copy| copy.tier.into());
+        self.event.recorded.each_attribute(|_, _| info.attributes += 1);
+        match self.change() {
             Change::CopyAdded { generation, .. } | Change::CopyRelocated { generation, .. } => {
                 info.generation = *generation;
             }
@@ -103,10 +89,21 @@ impl hsm_event {
             Change::Accessed { accessed_ns, .. } => info.accessed_ns = *accessed_ns,
             Change::Unknown { record_type } => info.record_type = (*record_type).into(),
             change => {
-                lease::note_action(change, &mut info);
-                pin::note_pin(change, &mut info);
+                lease::note_action(change, info);
+                pin::note_pin(change, info);
             }
         }
-        info
     }
+}
+
+fn note_put(put: &PutSummary, info: &mut hsm_event_info) {
+    info.generation = put.generation;
+    info.is_new = put.new.into();
+    info.has_data = put.size.is_some().into();
+    info.size_bytes = put.size.unwrap_or(0);
+    info.block_size_bytes = put.size.map_or(0, |_| 1 << put.block_shift);
+    info.copies = put.copies.into();
+    info.digests = put.digests.into();
+    info.attributes = put.attributes.into();
+    info.tier = put.tier.map_or(-1, i32::from);
 }

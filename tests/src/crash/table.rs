@@ -145,8 +145,8 @@ pub const API: &[(&str, Shown)] = &[
         Reads,
     ),
     (
-        "Subscription::next Subscription::next_read_ahead Subscription::filter Subscription::set_filter \
-         Subscription::position Subscription::acked Subscription::descriptor Feed::position Feed::is_read_ahead",
+        "Subscription::next Subscription::next_read_ahead Subscription::next_into Subscription::wait \
+         Subscription::filter Subscription::set_filter Feed::next_into Subscription::position Subscription::acked Subscription::descriptor Feed::position Feed::is_read_ahead",
         Reads,
     ),
 ];

@@ -15,6 +15,8 @@ use crate::object::Position;
 
 /// Memory that the events of a page take, about, in bytes: one that exceeds it is the last.
 const PAGE_BYTES: usize = 4 << 20;
+/// Where they are made one by one: a group that is no longer than this is taken as a whole, so that it is read once.
+const PAGE_READ_AHEAD_BYTES: usize = 2 << 20;
 
 /// Where the group begins that holds the change a reader of the feed wants next.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +28,13 @@ struct Page {
     /// How many events may come yet, and bytes.
     left: usize,
     bytes_left: usize,
+    /// Whether they are made one by one.
+    is_ahead: bool,
     events: EventPage,
 }
 
 impl Embedded {
-    pub(super) fn next_events(&self, cursor: &mut FeedCursor, limit: usize) -> Result<Fed> {
+    pub(super) fn next_events(&self, cursor: &mut FeedCursor, limit: Option<usize>) -> Result<Fed> {
         if cursor.found.is_none()
             && let Some(gap) = self.lost_history(cursor)?
         {
@@ -46,8 +50,10 @@ impl Embedded {
             );
             return Err(Error::invalid("position", detail));
         }
-        let mut page =
-            Page { cursor: *cursor, left: limit, bytes_left: PAGE_BYTES, events: EventPage::default() };
+        let (left, bytes_left) =
+            limit.map_or((usize::MAX, PAGE_READ_AHEAD_BYTES), |limit| (limit, PAGE_BYTES));
+        let (is_ahead, events) = (limit.is_none(), EventPage::default());
+        let mut page = Page { cursor: *cursor, left, bytes_left, is_ahead, events };
         if durable.number <= cursor.after.number {
             return Ok(Fed::Events(page.events));
         }
@@ -193,7 +199,13 @@ impl Page {
             self.cursor.found = Some(FoundAt(reader.tail()));
             return true;
         }
-        let unread = group.unread(from, self.left, size_of::<Event>(), self.bytes_left);
+        let unread = match self.is_ahead {
+            true if from == group.header.first.number && group.payload_len() <= PAGE_READ_AHEAD_BYTES => {
+                group.all_unread()
+            }
+            true => group.unread(from, self.left, 0, self.bytes_left),
+            false => group.unread(from, self.left, size_of::<Event>(), self.bytes_left),
+        };
         if self.events.is_empty() && unread.peek().is_none() {
             return false;
         }
@@ -219,7 +231,7 @@ mod tests {
             store.put_empty(&PutOptions::default()).unwrap();
         }
         let catalog = &store.engine().catalog;
-        let events = |cursor: &mut FeedCursor, limit| match catalog.feed(cursor, limit).unwrap() {
+        let events = |cursor: &mut FeedCursor, limit| match catalog.feed(cursor, Some(limit)).unwrap() {
             Fed::Events(events) => events.collect::<Vec<_>>(),
             Fed::Gap(gap) => panic!("{gap:?}"),
         };

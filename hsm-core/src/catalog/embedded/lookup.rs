@@ -319,7 +319,7 @@ pub(super) fn page(
             is_wanted = matches(query, &objects.read(row).map_err(failed("list objects"))?);
         }
         if is_wanted {
-            found.push(head, row, key).map_err(failed("list objects"))?;
+            found.push(&head, row, key).map_err(failed("list objects"))?;
         }
         if looked_at == ROWS_A_PAGE_MAX || found.bytes_len() > BYTES_A_PAGE_MAX || found.len() >= limit {
             let after = match query.dataset {

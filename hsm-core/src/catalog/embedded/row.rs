@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use crate::catalog::query::Rows;
+use crate::catalog::{Listed, ObjectSummary};
 use crate::clock::TimeNs;
 use crate::integrity::{Algorithm, Digest};
 use crate::journal::Updates;
@@ -93,30 +95,62 @@ impl Head {
 /// is not thousands of small allocations.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    rows: VecDeque<(Head, [usize; 3])>,
+    rows: VecDeque<FoundRow>,
     /// Of each: the key it was found under, its first key, its body.
     bytes: Vec<u8>,
     /// Where the next begins.
     start: usize,
 }
 
+#[derive(Debug)]
+struct FoundRow {
+    summary: ObjectSummary,
+    /// Of both keys.
+    lens: [usize; 2],
+    /// Of both keys and the body.
+    len: usize,
+    /// Where in these the attributes begin.
+    attributes_at: usize,
+}
+
 impl Found {
     /// Takes an object as it lies in its row, once that was checked, and the key it was found under.
-    pub(super) fn push(&mut self, head: Head, row: &Row<'_>, key: &[u8]) -> rusqlite::Result<()> {
+    pub(super) fn push(&mut self, head: &Head, row: &Row<'_>, key: &[u8]) -> rusqlite::Result<()> {
         let body = row.get_ref(5)?.as_blob()?;
-        if !Body::is_whole(body) {
-            return Err(broken(5));
-        }
+        let (summary, attributes_at) = summarise(head, body).ok_or_else(|| broken(5))?;
         let name = if head.dataset.is_some() { row.get_ref(4)?.as_blob()? } else { &[] };
         for part in [key, name, body] {
             self.bytes.extend_from_slice(part);
         }
-        self.rows.push_back((head, [key.len(), name.len(), body.len()]));
+        let keys = key.len() + name.len();
+        let lens = [key.len(), name.len()];
+        self.rows.push_back(FoundRow {
+            summary,
+            lens,
+            len: keys + body.len(),
+            attributes_at: keys + attributes_at,
+        });
         Ok(())
     }
 
     pub(super) fn bytes_len(&self) -> usize {
         self.bytes.len()
+    }
+
+    fn take(&mut self) -> Option<(FoundRow, &[u8])> {
+        let row = self.rows.pop_front()?;
+        let start = self.start;
+        self.start += row.len;
+        let bytes = &self.bytes[start..self.start];
+        Some((row, bytes))
+    }
+}
+
+impl Rows for Found {
+    fn next_into(&mut self, listed: &mut Listed) -> bool {
+        let Some((row, bytes)) = self.take() else { return false };
+        listed.replace(row.summary, bytes, row.lens, row.attributes_at);
+        true
     }
 }
 
@@ -124,12 +158,10 @@ impl Iterator for Found {
     type Item = (Vec<u8>, Object);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (head, lens) = self.rows.pop_front()?;
-        let mut reader = Reader(&self.bytes[self.start..]);
-        self.start += lens.iter().sum::<usize>();
-        let [key, name, body] = lens.map(|len| reader.bytes(len).expect("written together"));
-        let body = Body::read(body).expect("checked when it was found");
-        Some((key.to_vec(), head.object(name, body)))
+        let (FoundRow { summary, lens: [key, name], .. }, bytes) = self.take()?;
+        let (key, rest) = bytes.split_at(key);
+        let (name, body) = rest.split_at(name);
+        Some((key.to_vec(), object_of(&summary, name, body)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -138,6 +170,57 @@ impl Iterator for Found {
 }
 
 impl ExactSizeIterator for Found {}
+
+/// The object of a row that was gone through.
+pub(in crate::catalog) fn object_of(summary: &ObjectSummary, key: &[u8], body: &[u8]) -> Object {
+    let body = Body::read(body).expect("gone through when it was found");
+    let ObjectSummary { id, dataset, changed, removed_until_ns, .. } = *summary;
+    Head { id, changed, removed_until_ns, dataset }.object(key, body)
+}
+
+/// Goes through a body: what has a fixed length is read, what is a list is checked and counted. And where the attributes
+/// begin. `None` where reading it whole gives nothing either.
+fn summarise(head: &Head, body: &[u8]) -> Option<(ObjectSummary, usize)> {
+    let mut reader = Reader(body);
+    let flags = reader.u8()?;
+    let (generation, created_ns) = (reader.varint()?, reader.i64()?);
+    let (modified_ns, accessed_ns) = read_times(&mut reader, flags, created_ns)?;
+    let (mut size, mut block_shift, mut digests) = (None, 0, 0);
+    if flags & HAS_CONTENT != 0 {
+        size = Some(reader.varint()?);
+        block_shift = reader.u8().filter(|shift| *shift < 64)?;
+        reader.array::<16>()?;
+        digests = each_digest(&mut reader, |_, _| ())?;
+    }
+    let copies = reader.varint()?;
+    for _ in 0..copies {
+        read_copy::<false>(&mut reader, modified_ns)?;
+    }
+    let summary = ObjectSummary {
+        id: head.id,
+        dataset: head.dataset,
+        generation,
+        created_ns,
+        modified_ns,
+        accessed_ns,
+        removed_until_ns: head.removed_until_ns,
+        changed: head.changed,
+        size,
+        block_shift,
+        copies: copies as usize,
+        digests: digests as usize,
+    };
+    Attributes::are_encoded(reader.0).then_some((summary, body.len() - reader.0.len()))
+}
+
+fn read_times(reader: &mut Reader<'_>, flags: u8, created_ns: TimeNs) -> Option<(TimeNs, TimeNs)> {
+    let modified_ns = unzigzag(reader.varint()?).wrapping_add(created_ns);
+    let accessed_ns = match flags & WAS_ACCESSED {
+        0 => 0,
+        _ => unzigzag(reader.varint()?).wrapping_add(modified_ns),
+    };
+    Some((modified_ns, accessed_ns))
+}
 
 /// Reads an object's id and its body, of columns `id, body`.
 pub(super) fn id_and_body(row: &Row<'_>) -> rusqlite::Result<(ObjectId, Body)> {
@@ -194,40 +277,20 @@ impl Body {
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        Self::parse::<true>(bytes)
-    }
-
-    /// Whether it can be read: the same, but nothing is kept, so nothing is allocated.
-    fn is_whole(bytes: &[u8]) -> bool {
-        Self::parse::<false>(bytes).is_some()
-    }
-
-    fn parse<const KEPT: bool>(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
         let flags = reader.u8()?;
         let (generation, created_ns) = (reader.varint()?, reader.i64()?);
-        let modified_ns = unzigzag(reader.varint()?).wrapping_add(created_ns);
-        let accessed_ns = match flags & WAS_ACCESSED {
-            0 => 0,
-            _ => unzigzag(reader.varint()?).wrapping_add(modified_ns),
-        };
+        let (modified_ns, accessed_ns) = read_times(&mut reader, flags, created_ns)?;
         let content = match flags & HAS_CONTENT {
             0 => None,
-            _ => Some(read_content::<KEPT>(&mut reader)?),
+            _ => Some(read_content(&mut reader)?),
         };
         let count = reader.varint()?;
-        let mut copies = room::<Copy, KEPT>(count, &reader);
+        let mut copies = room(count, &reader);
         for _ in 0..count {
-            let copy = read_copy::<KEPT>(&mut reader, modified_ns)?;
-            if KEPT {
-                copies.push(copy);
-            }
+            copies.push(read_copy::<true>(&mut reader, modified_ns)?);
         }
-        let attributes = if KEPT {
-            Attributes::decode(reader.0)?
-        } else {
-            Attributes::are_encoded(reader.0).then(Attributes::new)?
-        };
+        let attributes = Attributes::decode(reader.0)?;
         Some(Self { generation, created_ns, modified_ns, accessed_ns, content, copies, attributes })
     }
 }
@@ -245,24 +308,28 @@ fn write_content(out: &mut Writer<'_>, content: &Content) {
 }
 
 /// Room for so many. Each takes more than one byte, so a wrong count asks for no room that is not there.
-fn room<T, const KEPT: bool>(count: u64, reader: &Reader<'_>) -> Vec<T> {
-    if KEPT { Vec::with_capacity(count.min(reader.0.len() as u64) as usize) } else { Vec::new() }
+fn room<T>(count: u64, reader: &Reader<'_>) -> Vec<T> {
+    Vec::with_capacity(count.min(reader.0.len() as u64) as usize)
 }
 
-fn read_content<const KEPT: bool>(reader: &mut Reader<'_>) -> Option<Content> {
+fn read_content(reader: &mut Reader<'_>) -> Option<Content> {
     let size = reader.varint()?;
     let block_shift = reader.u8().filter(|shift| *shift < 64)?;
     let root = reader.array()?;
     let mut digests = Vec::new();
-    for _ in 0..reader.varint()? {
+    each_digest(reader, |algorithm, value| digests.push(Digest::new(algorithm, value).ok()))?;
+    Some(Content { size, block_shift, root, digests: digests.into_iter().collect::<Option<_>>()? })
+}
+
+/// Takes digests one by one, each as long as its algorithm makes it; how many they were.
+fn each_digest(reader: &mut Reader<'_>, mut take: impl FnMut(Algorithm, &[u8])) -> Option<u64> {
+    let count = reader.varint()?;
+    for _ in 0..count {
         let algorithm = Algorithm::from_number(reader.u8()?)?;
-        let len = reader.u8()?;
-        let digest = Digest::new(algorithm, reader.bytes(usize::from(len))?).ok()?;
-        if KEPT {
-            digests.push(digest);
-        }
+        let len = usize::from(reader.u8()?);
+        take(algorithm, reader.bytes(len).filter(|value| value.len() == algorithm.value_len())?);
     }
-    Some(Content { size, block_shift, root, digests })
+    Some(count)
 }
 
 /// Small differences of either sign become small numbers.
@@ -298,7 +365,7 @@ fn read_copy<const KEPT: bool>(reader: &mut Reader<'_>, modified_ns: TimeNs) -> 
     let verified_ns =
         if reader.u8()? == 0 { 0 } else { unzigzag(reader.varint()?).wrapping_add(modified_ns) };
     let count = reader.varint()?;
-    let mut pieces = room::<Piece, KEPT>(count, reader);
+    let mut pieces = if KEPT { room(count, reader) } else { Vec::new() };
     for _ in 0..count {
         let (start, length) = (reader.varint()?, reader.varint()?);
         let place = Place { tier, instance: reader.u64()?, serial: reader.varint()? };
@@ -357,7 +424,40 @@ mod tests {
         let bare = Body { content: None, copies: Vec::new(), attributes: Attributes::new(), ..body() };
         let read = Body { accessed_ns: i64::MAX, created_ns: i64::MIN, ..body() };
         for body in [body(), bare, read] {
-            assert_eq!(Body::read(&body.write()), Some(body));
+            let bytes = body.write();
+            compare(&bytes);
+            assert_eq!(Body::read(&bytes), Some(body));
+        }
+    }
+
+    /// Whatever the bytes, a summary is there where the whole can be read, and says the same.
+    fn compare(bytes: &[u8]) {
+        let head = Head { id: ObjectId([1; 16]), changed: 5, removed_until_ns: 6, dataset: None };
+        let Some((summary, attributes_at)) = summarise(&head, bytes) else {
+            assert_eq!(Body::read(bytes), None, "{bytes:?}");
+            return;
+        };
+        let object = object_of(&summary, &[], bytes);
+        assert_eq!(object.attributes.encoded(), &bytes[attributes_at..]);
+        assert_eq!(*Listed::from(object).summary(), summary);
+    }
+
+    #[test]
+    fn a_summary_says_what_the_body_says_and_is_there_where_it_can_be_read() {
+        let bare = Body { content: None, copies: Vec::new(), attributes: Attributes::new(), ..body() };
+        let read = Body { accessed_ns: i64::MAX, created_ns: i64::MIN, ..body() };
+        for body in [body(), bare, read] {
+            let bytes = body.write();
+            for end in 0..=bytes.len() {
+                compare(&bytes[..end]);
+            }
+            for at in 0..bytes.len() {
+                for value in 0..=u8::MAX {
+                    let mut damaged = bytes.clone();
+                    damaged[at] = value;
+                    compare(&damaged);
+                }
+            }
         }
     }
 
