@@ -2759,7 +2759,8 @@ void hsm_part_free(hsm_part *part);
  *
  * What every get answers, besides HSM_STATUS_OK: HSM_STATUS_NOT_FOUND for an object that does not exist, has no
  * data, or has no copy on the tier; HSM_STATUS_CORRUPT when what is wanted is damaged on every copy in reach;
- * HSM_STATUS_OFFLINE when no copy is in reach, or the only ones lie on delayed tiers and were not recalled.
+ * HSM_STATUS_OFFLINE when no copy is in reach, or the only ones lie on delayed tiers and were not recalled. A
+ * small object may be read for a millisecond more from a root that has just gone away: what comes is right, and checked.
  */
 
 /**

@@ -188,6 +188,13 @@ pub trait PlaceWriter: Send + Sync + Debug {
 pub trait PlaceReader: Send + Sync + Debug {
     /// Reads up to `buffer.len()` bytes at `offset`; short only at the end of the place.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
+    /// Reads up to `len` bytes at `offset` into a buffer that is empty; short only at the end of the place.
+    fn read_new(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> Result<()> {
+        buffer.resize(len, 0);
+        let read = self.read_at(buffer, offset);
+        buffer.truncate(*read.as_ref().unwrap_or(&0));
+        read.map(drop)
+    }
     /// Begins to fetch bytes that will be read soon, and does not wait. Only a hint.
     fn start_reading(&self, _offset: u64, _len: u64) {}
     /// Length in bytes.

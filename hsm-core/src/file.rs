@@ -124,6 +124,14 @@ pub trait Disk: Send + Sync + Debug {
 pub trait File: Send + Sync + Debug {
     /// Reads up to `buffer.len()` bytes at `offset`; 0 at the end. Never short before the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Reads up to `len` bytes at `offset` into a buffer that is empty, whose room is not filled with zeros first where that
+    /// can be left out. Short only at the end of the file.
+    fn read_new(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> io::Result<()> {
+        buffer.resize(len, 0);
+        let read = self.read_at(buffer, offset);
+        buffer.truncate(*read.as_ref().unwrap_or(&0));
+        read.map(drop)
+    }
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Makes the bytes and the length survive a power loss. Fails for ever once it failed.

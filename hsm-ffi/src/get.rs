@@ -6,7 +6,8 @@
 //!
 //! What every get answers, besides HSM_STATUS_OK: HSM_STATUS_NOT_FOUND for an object that does not exist, has no
 //! data, or has no copy on the tier; HSM_STATUS_CORRUPT when what is wanted is damaged on every copy in reach;
-//! HSM_STATUS_OFFLINE when no copy is in reach, or the only ones lie on delayed tiers and were not recalled.
+//! HSM_STATUS_OFFLINE when no copy is in reach, or the only ones lie on delayed tiers and were not recalled. A
+//! small object may be read for a millisecond more from a root that has just gone away: what comes is right, and checked.
 
 use std::ffi::{c_char, c_void};
 
@@ -52,7 +53,7 @@ pub unsafe extern "C" fn hsm_object_get(
             output::check_place(read_out, "read_out")?;
             let (id, options) = (id::object(id, "id")?, options(tier)?);
             let buffer = input::buffer(buffer, size, "buffer")?;
-            let read = store.store().reader(id, &options)?.read_range(buffer, offset)?;
+            let read = store.store().get_range_with(id, &options, offset, buffer)?;
             output::put(read_out, read, "read_out")?;
         }
         done()

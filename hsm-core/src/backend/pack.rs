@@ -104,8 +104,9 @@ pub fn read_record<'a>(
     if length > PACKED_LENGTH_MAX {
         return Err(corrupt(format!("{length} bytes are too many for a packed object")));
     }
-    buffer.resize(RECORD_HEADER_LENGTH + length, 0);
-    if place.read_at(buffer, expect.piece.offset)? != buffer.len() {
+    buffer.clear();
+    place.read_new(buffer, RECORD_HEADER_LENGTH + length, expect.piece.offset)?;
+    if buffer.len() != RECORD_HEADER_LENGTH + length {
         buffer.clear();
         return Err(corrupt("the pack ends before it".into()));
     }

@@ -207,7 +207,8 @@ impl Backend for PosixBackend {
     }
 
     fn check_root(&self) -> Result<()> {
-        root::check(&*self.disk, &self.root, &self.identity)
+        // Who finds it gone does not read on in what is still open there.
+        root::check(&*self.disk, &self.root, &self.identity).inspect_err(|_| self.open_packs.clear())
     }
 
     fn look_for_root(&self) -> Result<()> {
@@ -260,9 +261,13 @@ impl Backend for PosixBackend {
 
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>> {
         let begun = (name.packed && from == ReadFrom::Anywhere).then(Instant::now);
-        if let Some((pack, path)) = begun.and_then(|now| self.open_packs.find(name, now)) {
+        if let Some(now) = begun
+            && let Some((pack, path)) = self.open_packs.find(name, now)
+        {
             // It may have gone meanwhile, with its root or alone.
+            let Some(path) = path else { return Ok(Some(pack)) };
             if self.disk.metadata(&path).is_ok() {
+                self.open_packs.looked_for(name, now);
                 return Ok(Some(pack));
             }
             self.open_packs.let_go(name);
@@ -476,6 +481,10 @@ impl PlaceWriter for PosixPlace {
 impl PlaceReader for PosixPlace {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         self.file.read_at(buffer, offset).context("read", &self.path)
+    }
+
+    fn read_new(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> Result<()> {
+        self.file.read_new(buffer, len, offset).context("read", &self.path)
     }
 
     fn start_reading(&self, offset: u64, len: u64) {

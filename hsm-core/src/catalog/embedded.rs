@@ -28,6 +28,7 @@ mod row;
 mod schema;
 mod snapshot;
 mod trust;
+mod unlocked;
 mod upkeep;
 mod whole;
 
@@ -103,6 +104,8 @@ pub(crate) struct Embedded {
     snapshots: Mutex<()>,
     boot: u64,
     news: Arc<notice::News>,
+    /// The number of the last change of a tier, and the head of the index's log when it was looked up.
+    tiers_changed: Mutex<Option<(page_checksum::Head, u64)>>,
 }
 
 impl Embedded {
@@ -126,10 +129,11 @@ impl Embedded {
 
     /// Asks the index; where it turns out damaged, leaves a mark so that the next exclusive open rebuilds it.
     fn read<T>(&self, question: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T> {
-        if lookup_fails() {
-            let message = "a test wants it so".to_owned();
-            return Err(Error::Index { action: "look something up", message, damaged: false });
-        }
+        check_lookup()?;
+        self.read_locked(question)
+    }
+
+    fn read_locked<T>(&self, question: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T> {
         let answer = self.index.reader().and_then(|reading| question(&reading));
         self.note_damage(answer)
     }
@@ -144,6 +148,15 @@ impl Embedded {
         }
         answer
     }
+}
+
+/// Fails where a test wants this question to fail.
+fn check_lookup() -> Result<()> {
+    if lookup_fails() {
+        let message = "a test wants it so".to_owned();
+        return Err(Error::Index { action: "look something up", message, damaged: false });
+    }
+    Ok(())
 }
 
 impl Catalog for Embedded {
@@ -175,7 +188,9 @@ impl Catalog for Embedded {
     }
 
     fn object(&self, id: ObjectId) -> Result<Option<Object>> {
-        self.read(|connection| apply::find(connection, id))
+        check_lookup()?;
+        let find = |connection: &rusqlite::Connection| apply::find(connection, id);
+        self.index.ask_unlocked(find).map_or_else(|| self.read_locked(find), Ok)
     }
 
     fn names(&self, id: ObjectId, after: Option<&Cursor>, limit: usize) -> Result<NamesPage> {
@@ -207,7 +222,17 @@ impl Catalog for Embedded {
     }
 
     fn tiers_changed(&self) -> Result<u64> {
-        self.ground.lock.tiers_changed()
+        // Whoever changed a tier commits once more behind its note of that: see `commit`.
+        let head = self.index.head();
+        let mut known = self.tiers_changed.lock();
+        if let (Some(head), Some((at, changed))) = (head, *known)
+            && at == head
+        {
+            return Ok(changed);
+        }
+        let changed = self.ground.lock.tiers_changed()?;
+        *known = head.map(|head| (head, changed));
+        Ok(changed)
     }
 
     fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>> {

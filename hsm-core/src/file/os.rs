@@ -256,6 +256,27 @@ impl File for OsFile {
         self.read_cached(buffer, offset)
     }
 
+    fn read_new(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> io::Result<()> {
+        use rustix::buffer::spare_capacity;
+        use rustix::io::{pread, retry_on_intr};
+        buffer.clear();
+        if self.medium.is_none() {
+            buffer.reserve_exact(len);
+            // All its room is read into, which is as much as was asked for in a buffer that is new.
+            if buffer.capacity() == len {
+                retry_on_intr(|| pread(&self.file, spare_capacity(buffer), offset))?;
+            }
+        }
+        let read = buffer.len();
+        if read < len {
+            buffer.resize(len, 0);
+            let more = self.read_at(&mut buffer[read..], offset + read as u64);
+            buffer.truncate(read + *more.as_ref().unwrap_or(&0));
+            more?;
+        }
+        Ok(())
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         write_on(bytes, offset, |bytes, offset| self.file.write_at(bytes, offset))
     }

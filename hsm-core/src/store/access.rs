@@ -59,8 +59,7 @@ impl Default for Accesses {
 impl Accesses {
     /// Notes a read of a live object that was last used at `used_ns`, and flushes if it is time. Nothing here can make
     /// the read fail.
-    pub(super) fn note(&self, engine: &Engine, id: ObjectId, used_ns: TimeNs) {
-        let now_ns = engine.clock.now_ns();
+    pub(super) fn note(&self, engine: &Engine, id: ObjectId, used_ns: TimeNs, now_ns: TimeNs) {
         if is_past(self.looked_ns.load(Ordering::Relaxed), LOOK_AGAIN_NS, now_ns) {
             self.looked_ns.store(now_ns, Ordering::Relaxed);
             let value = engine.catalog.setting(SETTING);
@@ -179,6 +178,11 @@ impl Store {
 
     /// Notes that the bytes of a live object are read.
     pub(super) fn note_access(&self, id: ObjectId, used_ns: TimeNs) {
-        self.inner.accesses.note(self.engine(), id, used_ns);
+        self.note_access_at(id, used_ns, self.engine().clock.now_ns());
+    }
+
+    /// The same, of a read at a time just now.
+    pub(super) fn note_access_at(&self, id: ObjectId, used_ns: TimeNs, now_ns: TimeNs) {
+        self.inner.accesses.note(self.engine(), id, used_ns, now_ns);
     }
 }

@@ -66,15 +66,31 @@ impl Store {
     /// `TierOffline` when no copy is in reach.
     pub fn get(&self, id: ObjectId) -> Result<Vec<u8>> {
         let mut reader = self.reader(id, &GetOptions::default())?;
+        if self.monitor.is_none()
+            && let Some(bytes) = reader.copy.take_packed()
+        {
+            return Ok(bytes);
+        }
         let mut bytes = vec![0; reader.size() as usize];
-        reader.read_range(&mut bytes, 0)?;
+        reader.read_parts(&mut bytes, 0)?;
         Ok(bytes)
     }
 
     /// Reads into `buffer` from byte `offset` on; short only at the end of the object. Only the blocks that hold
     /// the range are read, and checked. For many ranges, a [`reader`](Self::reader) looks the object up once.
     pub fn get_range(&self, id: ObjectId, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        self.reader(id, &GetOptions::default())?.read_range(buffer, offset)
+        self.get_range_with(id, &GetOptions::default(), offset, buffer)
+    }
+
+    /// The same, from where the options say.
+    pub fn get_range_with(
+        &self,
+        id: ObjectId,
+        options: &GetOptions,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize> {
+        self.reader(id, options)?.read_parts(buffer, offset)
     }
 
     /// Writes a whole object to `target`, in runs of at most 1 MiB. Returns its size in bytes.
@@ -144,6 +160,11 @@ impl Reader {
     /// `Corrupt` when a block is damaged on every copy in reach; no byte of it is returned.
     pub fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         self.store.engine().check()?;
+        self.read_copy(buffer, offset)
+    }
+
+    /// The same, of a store that was looked at just now: whether it is closed, and whose process this is.
+    fn read_copy(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         match self.copy.read_at(buffer, offset) {
             Err(error)
                 if self.fall_back && matches!(error.kind(), Kind::Corrupt | Kind::Io | Kind::Offline) =>
@@ -163,6 +184,14 @@ impl Reader {
 
     /// As [`read_at`](Self::read_at), but tells the store's monitor how far it has come.
     pub fn read_range(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        self.store.engine().check()?;
+        self.read_parts(buffer, offset)
+    }
+
+    fn read_parts(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        if self.store.monitor.is_none() {
+            return self.read_copy(buffer, offset);
+        }
         let store = self.store.clone();
         let size = self.size().saturating_sub(offset).min(buffer.len() as u64);
         let mut watch = store.watch(Phase::Get, 1, size);

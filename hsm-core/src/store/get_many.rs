@@ -246,10 +246,13 @@ impl<'a> Bulk<'a> {
     fn deliver_run(&mut self, run: &Run) -> Result<()> {
         self.store.engine().check()?;
         let mut bytes = std::mem::take(&mut self.buffer);
-        bytes.resize(run.len() as usize, 0);
-        let read =
-            run.place.as_ref().and_then(|place| place.read_at(&mut bytes, run.begin()).ok()).unwrap_or(0);
-        let mut count = 0;
+        let len = run.len() as usize;
+        if bytes.len() < len {
+            bytes.resize(len, 0); // What the runs before left behind is overwritten, or lies behind what is read.
+        }
+        let place = run.place.as_ref();
+        let read = place.and_then(|place| place.read_at(&mut bytes[..len], run.begin()).ok()).unwrap_or(0);
+        let (mut count, now_ns) = (0, self.store.engine().clock.now_ns());
         for record in &run.records {
             let at = (record.begin() - run.begin()) as usize;
             let end = at + pack::RECORD_HEADER_LENGTH + record.expect.piece.length as usize;
@@ -258,7 +261,7 @@ impl<'a> Bulk<'a> {
                 Some(data) => {
                     count += data.len() as u64;
                     hand_over(self.take, &record.wanted, record.size, 0, Ok(data))?;
-                    self.store.note_access(record.wanted.id, record.used_ns);
+                    self.store.note_access_at(record.wanted.id, record.used_ns, now_ns);
                     self.watch.done(1);
                 }
                 // Damaged here or gone: looked up again, and read from another copy if there is one.

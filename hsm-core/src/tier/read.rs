@@ -143,6 +143,20 @@ impl CopyReader {
         }
     }
 
+    /// The content, where it is that of one record, which then is taken out.
+    pub(crate) fn take_packed(&mut self) -> Option<Vec<u8>> {
+        let size = self.size;
+        let is_whole = |piece: &Piece| piece.start == 0 && piece.length == size;
+        match self.pieces.as_mut_slice() {
+            [(piece, PieceReader::Packed(record))] if is_whole(piece) => {
+                let mut record = std::mem::take(record);
+                record.drain(..RECORD_HEADER_LENGTH);
+                Some(record)
+            }
+            _ => None,
+        }
+    }
+
     /// Length of the content in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size

@@ -5,14 +5,15 @@
 //! written at its end.
 
 mod access;
+mod many;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
-use super::index::{damaged, failed, one, run};
+use super::index::{damaged, one, run};
 use super::row::{self, Body, dated, update};
 use super::{action, epochs, lookup, pin};
 use crate::backend::pack;
@@ -25,6 +26,7 @@ use crate::object::{
 };
 use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::Writer;
+pub(super) use many::find_all;
 
 /// Changes to sums, to be written at the end of a group.
 #[derive(Debug, Default)]
@@ -475,15 +477,6 @@ static FIND: LazyLock<String> =
 /// Reads an object, live or removed.
 pub(super) fn find(connection: &Connection, id: ObjectId) -> Result<Option<Object>> {
     one(connection, "look up an object", &FIND, params![id.0], |row| row::Objects::of(connection).read(row))
-}
-
-/// Reads many, in the order asked for; best in that of their ids.
-pub(super) fn find_all(connection: &Connection, ids: &[ObjectId]) -> Result<Vec<Option<Object>>> {
-    let failed = failed("look up objects");
-    let mut statement = connection.prepare_cached(&FIND).map_err(&failed)?;
-    let mut objects = row::Objects::of(connection);
-    let mut find = |id: &ObjectId| statement.query_row(params![id.0], |row| objects.read(row)).optional();
-    ids.iter().map(|id| find(id).map_err(&failed)).collect()
 }
 
 pub(super) fn dataset_number(connection: &Connection, id: DatasetId) -> Result<Option<i64>> {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::apply::Applier;
-use super::index::{failed, run};
+use super::index::{failed, move_head, run};
 use super::lookup::{self, State};
 use super::{Embedded, action, check, epochs};
 use crate::catalog::{Committed, Durability, Proposal};
@@ -140,6 +140,8 @@ impl Embedded {
                 if done.any(|change| matches!(change, Change::TierSet(_))) {
                     // Where it cannot be told, others learn of it when the tier refuses what they bring.
                     let _ = self.ground.lock.note_tiers(state.tail.last.number);
+                    // Who looked at that note after the commit and before it was written looks again.
+                    move_head(&connection);
                 }
                 for (index, position) in checked.0 {
                     round.answers[index] = Some(Ok(Committed { position, time_ns }));

@@ -9,9 +9,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
+use super::unlocked::Reader;
 use super::{epochs, known_packs, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
+use page_checksum::Head;
 
 /// Idle reading connections that are kept.
 const IDLE_READERS_MAX: usize = 16;
@@ -37,13 +39,13 @@ pub(super) struct Index {
     exclusive: bool,
     writer: Mutex<Connection>,
     /// None once the index was closed.
-    readers: Mutex<Option<Vec<Connection>>>,
+    readers: Mutex<Option<Vec<Reader>>>,
 }
 
 /// A connection borrowed for reading.
 pub(super) enum Reading<'a> {
     /// One of its own.
-    Own { connection: Option<Connection>, index: &'a Index },
+    Own { reader: Option<Reader>, index: &'a Index },
     /// The writer's, where the index lies in memory.
     Shared(parking_lot::MutexGuard<'a, Connection>),
 }
@@ -98,19 +100,60 @@ impl Index {
 
     /// A connection for reading: it sees what was committed before, and nothing by halves.
     pub(super) fn reader(&self) -> Result<Reading<'_>> {
-        let shared =
-            (self.exclusive || self.place == IndexPlace::Memory).then(|| Reading::Shared(self.writer.lock()));
-        let mut readers = self.readers.lock();
-        let idle = readers.as_mut().ok_or_else(Error::was_closed)?.pop();
-        drop(readers);
-        if let Some(shared) = shared {
+        if self.is_shared() {
+            let shared = Reading::Shared(self.writer.lock());
+            self.readers.lock().as_ref().ok_or_else(Error::was_closed)?;
             return Ok(shared);
         }
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.place, false)?,
-        };
-        Ok(Reading::Own { connection: Some(connection), index: self })
+        let mut reader = self.any_reader()?;
+        if !reader.end() {
+            reader = self.new_reader()?;
+        }
+        Ok(Reading::Own { reader: Some(reader), index: self })
+    }
+
+    /// Whether readers share the writer's connection.
+    fn is_shared(&self) -> bool {
+        self.exclusive || self.place == IndexPlace::Memory
+    }
+
+    /// An idle reader, or a new one.
+    fn any_reader(&self) -> Result<Reader> {
+        let idle = self.readers.lock().as_mut().ok_or_else(Error::was_closed)?.pop();
+        idle.map_or_else(|| self.new_reader(), Ok)
+    }
+
+    fn new_reader(&self) -> Result<Reader> {
+        Ok(Reader::new(connect(&self.place, false)?, matches!(self.place, IndexPlace::File(_))))
+    }
+
+    fn keep(&self, reader: Reader) {
+        if let Some(readers) = self.readers.lock().as_mut().filter(|readers| readers.len() < IDLE_READERS_MAX)
+        {
+            readers.push(reader);
+        }
+    }
+
+    /// Asks without a lock. `None`: it has to be asked with one.
+    pub(super) fn ask_unlocked<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Option<T> {
+        if self.is_shared() {
+            return None;
+        }
+        let mut reader = self.any_reader().ok()?;
+        let answer = reader.ask(question);
+        self.keep(reader);
+        answer
+    }
+
+    /// The head of its log now. `None`: it cannot be told.
+    pub(super) fn head(&self) -> Option<Head> {
+        if self.is_shared() {
+            return None;
+        }
+        let reader = self.any_reader().ok()?;
+        let head = reader.head();
+        self.keep(reader);
+        head
     }
 
     /// Closes its files: handles that were made from the store may stay for long, and would keep them from others.
@@ -218,7 +261,7 @@ impl Reading<'_> {
     /// Ends it for good where it could not be ended as it should: nobody borrows its connection again.
     pub(super) fn give_up(&mut self) {
         match self {
-            Self::Own { connection, .. } => *connection = None,
+            Self::Own { reader, .. } => *reader = None,
             Self::Shared(connection) => {
                 // A transaction that only read: nothing is undone.
                 let _ = connection.execute_batch("ROLLBACK");
@@ -232,7 +275,9 @@ impl Deref for Reading<'_> {
 
     fn deref(&self) -> &Connection {
         match self {
-            Self::Own { connection, .. } => connection.as_ref().expect("it is given back only when dropped"),
+            Self::Own { reader, .. } => {
+                reader.as_ref().expect("it is given back only when dropped").connection()
+            }
             Self::Shared(connection) => connection,
         }
     }
@@ -240,12 +285,19 @@ impl Deref for Reading<'_> {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        if let Self::Own { connection, index } = self {
-            let mut readers = index.readers.lock();
-            if let Some(readers) = readers.as_mut().filter(|readers| readers.len() < IDLE_READERS_MAX) {
-                readers.extend(connection.take());
-            }
+        if let Self::Own { reader, index } = self
+            && let Some(reader) = reader.take()
+        {
+            index.keep(reader);
         }
+    }
+}
+
+/// Commits nothing that anyone asks for: the head of the log is another one behind it.
+pub(super) fn move_head(connection: &Connection) {
+    let sql = format!("BEGIN IMMEDIATE; PRAGMA user_version = {USER_VERSION}; COMMIT");
+    if connection.execute_batch(&sql).is_err() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
     }
 }
 

@@ -7,6 +7,9 @@
 //! write-ahead log carry SQLite's own checksums.
 //!
 //! SQLite's `cksumvfs.c` does the same; it is not part of the bundled library.
+//!
+//! The same layer lets a connection look at the head of the log's own index, which SQLite maps, and read without the read
+//! lock ([`Connected`]): see `unlocked`.
 #![allow(
     unsafe_code,
     reason = "the VFS of SQLite is an interface of C pointers; there is no safe form of it"
@@ -14,6 +17,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, ffi};
@@ -27,6 +31,10 @@ pub(super) const VFS_NAME: &CStr = c"hsm-index";
 pub(super) const PAGE_LEN: usize = 4096;
 const SEAL_LEN: usize = 8;
 const BODY_LEN: usize = PAGE_LEN - SEAL_LEN;
+/// Of the locks on the log's index, those of readers come last (`WAL_READ_LOCK` in SQLite's wal.c).
+const READ_LOCKS: c_int = 3;
+/// The head of the log's index is 48 bytes, twice (<https://sqlite.org/walformat.html>, section 2.1).
+const HEAD_WORDS: usize = 6;
 
 /// SQLite's methods of an open file with two of them replaced, and the table they were taken from.
 /// `ours` comes first: a pointer to it is what SQLite keeps, and leads back to `base`.
@@ -34,6 +42,18 @@ const BODY_LEN: usize = PAGE_LEN - SEAL_LEN;
 struct Methods {
     ours: ffi::sqlite3_io_methods,
     base: *const ffi::sqlite3_io_methods,
+    /// Where a file has its [`State`], behind what SQLite's own layer keeps in it.
+    state_at: usize,
+}
+
+/// What we keep of an open database file.
+struct State {
+    /// The head of the log's index, where SQLite mapped it; NULL before.
+    head: *const AtomicU64,
+    /// Whether read locks are only said to be taken.
+    is_unlocked: bool,
+    /// Those that were, a bit each.
+    not_taken: u32,
 }
 
 // SAFETY: both tables are immutable for the life of the process.
@@ -56,6 +76,7 @@ pub(super) fn register() -> Result<()> {
             vfs.pNext = std::ptr::null_mut();
             vfs.pAppData = base.cast();
             vfs.xOpen = Some(open);
+            vfs.szOsFile = (state_at(base) + size_of::<State>()) as c_int;
             ffi::sqlite3_vfs_register(vfs, 0)
         }
     });
@@ -101,10 +122,32 @@ unsafe extern "C" fn open(
         let Some(base_open) = (*base).xOpen else { return ffi::SQLITE_CANTOPEN };
         let status = base_open(base, name, file, flags, flags_out);
         if status == ffi::SQLITE_OK && flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
-            (*file).pMethods = &raw const checked_methods((*file).pMethods).ours;
+            (*file).pMethods = &raw const checked_methods((*file).pMethods, state_at(base)).ours;
+            state(file).write(State { head: std::ptr::null(), is_unlocked: false, not_taken: 0 });
         }
         status
     }
+}
+
+/// Where our part of a file of this VFS begins.
+///
+/// # Safety
+///
+/// `vfs` is a VFS.
+unsafe fn state_at(vfs: *const ffi::sqlite3_vfs) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { ((*vfs).szOsFile as usize).next_multiple_of(align_of::<State>()) }
+}
+
+/// Our part of a file.
+///
+/// # Safety
+///
+/// `file` was opened by [`open`] as a database.
+unsafe fn state(file: *mut ffi::sqlite3_file) -> *mut State {
+    // SAFETY: `open` set `pMethods` to the first field of a `Methods`, and asked SQLite for room up to the end of a `State`
+    // there; SQLite aligns a file to 8 bytes.
+    unsafe { file.byte_add((*(*file).pMethods.cast::<Methods>()).state_at).cast() }
 }
 
 /// The table that stands for `base`. SQLite has a handful of tables, one a way of locking.
@@ -112,7 +155,7 @@ unsafe extern "C" fn open(
 /// # Safety
 ///
 /// `base` is a table of methods that lives for ever, as those of SQLite's own VFS do.
-unsafe fn checked_methods(base: *const ffi::sqlite3_io_methods) -> &'static Methods {
+unsafe fn checked_methods(base: *const ffi::sqlite3_io_methods, state_at: usize) -> &'static Methods {
     static TABLES: Mutex<Vec<&'static Methods>> = Mutex::new(Vec::new());
     let mut tables = TABLES.lock();
     if let Some(known) = tables.iter().find(|known| std::ptr::eq(known.base, base)) {
@@ -124,7 +167,13 @@ unsafe fn checked_methods(base: *const ffi::sqlite3_io_methods) -> &'static Meth
     ours.xWrite = Some(write);
     ours.xFetch = Some(fetch);
     ours.xDeviceCharacteristics = Some(characteristics);
-    let table: &'static Methods = Box::leak(Box::new(Methods { ours, base }));
+    // SQLite takes their absence for a file that can have no log.
+    if ours.xShmMap.is_some() {
+        ours.xShmMap = Some(map_log_index);
+        ours.xShmLock = Some(lock_log_index);
+        ours.xShmUnmap = Some(unmap_log_index);
+    }
+    let table: &'static Methods = Box::leak(Box::new(Methods { ours, base, state_at }));
     tables.push(table);
     table
 }
@@ -209,6 +258,136 @@ unsafe extern "C" fn characteristics(file: *mut ffi::sqlite3_file) -> c_int {
     let all = unsafe { base(file).xDeviceCharacteristics.map_or(0, |call| call(file)) };
     // Parts of pages could not be checked.
     all & !ffi::SQLITE_IOCAP_SUBPAGE_READ
+}
+
+unsafe extern "C" fn map_log_index(
+    file: *mut ffi::sqlite3_file,
+    region: c_int,
+    len: c_int,
+    extend: c_int,
+    address_out: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: SQLite calls it with a file of ours and a place for the answer. A region stays where it is until it is unmapped.
+    unsafe {
+        let Some(base_map) = base(file).xShmMap else { return ffi::SQLITE_IOERR_SHMMAP };
+        let status = base_map(file, region, len, extend, address_out);
+        if status == ffi::SQLITE_OK && region == 0 {
+            (*state(file)).head = (*address_out).cast_const().cast();
+        }
+        status
+    }
+}
+
+/// A shared lock of a reader is only said to be taken while the file is read without one.
+unsafe extern "C" fn lock_log_index(
+    file: *mut ffi::sqlite3_file,
+    first: c_int,
+    count: c_int,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: SQLite calls it with a file of ours.
+    unsafe {
+        let Some(base_lock) = base(file).xShmLock else { return ffi::SQLITE_IOERR_SHMLOCK };
+        let state = &mut *state(file);
+        if flags & ffi::SQLITE_SHM_SHARED != 0
+            && count == 1
+            && (READ_LOCKS..ffi::SQLITE_SHM_NLOCK).contains(&first)
+        {
+            let bit = 1 << first;
+            if flags & ffi::SQLITE_SHM_UNLOCK != 0 && state.not_taken & bit != 0 {
+                state.not_taken &= !bit;
+                return ffi::SQLITE_OK;
+            }
+            if flags & ffi::SQLITE_SHM_LOCK != 0 && state.is_unlocked {
+                state.not_taken |= bit;
+                return ffi::SQLITE_OK;
+            }
+        }
+        base_lock(file, first, count, flags)
+    }
+}
+
+unsafe extern "C" fn unmap_log_index(file: *mut ffi::sqlite3_file, delete: c_int) -> c_int {
+    // SAFETY: SQLite calls it with a file of ours.
+    unsafe {
+        (*state(file)).head = std::ptr::null();
+        let Some(base_unmap) = base(file).xShmUnmap else { return ffi::SQLITE_OK };
+        base_unmap(file, delete)
+    }
+}
+
+/// The head of the log's index as it was at one moment: another one after each commit, by whichever process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head([u64; HEAD_WORDS]);
+
+/// A connection to an index, and its file, which lives as long.
+#[derive(Debug)]
+pub(super) struct Connected {
+    connection: Connection,
+    /// NULL where the index is in memory.
+    file: *mut ffi::sqlite3_file,
+}
+
+// SAFETY: a connection may be used by one thread after another, and its file with it.
+unsafe impl Send for Connected {}
+
+impl Connected {
+    /// `ours`: it was opened through the VFS of this file.
+    pub(super) fn new(connection: Connection, ours: bool) -> Self {
+        let mut file: *mut ffi::sqlite3_file = std::ptr::null_mut();
+        if ours {
+            // SAFETY: the handle is live for the borrow; the opcode takes a place for a pointer. A connection has the same
+            // file until it is closed.
+            let status = unsafe {
+                ffi::sqlite3_file_control(
+                    connection.handle(),
+                    c"main".as_ptr(),
+                    ffi::SQLITE_FCNTL_FILE_POINTER,
+                    (&raw mut file).cast(),
+                )
+            };
+            if status != ffi::SQLITE_OK {
+                file = std::ptr::null_mut();
+            }
+        }
+        Self { connection, file }
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The head of the log's index now. `None`: it is being written, or the connection did not read yet.
+    ///
+    /// Whatever was read before this was read before the answer's moment, and what is read after it, after.
+    pub(super) fn head(&self) -> Option<Head> {
+        if self.file.is_null() {
+            return None;
+        }
+        fence(Ordering::Acquire);
+        // SAFETY: the file lives as long as the connection. The head is mapped until SQLite unmaps it, which it does in
+        // calls of this connection only, and none is under way. Other processes write it: it is read as atomic words.
+        let copies = unsafe {
+            let head = (*state(self.file)).head;
+            if head.is_null() {
+                return None;
+            }
+            let word = |at: usize| (*head.add(at)).load(Ordering::Relaxed);
+            [0, HEAD_WORDS].map(|copy| std::array::from_fn(|at| word(copy + at)))
+        };
+        fence(Ordering::Acquire);
+        let [first, second]: [[u64; HEAD_WORDS]; 2] = copies;
+        // A head that nobody wrote yet is zeros. One that is written, is its second copy first.
+        (first == second && first[0] != 0).then_some(Head(first))
+    }
+
+    /// From now on read locks are only said to be taken, or are taken again.
+    pub(super) fn set_unlocked(&mut self, is_unlocked: bool) {
+        if !self.file.is_null() {
+            // SAFETY: as in `head`.
+            unsafe { (*state(self.file)).is_unlocked = is_unlocked };
+        }
+    }
 }
 
 #[cfg(test)]
