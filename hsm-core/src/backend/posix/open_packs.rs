@@ -28,6 +28,9 @@ const PACKS_MAX: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct OpenPacks(Mutex<Vec<Kept>>);
 
+/// An open pack, and its path where that is to be looked for.
+type Found = (Arc<dyn PlaceReader>, Option<Arc<Path>>);
+
 #[derive(Debug)]
 struct Kept {
     name: PlaceName,
@@ -40,11 +43,7 @@ struct Kept {
 
 impl OpenPacks {
     /// The pack, if it was opened less than [`KEPT`] before `now`, and its path where that is to be looked for.
-    pub(super) fn find(
-        &self,
-        name: PlaceName,
-        now: Instant,
-    ) -> Option<(Arc<dyn PlaceReader>, Option<Arc<Path>>)> {
+    pub(super) fn find(&self, name: PlaceName, now: Instant) -> Option<Found> {
         let mut kept = self.0.lock();
         if kept.first().is_some_and(|first| first.is_over(now)) {
             kept.retain(|one| !one.is_over(now));

@@ -47,7 +47,7 @@ impl Reader {
         let before = self.connected.head()?;
         let is_open =
             self.begun_at == Some(before) || (self.begun_at.is_some() && mutant(Mutant::OldHeadTaken));
-        if !is_open && !(self.end() && self.begin()) {
+        if !(is_open || self.end() && self.begin()) {
             return None;
         }
         let answer = question(self.connection());
