@@ -120,7 +120,7 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::run", Crash(&["run actions", "run recalls from a delayed tier"])),
     // A read notes when it was, and that is written by the next that finds the oldest note old enough.
     (
-        "Store::get Store::get_range Store::get_to Store::reader Store::get_many Store::get_all",
+        "Store::get Store::get_range Store::get_range_with Store::get_to Store::reader Store::get_many Store::get_all",
         Test("accesses.rs::a_crash_at_any_step_of_a_flush_loses_only_times_of_access"),
     ),
     ("Store::get_path Store::get_descriptor Store::get_many_into Store::get_all_into", Outside),

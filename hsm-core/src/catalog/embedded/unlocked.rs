@@ -151,10 +151,10 @@ mod tests {
             row.unwrap()
         };
         for round in 0..20_u8 {
-            set(&others, &[round; 30_000]);
+            set(&others, &vec![round; 30_000]);
             let (busy, frames, moved) = checkpoint();
             assert_eq!((busy, frames), (0, moved), "all of the log went, and it begins anew");
-            assert_eq!(ours.ask_unlocked(setting).unwrap(), [round; 30_000]);
+            assert_eq!(ours.ask_unlocked(setting).unwrap(), vec![round; 30_000]);
         }
         assert!(log() < 300_000, "{}", log()); // All rounds together wrote twice as much.
         // A transaction with its lock would have.
@@ -162,7 +162,7 @@ mod tests {
         reading.execute_batch("BEGIN").unwrap();
         setting(&reading).unwrap();
         others.writer().busy_timeout(std::time::Duration::ZERO).unwrap();
-        set(&others, &[1; 30_000]);
+        set(&others, &vec![1; 30_000]);
         assert_eq!(checkpoint().0, 1);
     }
 
