@@ -3,11 +3,14 @@
 //! A process puts the last objects and dies. The index is then set back to what it was before them: as after a
 //! power loss, since nothing of it is synced at a commit.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
+
 use super::{Goal, NO_RIVAL, Row, Setup};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::measure::{Side, Sides};
 use crate::ours::Ours;
 use crate::populated::{self, Ids};
@@ -43,8 +46,9 @@ fn build(setup: &Setup) -> Result<Sides> {
     copy(&store.join("index"), &index)?;
     let (from, more) = (setup.sizes.populated, setup.sizes.unreplayed);
     let mut died = worker::command(&["die"], &store, &[from, from + more])?;
-    if child::run(&mut died).is_ok() {
-        return Err(Error::new("crash", "the process did not die"));
+    let ended = died.status().context(|| "run the process that dies".into())?;
+    if ended.signal() != Some(Signal::SIGKILL as i32) {
+        return Err(Error::new("crash", format!("the process did not die of what it was told to: {ended}")));
     }
     filesystem::remove_dir(&store.join("index"))?;
     copy(&index, &store.join("index"))?;
