@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::file::{OpenFile, Space};
+use crate::file::{OpenFile, Space, fill_up};
 use crate::object::Readiness;
 
 /// The name of a place within one tier.
@@ -190,10 +190,7 @@ pub trait PlaceReader: Send + Sync + Debug {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
     /// Reads up to `len` bytes at `offset` into a buffer that is empty; short only at the end of the place.
     fn read_new(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> Result<()> {
-        buffer.resize(len, 0);
-        let read = self.read_at(buffer, offset);
-        buffer.truncate(*read.as_ref().unwrap_or(&0));
-        read.map(drop)
+        fill_up(buffer, len, |rest| self.read_at(rest, offset))
     }
     /// Begins to fetch bytes that will be read soon, and does not wait. Only a hint.
     fn start_reading(&self, _offset: u64, _len: u64) {}

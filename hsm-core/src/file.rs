@@ -32,6 +32,19 @@ pub use memory::MemoryDisk;
 pub use os::OsDisk;
 pub(crate) use os::Watch;
 
+/// Fills a buffer up to `len` bytes with what is read into the rest of it; short where that is.
+pub(crate) fn fill_up<E>(
+    buffer: &mut Vec<u8>,
+    len: usize,
+    read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+) -> Result<(), E> {
+    let there = buffer.len();
+    buffer.resize(len, 0);
+    let more = read(&mut buffer[there..]);
+    buffer.truncate(there + *more.as_ref().unwrap_or(&0));
+    more.map(drop)
+}
+
 /// A file that the operating system opened, outside of any [`Disk`].
 pub type OpenFile = std::fs::File;
 
@@ -127,10 +140,7 @@ pub trait File: Send + Sync + Debug {
     /// Reads up to `len` bytes at `offset` into a buffer that is empty, whose room is not filled with zeros first where that
     /// can be left out. Short only at the end of the file.
     fn read_new(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> io::Result<()> {
-        buffer.resize(len, 0);
-        let read = self.read_at(buffer, offset);
-        buffer.truncate(*read.as_ref().unwrap_or(&0));
-        read.map(drop)
+        fill_up(buffer, len, |rest| self.read_at(rest, offset))
     }
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;

@@ -244,6 +244,19 @@ pub(crate) fn check_head(
     Ok(Features { writers_must_know: word(16) })
 }
 
+/// Every way in which bytes may be cut short, or be wrong in one byte; and the bytes as they are.
+#[cfg(test)]
+pub(crate) fn each_damage(bytes: &[u8], check: impl Fn(&[u8])) {
+    (0..=bytes.len()).for_each(|end| check(&bytes[..end]));
+    for at in 0..bytes.len() {
+        for value in 0..=u8::MAX {
+            let mut damaged = bytes.to_vec();
+            damaged[at] = value;
+            check(&damaged);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

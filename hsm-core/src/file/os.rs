@@ -269,10 +269,7 @@ impl File for OsFile {
         }
         let read = buffer.len();
         if read < len {
-            buffer.resize(len, 0);
-            let more = self.read_at(&mut buffer[read..], offset + read as u64);
-            buffer.truncate(read + *more.as_ref().unwrap_or(&0));
-            more?;
+            super::fill_up(buffer, len, |rest| self.read_at(rest, offset + read as u64))?;
         }
         Ok(())
     }

@@ -66,7 +66,7 @@ pub(super) fn skip_record(reader: &mut Reader<'_>) -> Option<()> {
 }
 
 #[allow(clippy::too_many_lines, reason = "one arm a type of record, beside the table in the format")]
-fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
+pub(super) fn write_body(out: &mut Writer<'_>, change: &Change) -> u16 {
     match change {
         Change::Put { object, generation, content, copies, attributes, name, new } => {
             out.bytes(&object.0);

@@ -7,9 +7,11 @@
 use std::sync::OnceLock;
 
 use super::change::{Change, Subject};
-use super::record::{PUT, PutSummary, each_attribute, read_body, read_record, split_record, summarise};
+use super::record::{
+    PUT, PutSummary, each_attribute, read_body, read_record, split_record, summarise, write_body,
+};
 use crate::object::{DatasetId, ObjectId};
-use crate::wire::Reader;
+use crate::wire::{Reader, Writer};
 
 /// A change that can be read. Put in the place of another, it uses its room again.
 #[derive(Debug, Default)]
@@ -110,8 +112,7 @@ impl From<Change> for Recorded {
         let mut body = Vec::new();
         let is_put = matches!(change, Change::Put { .. });
         if is_put {
-            super::record::write_record(&mut crate::wire::Writer(&mut body), &change);
-            body.drain(..8);
+            write_body(&mut Writer(&mut body), &change);
         }
         let put = is_put.then(|| summarise(&body)).flatten();
         Self { put, body, change: change.into() }

@@ -90,9 +90,7 @@ impl Feed {
     pub fn is_read_ahead(&self) -> bool {
         !self.page.is_empty()
     }
-}
 
-impl Feed {
     /// The next event, put in the place of another, whose room it uses again: for those who read many and ask little of
     /// each. Else as [`next`](Iterator::next).
     pub fn next_into(&mut self, event: &mut RecordedEvent) -> Option<Result<()>> {

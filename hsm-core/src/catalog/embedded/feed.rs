@@ -199,12 +199,12 @@ impl Page {
             self.cursor.found = Some(FoundAt(reader.tail()));
             return true;
         }
-        let unread = match self.is_ahead {
-            true if from == group.header.first.number && group.payload_len() <= PAGE_READ_AHEAD_BYTES => {
-                group.all_unread()
-            }
-            true => group.unread(from, self.left, 0, self.bytes_left),
-            false => group.unread(from, self.left, size_of::<Event>(), self.bytes_left),
+        let is_all = from == group.header.first.number && group.payload_len() <= PAGE_READ_AHEAD_BYTES;
+        let unread = if self.is_ahead && is_all {
+            group.all_unread()
+        } else {
+            let room_each = if self.is_ahead { 0 } else { size_of::<Event>() };
+            group.unread(from, self.left, room_each, self.bytes_left)
         };
         if self.events.is_empty() && unread.peek().is_none() {
             return false;

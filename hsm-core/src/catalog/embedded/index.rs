@@ -136,24 +136,23 @@ impl Index {
 
     /// Asks without a lock. `None`: it has to be asked with one.
     pub(super) fn ask_unlocked<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Option<T> {
-        if self.is_shared() {
-            return None;
-        }
-        let mut reader = self.any_reader().ok()?;
-        let answer = reader.ask(question);
-        self.keep(reader);
-        answer
+        self.with_reader(|reader| reader.ask(question))
     }
 
     /// The head of its log now. `None`: it cannot be told.
     pub(super) fn head(&self) -> Option<Head> {
+        self.with_reader(|reader| reader.head())
+    }
+
+    /// Asks one of the readers. `None`: there are none.
+    fn with_reader<T>(&self, ask: impl FnOnce(&mut Reader) -> Option<T>) -> Option<T> {
         if self.is_shared() {
             return None;
         }
-        let reader = self.any_reader().ok()?;
-        let head = reader.head();
+        let mut reader = self.any_reader().ok()?;
+        let answer = ask(&mut reader);
         self.keep(reader);
-        head
+        answer
     }
 
     /// Closes its files: handles that were made from the store may stay for long, and would keep them from others.
