@@ -3676,7 +3676,8 @@ hsm_status hsm_action_options_expect_digest(hsm_action_options *options,
 /**
  * Stores a file of outside, as hsm_object_put_path(): hsm_action_options_set_path() names it, the target is the tier. The object is
  * made if there is none; else it gets its next generation. A file that is changed meanwhile is read again later; what is
- * no regular file is not waited for.
+ * no regular file is not waited for. Of a file of 16 MiB and more, what an attempt has written that was stopped, failed or was
+ * killed is not written again, as far as it is the file's: the next one reads the file anew and compares.
  */
 #define HSM_ACTION_PUT 8
 

@@ -6,6 +6,9 @@
 //! - [`object_file`]: one object (or a piece of one) in a place of its own, checksummed by block;
 //! - [`pack`]: many small objects appended to one place, written and synced together.
 //!
+//! A place may be *begun* without a name: what is written there stays for whoever goes on with it, when who began it is gone,
+//! and nothing ever refers to it before it has one.
+//!
 //! Beside its places a root keeps *side files*, a few under names of their own: the snapshots of the store.
 //!
 //! Backends: [`posix`] (a directory), [`memory`] (for tests and scratch tiers); [`delayed`] makes one of either that
@@ -55,6 +58,9 @@ impl fmt::Display for PlaceName {
     }
 }
 
+/// What a begun place is found by.
+pub type BegunKey = u128;
+
 /// How many serials share a directory, by the format.
 pub(crate) const PLACES_PER_DIRECTORY: u64 = 1024;
 
@@ -103,6 +109,23 @@ pub trait Backend: Send + Sync + Debug {
     fn create(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>>;
     /// Opens a place that is still being written, by this process or another, for more writing.
     fn reopen(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>>;
+    /// Opens the begun place of a key, of what length it may be; there is an empty one where there was none. `None` where this
+    /// backend keeps nothing for later. Two who write one at once spoil it.
+    fn begun(&self, _key: BegunKey) -> Result<Option<Begun>> {
+        Ok(None)
+    }
+    /// Makes a begun place one of this name, which was not used before. The key leads to it no more, durably.
+    fn name_begun(&self, key: BegunKey, _name: PlaceName) -> Result<Arc<dyn PlaceWriter>> {
+        Err(Error::Unsupported { what: format!("begun place {key:032x}: this tier keeps none") })
+    }
+    /// The keys of begun places. They are few.
+    fn all_begun(&self) -> Result<Vec<BegunKey>> {
+        Ok(Vec::new())
+    }
+    /// Removes a begun place; one that is gone already is no error.
+    fn remove_begun(&self, _key: BegunKey) -> Result<()> {
+        Ok(())
+    }
     /// Opens a place for reading. `None` when it is gone: whoever looked it up looks again.
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>>;
     /// How long a place is, without reading it. `None` when it is gone.
@@ -153,6 +176,15 @@ pub trait Backend: Send + Sync + Debug {
     fn clear(&self) -> Result<()>;
     /// Room below the root; `None` where that cannot be told.
     fn space(&self) -> Result<Option<Space>>;
+}
+
+/// A place without a name.
+#[derive(Debug)]
+pub struct Begun {
+    /// To be written.
+    pub place: Arc<dyn PlaceWriter>,
+    /// The same, to be read from the medium: of bytes whose sync failed, the page cache may go on telling.
+    pub found: Arc<dyn PlaceReader>,
 }
 
 /// A place being written. Callable from several threads on ranges that do not overlap.

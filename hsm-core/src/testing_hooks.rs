@@ -89,6 +89,8 @@ pub enum Mutant {
     AfterNotAwaited,
     /// A part is written without a claim to its blocks, and nobody asks for one.
     ClaimLeftOut,
+    /// What an attempt before left of a put is taken for the bytes of its file.
+    BegunNotCompared,
     /// What is read without a lock goes on with what it began with, though somebody committed since.
     OldHeadTaken,
 }

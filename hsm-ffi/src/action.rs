@@ -44,7 +44,8 @@ pub const HSM_ACTION_REMOVE: i32 = 6;
 pub const HSM_ACTION_SITE: i32 = 7;
 /// Stores a file of outside, as hsm_object_put_path(): hsm_action_options_set_path() names it, the target is the tier. The object is
 /// made if there is none; else it gets its next generation. A file that is changed meanwhile is read again later; what is
-/// no regular file is not waited for.
+/// no regular file is not waited for. Of a file of 16 MiB and more, what an attempt has written that was stopped, failed or was
+/// killed is not written again, as far as it is the file's: the next one reads the file anew and compares.
 pub const HSM_ACTION_PUT: i32 = 8;
 /// Writes the object to a file of outside, as hsm_object_get_path(): it is there whole or not at all, also after a power loss.
 /// hsm_action_options_set_path() names it, the target is not looked at. It is written beside its path

@@ -23,6 +23,7 @@ mod lost_tier;
 mod mutants;
 mod rebuild;
 mod reconcile;
+mod resumed_put;
 mod run;
 mod scrubbing;
 mod states;
@@ -40,6 +41,7 @@ pub use healing::healing;
 pub use index_file::index_files;
 pub use lost_tier::lost_tiers;
 pub use mutants::{Caught, mutants};
+pub use resumed_put::resumed_puts;
 pub use run::{Count, Failure, Runner, all_verbs, verbs_named};
 pub use scrubbing::resumed_scrubs;
 pub use together::together;
@@ -91,7 +93,7 @@ impl Report {
 }
 
 /// All verbs on stores of both shapes, several threads at once, two processes of which one dies, the index in a file, failed syncs, a lost tier,
-/// healing, a scrub that is resumed, snapshots on a tier and what is restored from them, and mutants.
+/// healing, a scrub and a put that are resumed, snapshots on a tier and what is restored from them, and mutants.
 pub fn everything(effort: Effort) -> Report {
     let mut report = Report { complete: true, ..Report::default() };
     all_verbs(effort, &mut report);
@@ -104,6 +106,7 @@ pub fn everything(effort: Effort) -> Report {
     backups(&mut report);
     healing(&mut report);
     resumed_scrubs(&mut report);
+    resumed_puts(&mut report);
     mutants(&mut report);
     report
 }

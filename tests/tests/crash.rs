@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hsm_tests::crash::{
     Effort, Report, all_verbs, backups, failed_data_syncs, failed_syncs, healing, index_files, lost_tiers,
-    mutants, resumed_scrubs, together, two_processes,
+    mutants, resumed_puts, resumed_scrubs, together, two_processes,
 };
 
 #[test]
@@ -97,6 +97,14 @@ fn a_snapshot_on_a_tier_is_there_or_absent_and_a_restore_is_done_or_can_be_done_
 fn a_scrub_that_heals_and_is_stopped_loses_no_object_and_can_be_run_again() {
     let mut report = Report::default();
     healing(&mut report);
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn a_put_of_a_file_that_is_stopped_is_gone_on_with_and_writes_into_nothing_that_was_committed() {
+    let mut report = Report::default();
+    resumed_puts(&mut report);
     println!("{report}");
     assert!(report.is_good(), "{report}");
 }

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{Backend, Capabilities, PlaceName, PlaceReader, PlaceWriter, ReadFrom};
+use super::{Backend, Begun, BegunKey, Capabilities, PlaceName, PlaceReader, PlaceWriter, ReadFrom};
 use crate::clock::{Clock, TimeNs};
 use crate::error::{Error, Result};
 use crate::file::Space;
@@ -279,6 +279,22 @@ impl Backend for DelayedBackend {
 
     fn reopen(&self, name: PlaceName) -> Result<Arc<dyn PlaceWriter>> {
         self.inner.reopen(name).map(|writer| self.renewing(name, writer))
+    }
+
+    fn begun(&self, key: BegunKey) -> Result<Option<Begun>> {
+        self.inner.begun(key)
+    }
+
+    fn name_begun(&self, key: BegunKey, name: PlaceName) -> Result<Arc<dyn PlaceWriter>> {
+        self.inner.name_begun(key, name).map(|writer| self.renewing(name, writer))
+    }
+
+    fn all_begun(&self) -> Result<Vec<BegunKey>> {
+        self.inner.all_begun()
+    }
+
+    fn remove_begun(&self, key: BegunKey) -> Result<()> {
+        self.inner.remove_begun(key)
     }
 
     fn remove(&self, name: PlaceName) -> Result<()> {

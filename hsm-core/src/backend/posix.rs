@@ -1,5 +1,5 @@
 //! Places as files below a directory: `data/<instance>/<serial / 1024>/<serial>.obj` or `.pack`. Side files:
-//! `snapshots/<name>`.
+//! `snapshots/<name>`. Begun places: `begun/<key>.new`.
 //!
 //! - the *root* of a tier is a directory with a marker; a root without it is an unmounted disk,
 //!   and nothing is ever written there;
@@ -10,6 +10,7 @@
 //! was pulled out must not look like one that was emptied. A pack that was read less than a tenth of a second ago is
 //! looked for, and not opened again (`open_packs`).
 
+mod begun;
 mod open_packs;
 mod place;
 mod root;
@@ -23,7 +24,10 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::{Backend, Capabilities, PLACES_PER_DIRECTORY, PlaceName, PlaceReader, PlaceWriter, ReadFrom};
+use super::{
+    Backend, Begun, BegunKey, Capabilities, PLACES_PER_DIRECTORY, PlaceName, PlaceReader, PlaceWriter,
+    ReadFrom,
+};
 use crate::clock::TimeNs;
 use crate::error::{Error, IoContext, Result};
 use crate::file::{Disk, File, FileKind, Mode, Space, sync_parent};
@@ -260,6 +264,22 @@ impl Backend for PosixBackend {
         }
     }
 
+    fn begun(&self, key: BegunKey) -> Result<Option<Begun>> {
+        self.open_begun(key).map(Some)
+    }
+
+    fn name_begun(&self, key: BegunKey, name: PlaceName) -> Result<Arc<dyn PlaceWriter>> {
+        self.rename_begun(key, name)
+    }
+
+    fn all_begun(&self) -> Result<Vec<BegunKey>> {
+        self.list_begun()
+    }
+
+    fn remove_begun(&self, key: BegunKey) -> Result<()> {
+        self.delete_begun(key)
+    }
+
     fn open(&self, name: PlaceName, from: ReadFrom) -> Result<Option<Arc<dyn PlaceReader>>> {
         let begun = (name.packed && from == ReadFrom::Anywhere).then(Instant::now);
         if let Some(now) = begun
@@ -386,6 +406,7 @@ impl Backend for PosixBackend {
         self.open_packs.clear();
         self.check_root()?;
         self.clear_sides()?;
+        self.clear_begun()?;
         for instance in self.instances()? {
             self.places(instance, 0, &mut |name, _| self.remove(name))?;
             self.forget_instance(instance)?;

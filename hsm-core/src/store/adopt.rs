@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::Store;
 use super::put::{Put, PutOptions, RUN_LEN, Resolved, Writer};
-use crate::backend::ReadFrom;
+use crate::backend::{BegunKey, ReadFrom};
 use crate::catalog::Durability;
 use crate::engine::Engine;
 use crate::error::{Error, IoContext as _, Result};
@@ -54,7 +54,7 @@ impl Store {
         let source = Source::open(&path)?;
         let mut watch = self.watch(Phase::Put, 1, source.len());
         watch.check()?;
-        let (writer, shared) = self.take_file(&source, Some(adoption), options, &mut watch)?;
+        let (writer, shared) = self.take_file(&source, Some(adoption), None, options, &mut watch)?;
         let remove = adoption.remove_source;
         let put = writer.commit_with(None, remove.then_some(&mut watch))?;
         watch.done(1);
@@ -63,11 +63,13 @@ impl Store {
         Ok(Adopted { put, shared, source_removed, source_left })
     }
 
-    /// Takes all bytes of a file, which may be adopted. Says whether they are shared with it.
+    /// Takes all bytes of a file, which may be adopted. Those that are copied may go on with what was `begun`. Says whether they
+    /// are shared with the file.
     pub(super) fn take_file(
         &self,
         source: &Source,
         adoption: Option<Adoption>,
+        begun: Option<BegunKey>,
         options: &PutOptions,
         watch: &mut Watch<'_>,
     ) -> Result<(Writer, bool)> {
@@ -78,6 +80,9 @@ impl Store {
         if let Some(adoption) = adoption {
             check_removal(adoption, options, &writer)?;
             shared = share(&mut writer, source, adoption)?;
+        }
+        if let Some(key) = begun.filter(|_| !shared && !writer.copy.packs(source.len())) {
+            writer.copy.go_on(key)?;
         }
         let mut buffer = vec![0; RUN_LEN];
         loop {

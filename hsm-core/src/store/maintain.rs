@@ -44,7 +44,7 @@ pub(super) struct RemovedPacks {
 
 impl Store {
     /// Purges removed objects whose grace window is over, and removes the bytes of what was dropped and
-    /// overwritten. Writes down [accesses](Self::set_access_staleness) that were noted. Drops what of the journal exceeds the [retention](Self::set_retention). Makes the reserve again where it was given back and there is room. Call it now and then; nothing
+    /// overwritten. Writes down [accesses](Self::set_access_staleness) that were noted. Drops what of the journal exceeds the [retention](Self::set_retention). Makes the reserve again where it was given back and there is room. Removes what was left of puts that nobody goes on with. Call it now and then; nothing
     /// else depends on it but room. Stopped, it can be called again. It moves nothing: see [`compact`](Self::compact).
     pub fn maintain(&self) -> Result<Maintained> {
         let engine = self.engine();
@@ -61,6 +61,7 @@ impl Store {
         self.make_reserve(engine)?;
         self.wake_all_stuck()?;
         let actions_forgotten = self.forget_actions()?;
+        self.forget_left_begun()?;
         let segments_dropped = self.drop_segments()?;
         Ok(Maintained { purged, files_removed, packs_removed, segments_dropped, actions_forgotten })
     }

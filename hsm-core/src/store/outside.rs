@@ -7,6 +7,10 @@
 //! A get whose attempt ended, in whatever way, goes on behind the blocks that it finds in the temporary file and that are
 //! the object's by their digests. When it is made no more, that file goes ([`forget`](Carrier::forget)).
 //!
+//! A put of a large file goes on in the same way: what is written lies on the root of its tier under a key made of object and
+//! path, without being a place of a handle, until all of it is there. What an attempt before left is compared with the file,
+//! so the file is read anew and nothing depends on what it was then.
+//!
 //! The store's own directories are not outside.
 
 use std::iter;
@@ -16,13 +20,24 @@ use super::Store;
 use super::adopt::let_go;
 use super::get::{GetOptions, Reader};
 use super::put::PutOptions;
-use crate::catalog::Durability;
+use crate::backend::BegunKey;
+use crate::catalog::{ActionQuery, Durability};
 use crate::error::{Error, Result};
 use crate::file::outside::{Lasting, Source, Target, Turn};
 use crate::integrity::{Digest, DigestSet, block_digest};
 use crate::migration::{Attendant, Carrier};
 use crate::monitor::Watch;
-use crate::object::{ActionSpec, Verb};
+use crate::object::{ActionSpec, ObjectId, TierIndex, Verb};
+
+/// Bytes of a file that a put goes on with: one that is shorter begins again. None in tests.
+const RESUMED_LEN_MIN: u64 = if cfg!(any(test, feature = "testing")) { 0 } else { 16 << 20 };
+/// Actions that are looked through together.
+const ACTIONS_AT_ONCE: usize = 1000;
+
+/// What is the same of all attempts to put a file into an object, and of no others.
+fn begun_key(object: ObjectId, path: &Path) -> BegunKey {
+    BegunKey::from_be_bytes(block_digest(&[&object.0, path.as_os_str().as_encoded_bytes()].concat()))
+}
 
 impl Carrier for Store {
     fn own_directories(&self) -> Result<Vec<PathBuf>> {
@@ -48,7 +63,12 @@ impl Carrier for Store {
     }
 
     fn forget(&self, spec: &ActionSpec) {
-        let (Verb::Get, Some(path)) = (spec.verb, &spec.path) else { return };
+        let Some(path) = &spec.path else { return };
+        match spec.verb {
+            Verb::Get => {}
+            Verb::Put | Verb::Adopt => return self.forget_begun(spec.target, begun_key(spec.object, path)),
+            _ => return,
+        }
         let lasting = Lasting::new(path, &self.id());
         if lasting.is_begun()
             && let Ok(turn) = self.turn(&lasting)
@@ -118,6 +138,47 @@ impl Store {
         turn.ok_or_else(|| lasting.is_written())
     }
 
+    /// Keeps all others of this store from going on with a put. `None`: another one does.
+    fn begun_turn(&self, key: BegunKey) -> Result<Option<Turn>> {
+        let engine = self.engine();
+        engine.lock.take_spot(&*engine.disk, key as u64)
+    }
+
+    /// Removes what was left of a put that is made no more. What cannot be removed now is by [`maintain`](Self::maintain).
+    fn forget_begun(&self, tier: TierIndex, key: BegunKey) {
+        let engine = self.engine();
+        let Ok(tier) = engine.tier(tier) else { return };
+        if tier.backend.all_begun().is_ok_and(|left| left.contains(&key))
+            && let Ok(Some(_turn)) = self.begun_turn(key)
+        {
+            let _ = engine.check_is_ours(&tier).and_then(|_held| tier.backend.remove_begun(key));
+        }
+    }
+
+    /// Removes what was left of puts of which no action is left that would go on with them.
+    pub(super) fn forget_left_begun(&self) -> Result<()> {
+        let engine = self.engine();
+        let mut left: Vec<(TierIndex, BegunKey)> = Vec::new();
+        for tier in engine.tiers.all() {
+            // Of a root that is out of reach, later.
+            let keys = tier.backend.all_begun().unwrap_or_default();
+            left.extend(keys.into_iter().map(|key| (tier.index(), key)));
+        }
+        let wanted = ActionQuery { unfinished: true, ..ActionQuery::default() };
+        let mut after = 0;
+        while !left.is_empty() {
+            let page = engine.catalog.actions(&wanted, after, ACTIONS_AT_ONCE)?;
+            let Some(last) = page.last() else { break };
+            after = last.number;
+            for spec in page.iter().map(|action| &action.spec).filter(|spec| spec.verb.is_outside()) {
+                let key = spec.path.as_ref().map(|path| begun_key(spec.object, path));
+                left.retain(|(tier, left)| (*tier, Some(*left)) != (spec.target, key));
+            }
+        }
+        left.into_iter().for_each(|(tier, key)| self.forget_begun(tier, key));
+        Ok(())
+    }
+
     fn put_outside(
         &self,
         path: &Path,
@@ -134,9 +195,13 @@ impl Store {
             ..PutOptions::default()
         };
         let adoption = (spec.verb == Verb::Adopt).then_some(spec.adoption);
+        let key = (source.len() >= RESUMED_LEN_MIN).then(|| begun_key(spec.object, path));
+        // Where another attempt has its turn, this one goes its own way.
+        let turn = key.map_or(Ok(None), |key| self.begun_turn(key))?;
+        let begun = key.filter(|_| turn.is_some());
         watch.expect(1, source.len());
         let (writer, _) =
-            watch.on(&[spec.target], |watch| self.take_file(&source, adoption, &options, watch))?;
+            watch.on(&[spec.target], |watch| self.take_file(&source, adoption, begun, &options, watch))?;
         let remove = adoption.is_some_and(|adoption| adoption.remove_source);
         writer.commit_with(Some(attendant), remove.then_some(watch))?;
         if remove {

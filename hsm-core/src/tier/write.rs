@@ -1,10 +1,11 @@
 //! Writing one object's bytes to a tier: into the open pack when they are few, else into a file of their own.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::backend::object_file::{ObjectWriter, Scratch, Tail};
 use crate::backend::pack::Unsynced;
-use crate::backend::{PlaceName, PlaceWriter};
+use crate::backend::{Begun, BegunKey, PlaceName, PlaceWriter};
 use crate::catalog::Durability;
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
@@ -31,11 +32,19 @@ pub(crate) struct PlaceGuard {
 
 impl PlaceGuard {
     pub(crate) fn create(tiers: &Tiers, tier: &Arc<Tier>) -> Result<(Self, Arc<dyn PlaceWriter>)> {
+        Self::make(tiers, tier, |name| tier.backend.create(name))
+    }
+
+    fn make(
+        tiers: &Tiers,
+        tier: &Arc<Tier>,
+        make: impl FnOnce(PlaceName) -> Result<Arc<dyn PlaceWriter>>,
+    ) -> Result<(Self, Arc<dyn PlaceWriter>)> {
         let serial = tiers.serials().next(|serial| tier.is_spent(serial, false));
         let name = PlaceName { instance: tiers.ground().instance, serial, packed: false };
         let (tier_held, serials) = (tier.clone(), tiers.serials().clone());
         let guard = Self { tier: tier_held, serials, name, keep: false, pid: std::process::id() };
-        let writer = tiers.serials().make(|| tier.backend.create(name))?;
+        let writer = tiers.serials().make(|| make(name))?;
         tier.note_written();
         Ok((guard, writer))
     }
@@ -99,9 +108,27 @@ pub(crate) struct CopyWriter {
     /// Bytes that may yet go into a pack.
     small: Vec<u8>,
     pack_max: u64,
-    file: Option<(PlaceGuard, ObjectWriter)>,
+    file: Option<(Named, ObjectWriter)>,
     room_checked_to: u64,
     finished: Option<(TimeNs, RootDigest)>,
+}
+
+/// Where a copy in a file of its own is written.
+#[derive(Debug)]
+enum Named {
+    /// In a place of this handle.
+    Place(PlaceGuard),
+    /// In a begun one, that stays for a later attempt.
+    Begun(BegunKey),
+}
+
+impl Named {
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Place(guard) => guard.name.path(),
+            Self::Begun(key) => format!("begun/{key:032x}.new").into(),
+        }
+    }
 }
 
 /// A copy on the medium that no one refers to yet.
@@ -167,8 +194,36 @@ impl CopyWriter {
         let mut writer = ObjectWriter::new(place, self.block_shift).with_scratch(Box::new(scratch));
         writer.write(&self.small)?;
         self.small = Vec::new();
-        self.file = Some((guard, writer));
+        self.file = Some((Named::Place(guard), writer));
         done
+    }
+
+    /// Goes on with what an earlier attempt left at `key`, if this tier keeps such things: bytes that are written already are
+    /// not written again. Whoever else does so meanwhile spoils it. To be called before any bytes come.
+    pub(crate) fn go_on(&mut self, key: BegunKey) -> Result<()> {
+        let Some(Begun { place, found }) = self.tier.backend.begun(key)? else { return Ok(()) };
+        self.tier.note_written();
+        let scratch = ScratchPlace::new(&self.tiers, &self.tier);
+        let writer = ObjectWriter::new(place, self.block_shift).with_scratch(Box::new(scratch)).over(found);
+        self.file = Some((Named::Begun(key), writer));
+        Ok(())
+    }
+
+    /// Gives the copy a place of this handle, if it was begun without.
+    fn name_place(&mut self) -> Result<()> {
+        let Some((named, writer)) = &mut self.file else { return Ok(()) };
+        let Named::Begun(key) = *named else { return Ok(()) };
+        let ended = writer.end_begun();
+        if ended.is_err() {
+            // A sync that failed is never repeated, and what was written is not to be trusted.
+            let _ = self.tier.backend.remove_begun(key);
+        }
+        ended?;
+        let (guard, place) =
+            PlaceGuard::make(&self.tiers, &self.tier, |name| self.tier.backend.name_begun(key, name))?;
+        writer.go_on_in(place);
+        *named = Named::Place(guard);
+        Ok(())
     }
 
     /// Begins with all bytes of a file outside, which are shared and not copied. They are to be [taken in](Self::take_in)
@@ -198,12 +253,12 @@ impl CopyWriter {
         let mut anew = Self::new(&self.tiers, tier, self.block_shift, self.len(), self.durability)?;
         match &mut self.file {
             None => anew.write(&self.small)?,
-            Some((guard, writer)) => {
+            Some((named, writer)) => {
                 writer.end_data()?;
                 for (index, digest) in (0..).zip(writer.digests()) {
                     let block = writer.read_block(index, &digest?)?.ok_or_else(|| Error::Io {
                         action: "read back",
-                        path: guard.name.path(),
+                        path: named.path(),
                         io_kind: std::io::ErrorKind::InvalidData,
                         message: format!("block {index} is not what was written"),
                     })?;
@@ -220,7 +275,8 @@ impl CopyWriter {
     pub(crate) fn finish(&mut self, id: ObjectId, generation: Generation) -> Result<(Written, PackEnd)> {
         let created_ns =
             self.finished.map_or_else(|| self.tiers.ground().clock.now_ns(), |(created_ns, _)| created_ns);
-        if let Some((guard, writer)) = &mut self.file {
+        self.name_place()?;
+        if let Some((Named::Place(guard), writer)) = &mut self.file {
             let root = writer.end_data()?;
             let place = guard.place();
             let size = writer.length();
@@ -288,7 +344,7 @@ impl CopyWriter {
 
     /// The same, for a copy that is not written to any more.
     pub(crate) fn keep_place(&mut self) {
-        if let Some((guard, _)) = self.file.take() {
+        if let Some((Named::Place(guard), _)) = self.file.take() {
             guard.keep();
         }
     }

@@ -69,6 +69,8 @@ pub fn stray(
     all.retain(|file| {
         !file.starts_with(store.join("tiers")) || roots.iter().any(|root| file.starts_with(root))
     });
+    // What is begun of a put stays as long as somebody may go on with it: the checks of such puts look there.
+    all.retain(|file| !file.parent().is_some_and(|directory| directory.ends_with("begun")));
     if let Some(half) = all.iter().find(|file| file.extension().is_some_and(|suffix| suffix == "new")) {
         return Err(format!("{} was left behind", half.display()));
     }

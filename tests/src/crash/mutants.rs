@@ -67,7 +67,7 @@ fn silent_damage(mutant: Option<Mutant>) -> Option<Failure> {
 }
 
 /// What a check finds that is run with a mistake, or with none.
-fn check_with(
+pub(super) fn check_with(
     mutant: Option<Mutant>,
     name: &str,
     check: impl FnOnce() -> Result<(), (String, String)>,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{BlockDigests, Scratch, Table, Tail, write_end};
-use crate::backend::PlaceWriter;
+use crate::backend::{PlaceReader, PlaceWriter};
 use crate::error::{Error, Result};
 use crate::integrity::{BlockDigest, RootDigest, RootHasher, block_digest};
+use crate::testing_hooks::{Mutant, mutant};
 
 /// Bytes that go to the place in one write, and the most that is buffered.
 const RUN_LENGTH: usize = 1 << 20;
@@ -20,6 +21,8 @@ pub struct ObjectWriter {
     run: Vec<u8>,
     /// Bytes that were written.
     written: u64,
+    /// The bytes that lay in the place before, as long as those that came are the same.
+    found: Option<Arc<dyn PlaceReader>>,
     digests: BlockDigests,
     ended: bool,
     table: Option<Table>,
@@ -33,6 +36,7 @@ impl ObjectWriter {
             block_size: 1 << block_shift,
             run: Vec::new(),
             written: 0,
+            found: None,
             digests: BlockDigests::new(1 << block_shift),
             ended: false,
             table: None,
@@ -46,6 +50,28 @@ impl ObjectWriter {
         self
     }
 
+    /// Goes on in a place that may hold bytes of an earlier attempt, or any: those that come are compared with what is `found`
+    /// there, and written from the first difference on.
+    #[must_use]
+    pub fn over(mut self, found: Arc<dyn PlaceReader>) -> Self {
+        self.found = Some(found);
+        self
+    }
+
+    /// Ends the data and makes it durable, with nothing behind it, before the place is given a name.
+    pub fn end_begun(&mut self) -> Result<()> {
+        self.end_data()?;
+        if self.place.len()? > self.written {
+            self.place.truncate(self.written)?;
+        }
+        self.place.sync()
+    }
+
+    /// Goes on with the same place, opened anew.
+    pub fn go_on_in(&mut self, place: Arc<dyn PlaceWriter>) {
+        self.place = place;
+    }
+
     /// Adds the next bytes of the data, however many.
     pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         if self.ended {
@@ -56,7 +82,7 @@ impl ObjectWriter {
             self.digests.write(run)?;
             if run.len() == RUN_LENGTH {
                 // A whole run lies in the caller's memory: no need to copy it.
-                self.place.write_at(run, self.written)?;
+                write_over(&*self.place, &mut self.found, run, self.written)?;
                 self.written += RUN_LENGTH as u64;
             } else {
                 self.run.extend_from_slice(run);
@@ -148,10 +174,28 @@ impl ObjectWriter {
 
     fn write_run(&mut self) -> Result<()> {
         if !self.run.is_empty() {
-            self.place.write_at(&self.run, self.written)?;
+            write_over(&*self.place, &mut self.found, &self.run, self.written)?;
             self.written += self.run.len() as u64;
             self.run.clear();
         }
         Ok(())
     }
+}
+
+/// Writes bytes, unless they and all before them were found there already.
+fn write_over(
+    place: &dyn PlaceWriter,
+    found: &mut Option<Arc<dyn PlaceReader>>,
+    bytes: &[u8],
+    offset: u64,
+) -> Result<()> {
+    if let Some(reader) = found {
+        let mut there = Vec::new();
+        reader.read_new(&mut there, bytes.len(), offset)?;
+        if there == bytes || there.len() == bytes.len() && mutant(Mutant::BegunNotCompared) {
+            return Ok(());
+        }
+        *found = None;
+    }
+    place.write_at(bytes, offset)
 }

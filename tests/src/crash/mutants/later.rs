@@ -10,10 +10,10 @@ use hsm_core::{CheckOptions, GetOptions, PutOptions};
 use super::super::Report;
 use super::super::backup::{every_step_of_a_restore, every_step_of_a_snapshot, text};
 use super::super::healing::{damage, every_step};
-use super::super::rebuild;
 use super::super::run::{Count, Failure, Runner};
 use super::super::verbs::{act, verbs};
 use super::super::world::{Base, Shape, bytes};
+use super::super::{rebuild, resumed_put};
 use super::{Caught, check_with, silent_damage};
 use crate::audit::Verdict;
 use crate::fixture::Fixture;
@@ -35,7 +35,7 @@ const SHOWN_BY: [(Mutant, Shape, &str); 11] = [
 
 /// Which check of its own shows which mistake.
 type Check = fn(Option<Mutant>) -> Option<Failure>;
-const SHOWN_BY_CHECKS: [(Mutant, Check); 12] = [
+const SHOWN_BY_CHECKS: [(Mutant, Check); 13] = [
     (Mutant::RootNotHeld, |mutant| {
         check_with(mutant, "a root that a restored store takes over amid a page of removals", || {
             taken_over::amid_a_page().map_err(|message| ("the end".to_owned(), message))
@@ -66,6 +66,7 @@ const SHOWN_BY_CHECKS: [(Mutant, Check); 12] = [
             release_for_memory().map_err(|message| ("the end".to_owned(), message))
         })
     }),
+    (Mutant::BegunNotCompared, resumed_put::with),
     (Mutant::ReleaseUnverified, silent_damage),
     (Mutant::ScrubReadsTails, |mutant| {
         check_with(mutant, "scrub and heal", || every_step(Shape::Roomy, &mut count()))
