@@ -11,6 +11,7 @@
 //! looked for, and not opened again (`open_packs`).
 
 mod open_packs;
+mod place;
 mod root;
 mod side;
 
@@ -25,9 +26,9 @@ use parking_lot::Mutex;
 use super::{Backend, Capabilities, PLACES_PER_DIRECTORY, PlaceName, PlaceReader, PlaceWriter, ReadFrom};
 use crate::clock::TimeNs;
 use crate::error::{Error, IoContext, Result};
-use crate::file::{Disk, File, FileKind, Mode, OpenFile, Space, sync_parent};
-use crate::testing_hooks::{Mutant, mutant};
+use crate::file::{Disk, File, FileKind, Mode, Space, sync_parent};
 use open_packs::OpenPacks;
+use place::PosixPlace;
 pub use root::{Held, RootIdentity, Seen};
 
 /// The directory of places below a root.
@@ -415,85 +416,6 @@ fn place_of(file: &str) -> Option<(u64, bool)> {
         _ => return None,
     };
     Some((sixteen_digits(serial)?, packed))
-}
-
-/// An open file. Only a writer has a bucket to sync.
-#[derive(Debug)]
-struct PosixPlace {
-    disk: Arc<dyn Disk>,
-    path: PathBuf,
-    file: Arc<dyn File>,
-    bucket: Option<Arc<Bucket>>,
-    /// Whether the name is durable.
-    named: Mutex<bool>,
-}
-
-impl PlaceWriter for PosixPlace {
-    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        self.file.write_at(bytes, offset).context("write", &self.path)
-    }
-
-    fn share(&self, source: &OpenFile) -> Result<()> {
-        let why = match self.file.share(source) {
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => "lies on another file system",
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                "cannot share its bytes there: XFS and btrfs have reflinks"
-            }
-            shared => return shared.context("share the bytes of a file with", &self.path),
-        };
-        Err(Error::Unsupported { what: why.to_owned() })
-    }
-
-    fn sync(&self) -> Result<()> {
-        self.file.sync_data().context("sync", &self.path)?;
-        let mut named = self.named.lock();
-        let wanted = !*named && !mutant(Mutant::DirectorySyncLeftOut);
-        let Some(bucket) = self.bucket.as_ref().filter(|_| wanted) else { return Ok(()) };
-        if bucket.spent.lock().contains(&bucket.path) {
-            let earlier = io::Error::other("an earlier sync of it failed");
-            return Err(Error::io("sync the directory", &bucket.path, &earlier));
-        }
-        if let Err(error) = self.disk.sync_dir(&bucket.path) {
-            bucket.spent.lock().insert(bucket.path.clone());
-            return Err(Error::io("sync the directory", &bucket.path, &error));
-        }
-        *named = true;
-        Ok(())
-    }
-
-    fn start_writeback(&self, offset: u64, len: u64) {
-        self.file.start_writeback(offset, len);
-    }
-
-    fn truncate(&self, len: u64) -> Result<()> {
-        self.file.set_len(len).context("truncate", &self.path)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        self.file.read_at(buffer, offset).context("read", &self.path)
-    }
-
-    fn len(&self) -> Result<u64> {
-        self.file.len().context("measure", &self.path)
-    }
-}
-
-impl PlaceReader for PosixPlace {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        self.file.read_at(buffer, offset).context("read", &self.path)
-    }
-
-    fn read_new(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> Result<()> {
-        self.file.read_new(buffer, len, offset).context("read", &self.path)
-    }
-
-    fn start_reading(&self, offset: u64, len: u64) {
-        self.file.start_reading(offset, len);
-    }
-
-    fn len(&self) -> Result<u64> {
-        self.file.len().context("measure", &self.path)
-    }
 }
 
 #[cfg(test)]
