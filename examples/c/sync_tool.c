@@ -231,9 +231,9 @@ static int list_dataset(struct tool *tool)
     while (outcome == 0 && !stored.is_end) {
         const struct entry *entry = &stored.entry;
         const char *kind = stored.flaw != NULL ? "?" : kind_names[entry->kind];
-        char mtime[32], id[HSM_ID_TEXT_SIZE];
+        char room[32], id[HSM_ID_TEXT_SIZE];
+        const char *mtime = format_time(entry->mtime_s, entry->mtime_ns, room);
         tool->counts.entries++;
-        format_time(entry->mtime_s, entry->mtime_ns, mtime);
         if (hsm_id_format(&stored.info.id, id, sizeof id, NULL) != HSM_STATUS_OK)
             id[0] = 0;
         if (tool->json) {

@@ -24,12 +24,12 @@ pub(crate) mod runs;
 mod side;
 
 use std::fmt::{self, Debug};
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::file::{OpenFile, Space, fill_up};
+use crate::file::{OpenFile, Space, fill_up, gather};
 use crate::object::Readiness;
 
 /// The name of a place within one tier.
@@ -191,6 +191,10 @@ pub struct Begun {
 pub trait PlaceWriter: Send + Sync + Debug {
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+    /// Writes all of `runs` from `offset` on, one behind the other, as one write of all their bytes.
+    fn write_runs_at(&self, runs: &mut [IoSlice<'_>], offset: u64) -> Result<()> {
+        self.write_at(&gather(runs), offset)
+    }
     /// Makes this place, which is empty, one of the same bytes as a file outside, without copying any.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub(crate) mod outside;
 pub(crate) mod tree;
 
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +43,15 @@ pub(crate) fn fill_up<E>(
     let more = read(&mut buffer[there..]);
     buffer.truncate(there + *more.as_ref().unwrap_or(&0));
     more.map(drop)
+}
+
+/// Runs of bytes that are to lie behind one another, in one.
+pub(crate) fn gather(runs: &[IoSlice<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(runs.iter().map(|run| run.len()).sum());
+    for run in runs {
+        bytes.extend_from_slice(run);
+    }
+    bytes
 }
 
 /// A file that the operating system opened, outside of any [`Disk`].
@@ -144,6 +153,11 @@ pub trait File: Send + Sync + Debug {
     }
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Writes all of `runs` from `offset` on, one behind the other. It is one write, as that of all their bytes would be, and may
+    /// leave as much of them where it is cut short.
+    fn write_runs_at(&self, runs: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        self.write_at(&gather(runs), offset)
+    }
     /// Makes the bytes and the length survive a power loss. Fails for ever once it failed.
     fn sync_data(&self) -> io::Result<()>;
     /// Cuts or extends with zeros.

@@ -73,9 +73,9 @@ impl hsm_attributes {
 
     /// As the attributes of something new.
     pub(crate) fn values(&self) -> Result<Attributes, hsm_error> {
-        let updates = self.unconditional()?.updates().iter();
-        let set = updates.filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
-        Ok(set.collect())
+        let mut values = Attributes::new();
+        values.update(self.unconditional()?.updates());
+        Ok(values)
     }
 
     /// The same of what a caller gave; none where that is NULL.

@@ -16,7 +16,7 @@ use crate::error::hsm_error;
 use crate::guard::{Scope, done, guard};
 use crate::id::{self, hsm_id};
 use crate::put::{check_result, hsm_put_result, write_result};
-use crate::put_options::{durability, given, hsm_put_options};
+use crate::put_options::{durability, hsm_put_options, lent};
 use crate::status::{HSM_STATUS_END, hsm_status};
 use crate::store::{Shared, hsm_store};
 use crate::{input, output};
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn hsm_batch_put(
         // SAFETY: each NULL or as the header says.
         unsafe {
             let batch = input::needed_mut(batch, "batch")?.open(scope)?;
-            batch.put(input::bytes(data, size, "data")?, &given(options))?;
+            batch.put(input::bytes(data, size, "data")?, &lent(options))?;
         }
         done()
     })
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn hsm_batch_put_empty(
 ) -> hsm_status {
     guard(error_out, |scope| {
         // SAFETY: each NULL or as the header says.
-        unsafe { input::needed_mut(batch, "batch")?.open(scope)?.put_empty(&given(options))? };
+        unsafe { input::needed_mut(batch, "batch")?.open(scope)?.put_empty(&lent(options))? };
         done()
     })
 }

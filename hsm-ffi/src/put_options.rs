@@ -4,6 +4,7 @@
 //! number of puts, also by several threads at once. NULL in their place means the defaults: a new object with
 //! an id of hsm's choice, on the hottest tier that is active, durable when the put returns.
 
+use std::borrow::Cow;
 use std::ffi::{c_char, c_void};
 
 use hsm_core::integrity::{Algorithm, Digest};
@@ -50,6 +51,17 @@ pub(crate) fn durability(number: i32) -> Result<Durability, hsm_error> {
 pub(crate) unsafe fn given(options: *const hsm_put_options) -> PutOptions {
     // SAFETY: as the caller promises.
     unsafe { options.as_ref() }.map_or_else(PutOptions::default, |options| options.options.clone())
+}
+
+/// The same without a copy, for what calls nobody back who could change them meanwhile.
+///
+/// # Safety
+///
+/// NULL, or a handle that is neither freed nor changed as long as the answer is used.
+pub(crate) unsafe fn lent<'a>(options: *const hsm_put_options) -> Cow<'a, PutOptions> {
+    // SAFETY: as the caller promises.
+    unsafe { options.as_ref() }
+        .map_or_else(|| Cow::Owned(PutOptions::default()), |options| Cow::Borrowed(&options.options))
 }
 
 /// Makes options with their defaults.

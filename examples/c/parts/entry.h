@@ -75,27 +75,36 @@ static inline int entry_of_stat(struct entry *entry, const struct stat *stat)
     return 0;
 }
 
+/* Writes a number in digits of `base`, at least `least` of them, up to `end`. Returns where they begin. */
+static inline char *digits_before(char *end, uint64_t number, unsigned base, int least)
+{
+    for (; least > 0 || number > 0; least--, number /= base)
+        *--end = (char)('0' + number % base);
+    return end;
+}
+
 /*
  * Nanoseconds since 1970 in decimal digits. The kernel has times that no 64-bit number of nanoseconds holds, so
- * the digits are put together and never the number.
+ * the digits are put together and never the number. Returns where the text begins in `room`.
  */
-static inline void format_time(int64_t seconds, int32_t nanoseconds, char text[32])
+static inline const char *format_time(int64_t seconds, int32_t nanoseconds, char room[32])
 {
-    const char *sign = "";
-    uint64_t whole = (uint64_t)seconds;
-    long part = nanoseconds;
+    uint64_t whole = (uint64_t)seconds, part = (uint64_t)nanoseconds;
     if (seconds < 0) {
-        sign = "-";
         whole = (uint64_t)0 - whole; /* Rounded down before, so the part counts the other way. */
         if (part != 0) {
             whole--;
             part = 1000000000 - part;
         }
     }
+    char *text = room + 31;
+    *text = 0;
+    text = digits_before(text, part, 10, whole != 0 ? 9 : 1);
     if (whole != 0)
-        snprintf(text, 32, "%s%" PRIu64 "%09ld", sign, whole, part);
-    else
-        snprintf(text, 32, "%s%ld", part != 0 ? sign : "", part);
+        text = digits_before(text, whole, 10, 1);
+    if (seconds < 0 && (whole != 0 || part != 0))
+        *--text = '-';
+    return text;
 }
 
 /* Reads up to `length` decimal or octal digits. Returns -1 where there is anything else, or too much. */
@@ -138,16 +147,22 @@ static inline int set_text(hsm_attributes *attributes, const char *name, const c
     return hsm_attributes_set(attributes, name, SIZE_MAX, text, strlen(text), error) == HSM_STATUS_OK ? 0 : -1;
 }
 
+/* Adds an attribute that is a number. */
+static inline int set_number(hsm_attributes *attributes, const char *name, uint64_t number, unsigned base, int least, hsm_error **error)
+{
+    char room[32] = "", *text = digits_before(room + 31, number, base, least);
+    return set_text(attributes, name, text, error);
+}
+
 /* Adds the attributes that a directory's root has too: mode, mtime_ns, uid, gid. */
 static inline int set_common(hsm_attributes *attributes, const struct entry *entry, hsm_error **error)
 {
-    char mode[8], mtime[32], uid[24], gid[24];
-    snprintf(mode, sizeof mode, "%04o", entry->mode & 07777u);
-    format_time(entry->mtime_s, entry->mtime_ns, mtime);
-    snprintf(uid, sizeof uid, "%" PRIu64, entry->uid);
-    snprintf(gid, sizeof gid, "%" PRIu64, entry->gid);
-    return set_text(attributes, "mode", mode, error) != 0 || set_text(attributes, "mtime_ns", mtime, error) != 0 ||
-                   set_text(attributes, "uid", uid, error) != 0 || set_text(attributes, "gid", gid, error) != 0
+    char room[32];
+    const char *mtime = format_time(entry->mtime_s, entry->mtime_ns, room);
+    return set_number(attributes, "mode", entry->mode & 07777u, 8, 4, error) != 0 ||
+                   set_text(attributes, "mtime_ns", mtime, error) != 0 ||
+                   set_number(attributes, "uid", entry->uid, 10, 1, error) != 0 ||
+                   set_number(attributes, "gid", entry->gid, 10, 1, error) != 0
                ? -1
                : 0;
 }

@@ -1,12 +1,13 @@
 //! Many small objects in one place, written and synced together (`docs/format.md`, section 9.2).
 //!
-//! - a *record* is one object's data behind a header that says whose it is;
+//! - a *record* is one object's data behind a header that says whose it is; [`RecordData`] gathers one;
 //! - a [`PackWriter`] appends records for many threads, and one sync serves all who wait for it;
 //! - [`read_record`] returns one record's data after it was checked;
 //! - a [`Walker`] finds the records of a pack without the index, and its way past damage.
 //!
 //! What it does not do: know which records are live, or when a pack is full.
 
+mod pending;
 mod record;
 mod walk;
 mod writer;
@@ -24,6 +25,7 @@ use crate::object::{Generation, ObjectId, Piece, Place};
 use crate::testing_hooks::{Mutant, mutant};
 use crate::wire::{store_seed, write_head};
 pub(crate) use record::RECORD_HEADER_LENGTH;
+pub use record::RecordData;
 use record::RecordHeader;
 pub use walk::{Depth, Found, Walked, Walker};
 pub use writer::{Appended, PackWriter, Unsynced};

@@ -9,7 +9,7 @@ mod watch;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -44,6 +44,9 @@ const NETWORK_KINDS: [(u32, &str); 13] = [
     (0x7375_7245, "coda"),
     (0x0116_1970, "gfs2"),
 ];
+
+/// Runs that one call writes at most: `IOV_MAX` of Linux.
+const RUNS_AT_ONCE: usize = 1024;
 
 /// The file systems of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -276,6 +279,22 @@ impl File for OsFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         write_on(bytes, offset, |bytes, offset| self.file.write_at(bytes, offset))
+    }
+
+    fn write_runs_at(&self, mut runs: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        use rustix::io::{pwritev, retry_on_intr};
+        IoSlice::advance_slices(&mut runs, 0); // Runs of no bytes at the front go.
+        while !runs.is_empty() {
+            let at_once = &runs[..runs.len().min(RUNS_AT_ONCE)];
+            match retry_on_intr(|| pwritev(&self.file, at_once, offset))? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => {
+                    IoSlice::advance_slices(&mut runs, written);
+                    offset += written as u64;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {

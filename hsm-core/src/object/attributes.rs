@@ -23,12 +23,30 @@ impl Attributes {
     /// Sets one, in place of what it was.
     pub fn insert(&mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) {
         let (name, value) = (name.as_ref().as_bytes(), value.as_ref());
-        let mut one = Vec::with_capacity(name.len() + value.len() + 4);
-        for part in [name, value] {
-            Writer(&mut one).varint(part.len() as u64).bytes(part);
-        }
+        let write = |bytes: &mut Vec<u8>| {
+            for part in [name, value] {
+                Writer(bytes).varint(part.len() as u64).bytes(part);
+            }
+        };
         let (start, end) = self.range(name);
+        if start == self.encoded.len() {
+            return write(&mut self.encoded); // Most come in order.
+        }
+        let mut one = Vec::with_capacity(name.len() + value.len() + 4);
+        write(&mut one);
         self.encoded.splice(start..end, one);
+    }
+
+    /// Sets and removes, in this order.
+    pub fn update(&mut self, updates: &[(String, Option<Vec<u8>>)]) {
+        let len = |(name, value): &(String, Option<Vec<u8>>)| name.len() + value.as_ref().map_or(0, Vec::len);
+        self.encoded.reserve(updates.iter().map(len).sum::<usize>() + 4 * updates.len());
+        for (name, value) in updates {
+            match value {
+                Some(value) => self.insert(name, value),
+                None => self.remove(name),
+            }
+        }
     }
 
     /// Removes one, if it is there.
@@ -199,6 +217,22 @@ mod tests {
                 prop_assert_eq!(again.encoded(), bytes);
             }
         }
+    }
+
+    #[test]
+    fn updates_are_made_in_their_order() {
+        let updates = [
+            ("b", Some("2")),
+            ("é", Some("")),
+            ("a", None),
+            ("b", None),
+            ("b", Some("3")),
+            ("a b", Some("1")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.map(|value| value.as_bytes().to_vec())));
+        let mut attributes = Attributes::from([("a", "0"), ("c", "4")]);
+        attributes.update(&updates);
+        assert_eq!(attributes, Attributes::from([("a b", "1"), ("b", "3"), ("c", "4"), ("é", "")]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The bytes of all small puts go to a pack together and are synced once; the changes are one group of the
 //! journal. An *atomic* batch happens wholly or not at all; otherwise each change stands for itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Store;
@@ -36,7 +36,7 @@ pub struct Batch {
     /// The tier that puts go to, as it was at the last of them, and for which of them.
     target: Option<(Option<TierIndex>, Arc<Tier>)>,
     objects: BTreeSet<ObjectId>,
-    names: BTreeSet<Name>,
+    names: HashSet<Name>,
 }
 
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Store {
             bytes: 0,
             target: None,
             objects: BTreeSet::new(),
-            names: BTreeSet::new(),
+            names: HashSet::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What every [`Disk`] must do, as one function that each implementation's test calls.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,9 +14,10 @@ type Case = fn(&dyn Disk, &Path);
 ///
 /// At the first thing that is not as [`Disk`] promises.
 pub fn check(disk: &dyn Disk, root: &Path) {
-    let cases: [(&str, Case); 8] = [
+    let cases: [(&str, Case); 9] = [
         ("modes", open_modes_and_their_errors),
         ("bytes", bytes_come_back_and_gaps_are_zeros),
+        ("runs", runs_lie_behind_one_another),
         ("names", names_are_replaced_and_listed),
         ("directories", directories_refuse_what_they_must),
         ("removed", a_removed_file_stays_readable),
@@ -87,6 +88,32 @@ fn bytes_come_back_and_gaps_are_zeros(disk: &dyn Disk, root: &Path) {
     file.start_writeback(0, 300_000);
     file.sync_data().unwrap();
     file.sync_data().unwrap();
+}
+
+fn runs_lie_behind_one_another(disk: &dyn Disk, root: &Path) {
+    let path = root.join("file");
+    let file = disk.open(&path, Mode::Create).unwrap();
+    // More than the kernel takes at once, some of them empty, the first and the last too.
+    let content: Vec<u8> = (0..3000_u32 * 50).map(|at| (at % 251) as u8).collect();
+    let mut rest = &content[..];
+    let mut runs = vec![IoSlice::new(&[])];
+    for len in (0..=99).cycle() {
+        let Some((run, behind)) = rest.split_at_checked(len) else { break };
+        runs.push(IoSlice::new(run));
+        rest = behind;
+    }
+    runs.extend([IoSlice::new(rest), IoSlice::new(&[])]);
+    assert!(runs.len() > 2500);
+    file.write_runs_at(&mut runs.clone(), 10).unwrap();
+    let read = get(disk, &path);
+    assert_eq!(read[..10], [0; 10]);
+    assert!(read[10..] == content);
+    file.write_runs_at(&mut [], 900_000).unwrap();
+    file.write_runs_at(&mut [IoSlice::new(&[])], 900_000).unwrap();
+    assert_eq!(file.len().unwrap(), read.len() as u64, "writing nothing extends nothing");
+    let refused = disk.open(&path, Mode::Read).unwrap();
+    assert!(refused.write_runs_at(&mut [IoSlice::new(b"a"), IoSlice::new(b"b")], 0).is_err());
+    assert!(get(disk, &path) == read);
 }
 
 fn names_are_replaced_and_listed(disk: &dyn Disk, root: &Path) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::backend::object_file::{ObjectWriter, Scratch, Tail};
-use crate::backend::pack::Unsynced;
+use crate::backend::pack::{RecordData, Unsynced};
 use crate::backend::{Begun, BegunKey, PlaceName, PlaceWriter};
 use crate::catalog::Durability;
 use crate::clock::TimeNs;
@@ -106,7 +106,7 @@ pub(crate) struct CopyWriter {
     block_shift: u8,
     durability: Durability,
     /// Bytes that may yet go into a pack.
-    small: Vec<u8>,
+    small: RecordData,
     pack_max: u64,
     file: Option<(Named, ObjectWriter)>,
     room_checked_to: u64,
@@ -155,7 +155,7 @@ impl CopyWriter {
             tier,
             block_shift,
             durability,
-            small: Vec::new(),
+            small: RecordData::default(),
             pack_max,
             file: None,
             room_checked_to: size_hint.max(ROOM_CHECK_LEN),
@@ -171,7 +171,7 @@ impl CopyWriter {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         if self.file.is_none() {
             if (self.small.len() + bytes.len()) as u64 <= self.pack_max {
-                self.small.extend_from_slice(bytes);
+                self.small.extend(bytes);
                 return Ok(());
             }
             self.begin_file(|_| Ok(()))?;
@@ -192,8 +192,8 @@ impl CopyWriter {
         let done = first(&*place);
         let scratch = ScratchPlace::new(&self.tiers, &self.tier);
         let mut writer = ObjectWriter::new(place, self.block_shift).with_scratch(Box::new(scratch));
-        writer.write(&self.small)?;
-        self.small = Vec::new();
+        writer.write(self.small.bytes())?;
+        self.small = RecordData::default();
         self.file = Some((Named::Place(guard), writer));
         done
     }
@@ -252,7 +252,7 @@ impl CopyWriter {
     pub(crate) fn move_to(&mut self, tier: Arc<Tier>) -> Result<()> {
         let mut anew = Self::new(&self.tiers, tier, self.block_shift, self.len(), self.durability)?;
         match &mut self.file {
-            None => anew.write(&self.small)?,
+            None => anew.write(self.small.bytes())?,
             Some((named, writer)) => {
                 writer.end_data()?;
                 for (index, digest) in (0..).zip(writer.digests()) {
@@ -301,14 +301,14 @@ impl CopyWriter {
             return Ok((Written { size, root, pieces: vec![piece] }, PackEnd::File));
         }
         let size = self.small.len() as u64;
-        let digest = block_digest(&self.small);
+        let digest = block_digest(self.small.bytes());
         let root = RootHasher::of_one_block(size, &digest);
         self.finished = Some((created_ns, root));
         if size == 0 {
             return Ok((Written { size, root, pieces: Vec::new() }, PackEnd::Nothing));
         }
         let pack = self.tier.pack(self.tiers.serials(), self.durability)?;
-        let appended = pack.append(id, generation, created_ns, &digest, &self.small)?;
+        let appended = pack.append(id, generation, created_ns, &digest, &mut self.small)?;
         let place = pack.identity().place;
         let piece = Piece { start: 0, length: size, place, offset: appended.offset, packed: true };
         Ok((Written { size, root, pieces: vec![piece] }, PackEnd::Pack(pack, appended.end)))

@@ -33,7 +33,10 @@ pub const API: &[(&str, Shown)] = &[
         Crash(&["close", "close with garbage", "close after a put", "relaxed puts, then close"]),
     ),
     ("Store::sync", Crash(&["relaxed puts, then sync"])),
-    ("Store::put Store::writer Writer::add Writer::commit", Crash(&["put small", "put large", "put empty"])),
+    (
+        "Store::put Store::writer Writer::add Writer::commit",
+        Crash(&["put small", "put large", "put empty", "put a longer record"]),
+    ),
     ("Store::put_empty", Crash(&["put without data"])),
     ("Store::put_reader", Crash(&["put from a reader"])),
     ("Store::put_path", Crash(&["put from a path"])),
@@ -51,7 +54,12 @@ pub const API: &[(&str, Shown)] = &[
     ("Store::join_parts", Crash(&["parts, joined by their token"])),
     (
         "Store::batch Batch::put Batch::set_attributes Batch::remove Batch::add_name Batch::commit",
-        Crash(&["batch, atomic", "batch, independent", "batch, atomic and relaxed"]),
+        Crash(&[
+            "batch, atomic",
+            "batch, independent",
+            "batch, atomic and relaxed",
+            "batch of longer records",
+        ]),
     ),
     ("Batch::put_empty", Crash(&["put without data"])),
     ("Store::set_attributes Store::set_attributes_if", Crash(&["set attributes"])),

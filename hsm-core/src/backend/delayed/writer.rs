@@ -1,5 +1,6 @@
 //! A place that is written to: what was written can be read for a while, counted from the last write.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::Library;
@@ -19,6 +20,11 @@ impl PlaceWriter for Renewing {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.library.written(self.name);
         self.writer.write_at(bytes, offset)
+    }
+
+    fn write_runs_at(&self, runs: &mut [IoSlice<'_>], offset: u64) -> Result<()> {
+        self.library.written(self.name);
+        self.writer.write_runs_at(runs, offset)
     }
 
     fn share(&self, source: &OpenFile) -> Result<()> {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::record::{RecordHeader, padded};
+use super::pending::Pending;
+use super::record::{RecordData, RecordHeader};
 use super::{PACKED_LENGTH_MAX, PackIdentity, PlaceWriter, encode_header};
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
@@ -52,9 +53,9 @@ pub struct PackWriter {
 #[derive(Debug)]
 struct State {
     /// Bytes that no one has begun to write; they go to `pending_at`.
-    pending: Vec<u8>,
+    pending: Pending,
     /// What was written last, empty: its room is used again.
-    spare: Vec<u8>,
+    spare: Pending,
     pending_at: u64,
     /// Where each write that is under way begins: one a thread at most.
     writing: Vec<u64>,
@@ -84,8 +85,8 @@ impl PackWriter {
     /// Begins a pack in an empty place. Its header is written with the first records.
     pub fn new(place: Arc<dyn PlaceWriter>, identity: PackIdentity, created_ns: TimeNs) -> Self {
         let state = State {
-            pending: encode_header(&identity, created_ns),
-            spare: Vec::new(),
+            pending: Pending::with(encode_header(&identity, created_ns)),
+            spare: Pending::default(),
             pending_at: 0,
             writing: Vec::new(),
             synced: 0,
@@ -100,7 +101,8 @@ impl PackWriter {
         &self.identity
     }
 
-    /// Appends a record. `digest` is the [`block_digest`](crate::integrity::block_digest) of `data`.
+    /// Appends a record. `digest` is the [`block_digest`](crate::integrity::block_digest) of `data`, of which a share may be
+    /// kept until it is written.
     ///
     /// The record can be read after [`write_to`](Self::write_to), and survives a power loss after
     /// [`sync_to`](Self::sync_to). Never waits for a sync; every so often it writes what is pending.
@@ -110,21 +112,19 @@ impl PackWriter {
         generation: Generation,
         created_ns: TimeNs,
         digest: &BlockDigest,
-        data: &[u8],
+        data: &mut RecordData,
     ) -> Result<Appended> {
         if data.len() > PACKED_LENGTH_MAX {
             let detail = format!("{} bytes; the most is {PACKED_LENGTH_MAX}", data.len());
             return Err(Error::invalid("packed object", detail));
         }
         let header = RecordHeader { length: data.len() as u32, id, generation, created_ns, digest: *digest };
+        let record = data.seal(&header, store_seed(&self.identity.store_id));
         let mut state = self.state.lock();
         state.check()?;
         let offset = state.end();
-        header.encode(&mut state.pending, store_seed(&self.identity.store_id));
-        state.pending.extend_from_slice(data);
-        let length = padded(state.pending.len());
-        state.pending.resize(length, 0); // The pack's header and every record end on a multiple of 8.
-        let end = state.end();
+        state.pending.push(record);
+        let (end, length) = (state.end(), state.pending.len());
         if length > PENDING_LENGTH_MAX {
             let (begin, length) = (state.pending_at, length as u64);
             self.write_pending(&mut state)?;
@@ -227,15 +227,18 @@ impl PackWriter {
     /// Writes what is pending; the lock is open meanwhile.
     fn write_pending(&self, state: &mut MutexGuard<'_, State>) -> Result<()> {
         let spare = std::mem::take(&mut state.spare);
-        let mut bytes = std::mem::replace(&mut state.pending, spare);
+        let mut pending = std::mem::replace(&mut state.pending, spare);
         let begin = state.pending_at;
-        state.pending_at += bytes.len() as u64;
+        state.pending_at += pending.len() as u64;
         state.writing.push(begin);
-        let written = self.unlocked(state, || self.place.write_at(&bytes, begin));
+        let written = self.unlocked(state, || {
+            let written = pending.write(&*self.place, begin);
+            pending.clear();
+            written
+        });
         state.writing.retain(|other| *other != begin);
         self.changed.notify_all();
-        bytes.clear();
-        state.spare = bytes;
+        state.spare = pending;
         written
     }
 
@@ -268,7 +271,7 @@ impl PackWriter {
     /// Keeps the first error.
     fn fail(&self, state: &mut State, error: Error) {
         state.failed.get_or_insert(error);
-        state.pending = Vec::new();
+        state.pending = Pending::default();
         self.changed.notify_all();
     }
 }

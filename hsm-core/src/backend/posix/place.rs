@@ -1,6 +1,6 @@
 //! A place that is open: a file below a bucket.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,6 +26,10 @@ pub(super) struct PosixPlace {
 impl PlaceWriter for PosixPlace {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.file.write_at(bytes, offset).context("write", &self.path)
+    }
+
+    fn write_runs_at(&self, runs: &mut [IoSlice<'_>], offset: u64) -> Result<()> {
+        self.file.write_runs_at(runs, offset).context("write", &self.path)
     }
 
     fn share(&self, source: &OpenFile) -> Result<()> {

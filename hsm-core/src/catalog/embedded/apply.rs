@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 
 use rusqlite::{Connection, params};
 
-use super::index::{damaged, one, run};
-use super::row::{self, Body, dated, update};
+use super::index::{Kept, damaged, one, run};
+use super::row::{self, Body, dated};
 use super::{action, epochs, lookup, pin};
 use crate::backend::pack;
 use crate::catalog::Epoch;
@@ -70,6 +70,9 @@ pub(super) struct Applier<'a> {
     /// Settings of tiers that expectations asked for: most proposals of a group name the same one.
     tiers: RefCell<BTreeMap<u8, Option<TierConfig>>>,
     datasets: RefCell<DatasetNumbers>,
+    /// What puts of new objects run.
+    insert: Kept<'a>,
+    enter: Kept<'a>,
     /// Whether places that come in were not synced yet.
     pub(super) relaxed: bool,
     /// When what is checked would be committed.
@@ -85,6 +88,8 @@ impl<'a> Applier<'a> {
             sums: Sums::default(),
             tiers: RefCell::default(),
             datasets: RefCell::default(),
+            insert: Kept::default(),
+            enter: Kept::default(),
             relaxed: false,
             time_ns: 0,
             writer: 0,
@@ -149,7 +154,7 @@ impl<'a> Applier<'a> {
             Change::Accessed { object, accessed_ns } => self.accessed(*object, *accessed_ns),
             Change::AttributesSet { subject: Subject::Object(object), attributes } => {
                 self.change_object(number, *object, |_, found| {
-                    update(&mut found.attributes, attributes);
+                    found.attributes.update(attributes);
                     Ok(())
                 })
             }
@@ -172,7 +177,7 @@ impl<'a> Applier<'a> {
             Change::DatasetCreated { dataset, name, attributes } => {
                 self.datasets.borrow_mut().0.remove(dataset);
                 let mut all = Attributes::new();
-                update(&mut all, attributes);
+                all.update(attributes);
                 let sql = "INSERT INTO dataset(number, id, name, created, attributes, keys) VALUES (?1, ?2, ?3, ?4, ?5, 0)";
                 self.run(sql, params![number as i64, dataset.0, name, time_ns, all.encoded()]).map(drop)
             }
@@ -253,7 +258,7 @@ impl<'a> Applier<'a> {
         object.changed = number;
         object.content.clone_from(content);
         object.copies = copies.iter().map(|copy| dated(copy.clone(), time_ns)).collect();
-        update(&mut object.attributes, attributes);
+        object.attributes.update(attributes);
         self.account(number, &before_copies, &object.copies)?;
         self.write_object(object)?;
         if new {
@@ -276,7 +281,7 @@ impl<'a> Applier<'a> {
             return Ok(false);
         };
         let mut all = Attributes::new();
-        update(&mut all, attributes);
+        all.update(attributes);
         let body = Body {
             generation: *generation,
             created_ns: time_ns,
@@ -289,7 +294,8 @@ impl<'a> Applier<'a> {
         let dataset = name.as_ref().map(|name| self.dataset_number(name.dataset)).transpose()?;
         let key = name.as_ref().map(|name| &name.key);
         let sql = "INSERT OR IGNORE INTO object(id, changed, dataset, key, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-        if self.run(sql, params![id.0, number as i64, dataset, key, body.write()])? == 0 {
+        let row = params![id.0, number as i64, dataset, key, body.write()];
+        if self.insert.run(self.connection, "apply a change", sql, row)? == 0 {
             return Ok(false);
         }
         self.account(number, &[], &body.copies)?;
@@ -396,7 +402,8 @@ impl<'a> Applier<'a> {
     /// Enters a key in a dataset. `false`: it is there already.
     fn enter(&mut self, dataset: i64, key: &[u8], id: ObjectId) -> Result<bool> {
         let sql = "INSERT OR IGNORE INTO entry(dataset, key, id) VALUES (?1, ?2, ?3)";
-        let is_new = self.run(sql, params![dataset, key, id.0])? == 1;
+        let row = params![dataset, key, id.0];
+        let is_new = self.enter.run(self.connection, "apply a change", sql, row)? == 1;
         *self.sums.keys.entry(dataset).or_default() += i64::from(is_new);
         Ok(is_new)
     }
@@ -453,7 +460,7 @@ impl<'a> Applier<'a> {
         let Some(attributes) = found else { return Ok(()) };
         let mut attributes =
             attributes.ok_or_else(|| damaged("apply a change", "attributes of a dataset are unreadable"))?;
-        update(&mut attributes, updates);
+        attributes.update(updates);
         let sql = "UPDATE dataset SET attributes = ?2 WHERE id = ?1";
         self.run(sql, params![id.0, attributes.encoded()]).map(drop)
     }

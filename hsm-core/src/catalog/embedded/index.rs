@@ -1,12 +1,13 @@
 //! The index's connections: one that writes, and a few that read, opened as they are needed.
 
+use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension as _};
 
 use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
 use super::unlocked::Reader;
@@ -376,4 +377,31 @@ pub(super) fn run(
     params: impl rusqlite::Params,
 ) -> Result<usize> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).map_err(failed(action))
+}
+
+/// A statement that nearly every change of a group needs: it is looked for in the connection's cache once.
+#[derive(Default)]
+pub(super) struct Kept<'c>(Option<CachedStatement<'c>>);
+
+impl fmt::Debug for Kept<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+impl<'c> Kept<'c> {
+    /// As [`run`]: always the same statement.
+    pub(super) fn run(
+        &mut self,
+        connection: &'c Connection,
+        action: &'static str,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<usize> {
+        let statement = match &mut self.0 {
+            Some(kept) => kept,
+            none => none.insert(connection.prepare_cached(sql).map_err(failed(action))?),
+        };
+        statement.execute(params).map_err(failed(action))
+    }
 }

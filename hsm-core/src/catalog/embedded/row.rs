@@ -9,7 +9,6 @@ use crate::catalog::query::Rows;
 use crate::catalog::{Listed, ObjectSummary};
 use crate::clock::TimeNs;
 use crate::integrity::{Algorithm, Digest};
-use crate::journal::Updates;
 use crate::object::{Attributes, Content, Copy, DatasetId, Generation, Name, Object, ObjectId, Piece, Place};
 use crate::wire::{Reader, Writer};
 
@@ -385,16 +384,6 @@ pub(super) fn dated(mut copy: Copy, time_ns: TimeNs) -> Copy {
         copy.verified_ns = time_ns;
     }
     copy
-}
-
-/// Sets and removes attributes.
-pub(super) fn update(attributes: &mut Attributes, updates: &Updates) {
-    for (name, value) in updates {
-        match value {
-            Some(value) => attributes.insert(name, value),
-            None => attributes.remove(name),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::thread;
 use super::{ID, STORE_ID, TIER, altered, bytes_of, name, noise};
 use crate::Kind;
 use crate::backend::pack::{
-    Appended, Depth, ExpectedRecord, PACK_HEADER_LENGTH, PACKED_LENGTH_MAX, PackIdentity, PackWriter, Walked,
-    Walker, header_fault, read_record,
+    Appended, Depth, ExpectedRecord, PACK_HEADER_LENGTH, PACKED_LENGTH_MAX, PackIdentity, PackWriter,
+    RecordData, Walked, Walker, header_fault, read_record,
 };
 use crate::backend::{Backend, PlaceName, ReadFrom};
 use crate::integrity::{RootHasher, block_digest};
@@ -16,8 +16,14 @@ const NAME: PlaceName = PlaceName { instance: 0xabc, serial: 1, packed: true };
 const PLACE: Place = Place { tier: TIER, instance: 0xabc, serial: 1 };
 const IDENTITY: PackIdentity = PackIdentity { store_id: STORE_ID, place: PLACE };
 
+fn record_data(data: &[u8]) -> RecordData {
+    let mut gathered = RecordData::default();
+    gathered.extend(data);
+    gathered
+}
+
 fn append(pack: &PackWriter, id: ObjectId, data: &[u8]) -> Appended {
-    pack.append(id, 3, 77, &block_digest(data), data).unwrap()
+    pack.append(id, 3, 77, &block_digest(data), &mut record_data(data)).unwrap()
 }
 
 fn expected(id: ObjectId, appended: Appended, data: &[u8]) -> ExpectedRecord {
@@ -70,7 +76,11 @@ pub(super) fn many_threads_append_and_sync(backend: &dyn Backend) {
                 for count in 0..40u8 {
                     let id = ObjectId([thread + 1; 16]);
                     // Some are large enough that appends must write by themselves.
-                    let length = if count % 16 == 7 { 300_000 } else { usize::from(count) * 13 };
+                    let length = match count % 16 {
+                        7 => 300_000,
+                        9 => (16 << 10) - 75 + usize::from(count), // Copied, and from the next on taken over.
+                        _ => usize::from(count) * 13,
+                    };
                     let data = noise(length);
                     let appended = append(pack, id, &data);
                     if count % 3 == 0 {
@@ -85,7 +95,8 @@ pub(super) fn many_threads_append_and_sync(backend: &dyn Backend) {
             });
         }
     });
-    assert!(pack.append(ID, 1, 1, &[0; 16], &vec![0; PACKED_LENGTH_MAX + 1]).is_err());
+    let mut too_long = record_data(&vec![0; PACKED_LENGTH_MAX + 1]);
+    assert!(pack.append(ID, 1, 1, &[0; 16], &mut too_long).is_err());
     pack.sync_to(u64::MAX).unwrap();
     assert!(pack.failed().is_none());
     let (offsets, end) = scan(backend, NAME, &IDENTITY);

@@ -1,7 +1,7 @@
 //! Verbs that give objects new content, attributes and names.
 
 use hsm_core::journal::Updates;
-use hsm_core::object::{Attributes, ObjectId};
+use hsm_core::object::{Attributes, ObjectId, TierConfig};
 use hsm_core::{Batch, Durability, Put, PutMode, PutOptions, Result};
 
 use super::{Verb, each, relaxed, simple, verb, whole};
@@ -36,6 +36,7 @@ pub(super) fn verbs() -> Vec<Verb> {
     let mut all = puts();
     all.extend(relaxed_puts());
     all.extend(batches());
+    all.extend(longer_records());
     all.extend(names());
     all
 }
@@ -246,6 +247,46 @@ fn batches() -> Vec<Verb> {
                 fill(world, &mut batch)?;
                 commit(batch).map(drop)
             })],
+        ),
+    ]
+}
+
+/// Lets packs take what has a file of its own elsewhere here. From 16 KiB on a pack copies no record, but takes it over.
+fn pack_longer(world: &mut World) -> Result<()> {
+    world.store().change_tier(&TierConfig { pack_threshold_bytes: 64 << 10, ..world.shape.tier(0) })
+}
+
+fn of_one_block(durability: Durability) -> PutOptions {
+    PutOptions { durability, ..PutOptions::default() }
+}
+
+fn longer_records() -> Vec<Verb> {
+    vec![
+        verb(
+            "put a longer record",
+            pack_longer,
+            [whole(|world| put(world, &bytes(63, 20_001), &of_one_block(DURABLE)))],
+        ),
+        verb(
+            "batch of longer records",
+            pack_longer,
+            [whole(|world| {
+                let mut batch = world.store().batch(true, DURABLE);
+                batch.put(&bytes(64, 20_000), &of_one_block(DURABLE))?;
+                batch.put(&bytes(65, 700), &over(world.cast().small))?;
+                batch.put(&bytes(66, (16 << 10) - 72), &of_one_block(DURABLE))?;
+                batch.put(&bytes(67, 33_001), &of_one_block(DURABLE))?;
+                commit(batch).map(drop)
+            })],
+        ),
+        verb(
+            "relaxed longer records, then durable",
+            pack_longer,
+            [
+                relaxed(|world| put(world, &bytes(68, 17_000), &of_one_block(RELAXED))),
+                relaxed(|world| put(world, &bytes(69, 18_001), &of_one_block(RELAXED))),
+                whole(|world| put(world, &bytes(70, 19_000), &of_one_block(DURABLE))),
+            ],
         ),
     ]
 }

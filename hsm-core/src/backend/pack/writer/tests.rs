@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::Kind;
+use crate::backend::pack::RECORD_HEADER_LENGTH;
 use crate::integrity::block_digest;
 use crate::object::Place;
 
@@ -56,8 +57,14 @@ impl PlaceWriter for SlowPlace {
     }
 }
 
+fn record_data(data: &[u8]) -> RecordData {
+    let mut gathered = RecordData::default();
+    gathered.extend(data);
+    gathered
+}
+
 fn append(pack: &PackWriter, data: &[u8]) -> Result<Appended> {
-    pack.append(ObjectId([1; 16]), 1, 1, &block_digest(data), data)
+    pack.append(ObjectId([1; 16]), 1, 1, &block_digest(data), &mut record_data(data))
 }
 
 /// Appends and syncs on several threads; counts those that succeeded.
@@ -181,4 +188,64 @@ fn a_pack_that_was_closed_takes_nothing_more() {
     assert_eq!(append(&pack, b"more").unwrap_err().kind(), Kind::Closed);
     assert_eq!(pack.sync_to(appended.end).unwrap_err().kind(), Kind::Closed);
     assert_eq!(place.syncs.load(Ordering::SeqCst), 0);
+}
+
+/// A place that keeps what is written.
+#[derive(Debug, Default)]
+struct KeptPlace(Mutex<Vec<u8>>);
+
+impl PlaceWriter for KeptPlace {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let mut kept = self.0.lock();
+        assert_eq!(kept.len() as u64, offset, "one writes what comes next");
+        kept.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn start_writeback(&self, _offset: u64, _len: u64) {}
+
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn truncate(&self, _len: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn read_at(&self, _buffer: &mut [u8], _offset: u64) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn len(&self) -> Result<u64> {
+        Ok(0)
+    }
+}
+
+// A put that lost a race is appended again with another generation, maybe before the first record is written.
+#[test]
+fn what_is_appended_again_leaves_the_record_before_as_it_was() {
+    for length in [10, (16 << 10) - 73, (16 << 10) - 72, 100_001] {
+        let place = Arc::new(KeptPlace::default());
+        let pack = PackWriter::new(place.clone(), IDENTITY, 1);
+        let bytes = vec![7; length];
+        let mut data = record_data(&bytes);
+        let mut append = |generation| {
+            pack.append(ObjectId([1; 16]), generation, 1, &block_digest(&bytes), &mut data).unwrap()
+        };
+        let appended = [append(1), append(2)];
+        pack.write_to(u64::MAX).unwrap();
+        let third = append(3);
+        pack.sync_to(third.end).unwrap();
+        let kept = place.0.lock();
+        assert_eq!(kept.len() as u64, third.end);
+        for (generation, appended) in (1..).zip([appended[0], appended[1], third]) {
+            let record = &kept[appended.offset as usize..appended.end as usize];
+            let seed = store_seed(&IDENTITY.store_id);
+            let header = RecordHeader::decode(record, seed).expect("a whole header");
+            assert_eq!((header.generation, header.length as usize), (generation, length));
+            let (found, padding) = record[RECORD_HEADER_LENGTH..].split_at(length);
+            assert!(found == bytes, "{length} bytes, generation {generation}");
+            assert!(padding.len() < 8 && padding.iter().all(|byte| *byte == 0));
+        }
+    }
 }
