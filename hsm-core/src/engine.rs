@@ -17,7 +17,7 @@ use crate::backend::posix::Held;
 use crate::catalog::{Catalog, Committed, Durability, Expect, Garbage, Places as _, Proposal};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
-use crate::file::Disk;
+use crate::file::{Disk, process_id};
 use crate::journal::Change;
 use crate::journal::queue::LockFile;
 use crate::monitor::Watch;
@@ -85,7 +85,7 @@ impl Scope {
 impl Engine {
     /// Refuses where this handle may not be used any more, or not here.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.pid != std::process::id() {
+        if self.pid != process_id() {
             return Err(Error::Forked);
         }
         if self.closed.load(Ordering::Acquire) {
