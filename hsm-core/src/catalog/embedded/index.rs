@@ -8,15 +8,17 @@ use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
+use super::page_cache::{Budget, Share};
 use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
 use super::unlocked::Reader;
 use super::{epochs, known_packs, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
-use page_checksum::Head;
 
 /// Idle reading connections that are kept.
 const IDLE_READERS_MAX: usize = 16;
+/// A reader is left alone where others were given back so often since it was.
+const GIVEN_BACK_MEANWHILE: u64 = 64;
 /// Pages of write-ahead log before a commit moves them into the database: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4096;
 /// Room that must be left for the index before a group is appended to the journal, in bytes.
@@ -38,11 +40,22 @@ pub(super) struct Index {
     place: IndexPlace,
     exclusive: bool,
     writer: Mutex<Connection>,
+    budget: Budget,
+    /// The writer's, for as long as the handle is there.
+    _writers: Share,
     /// None once the index was closed.
-    readers: Mutex<Option<Vec<Reader>>>,
+    readers: Mutex<Option<Idle>>,
+}
+
+/// Readers that nobody uses, the one given back last on top.
+#[derive(Debug, Default)]
+struct Idle {
+    readers: Vec<Reader>,
+    given_back: u64,
 }
 
 /// A connection borrowed for reading.
+#[allow(clippy::large_enum_variant, reason = "it lives on the stack for one question, and nobody keeps many")]
 pub(super) enum Reading<'a> {
     /// One of its own.
     Own { reader: Option<Reader>, index: &'a Index },
@@ -53,7 +66,9 @@ pub(super) enum Reading<'a> {
 impl Index {
     /// Opens what is there, or creates an empty index.
     pub(super) fn open(place: &IndexPlace, exclusive: bool) -> Result<Self> {
-        let writer = connect(place, exclusive)?;
+        let budget = Budget::default();
+        let share = budget.writer(exclusive || *place == IndexPlace::Memory);
+        let writer = connect(place, exclusive, &share)?;
         let tables: i64 = writer
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
             .map_err(failed("read its schema"))?;
@@ -89,7 +104,9 @@ impl Index {
             place: place.clone(),
             exclusive,
             writer: Mutex::new(writer),
-            readers: Mutex::new(Some(Vec::new())),
+            budget,
+            _writers: share,
+            readers: Mutex::new(Some(Idle::default())),
         })
     }
 
@@ -119,29 +136,64 @@ impl Index {
 
     /// An idle reader, or a new one.
     fn any_reader(&self) -> Result<Reader> {
-        let idle = self.readers.lock().as_mut().ok_or_else(Error::was_closed)?.pop();
+        let idle = self.readers.lock().as_mut().ok_or_else(Error::was_closed)?.readers.pop();
         idle.map_or_else(|| self.new_reader(), Ok)
     }
 
     fn new_reader(&self) -> Result<Reader> {
-        Ok(Reader::new(connect(&self.place, false)?, matches!(self.place, IndexPlace::File(_))))
+        let share = self.budget.reader();
+        Ok(Reader::new(
+            connect(&self.place, false, &share)?,
+            matches!(self.place, IndexPlace::File(_)),
+            share,
+        ))
     }
 
-    fn keep(&self, reader: Reader) {
-        if let Some(readers) = self.readers.lock().as_mut().filter(|readers| readers.len() < IDLE_READERS_MAX)
-        {
-            readers.push(reader);
+    /// Takes a reader back. `large`: what it was asked may have read many pages.
+    fn keep(&self, mut reader: Reader, large: bool) {
+        let is_full = reader.is_full(large);
+        let mut idle = self.readers.lock();
+        let Some(idle) = &mut *idle else { return };
+        if is_full {
+            let is_alone = |other: &Reader| idle.given_back - other.idle_since >= GIVEN_BACK_MEANWHILE;
+            let mut lacks = reader.lacks_kib();
+            for other in idle.readers.iter_mut().filter(|other| is_alone(other)) {
+                if lacks == 0 {
+                    break;
+                }
+                lacks = lacks.saturating_sub(other.shrink());
+            }
+            reader.grow();
+        }
+        idle.given_back += 1;
+        reader.idle_since = idle.given_back;
+        if idle.readers.len() < IDLE_READERS_MAX {
+            idle.readers.push(reader);
         }
     }
 
-    /// Asks without a lock. `None`: it has to be asked with one.
-    pub(super) fn ask_unlocked<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Option<T> {
-        self.with_reader(|reader| reader.ask(question))
+    /// Gives memory back that pages take which were read.
+    pub(super) fn let_pages_go(&self) {
+        if let Some(idle) = &mut *self.readers.lock() {
+            for reader in &mut idle.readers {
+                reader.shrink();
+            }
+        }
     }
 
-    /// The head of its log now. `None`: it cannot be told.
-    pub(super) fn head(&self) -> Option<Head> {
-        self.with_reader(|reader| reader.head())
+    /// Asks without a lock. `None`: it has to be asked with one. With the answer comes the number of the last change of a
+    /// tier at that moment, where the reader knows it.
+    pub(super) fn ask_unlocked<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Option<(T, Option<u64>)> {
+        self.with_reader(|reader| Some((reader.ask(question)?, reader.tiers_changed())))
+    }
+
+    /// The number of the last change of a tier: `look_up` is asked where the head of the log is another one than when it
+    /// last was.
+    pub(super) fn tiers_changed(&self, look_up: impl Fn() -> Result<u64>) -> Result<u64> {
+        self.with_reader(|reader| Some(reader.learn_tiers(&look_up))).unwrap_or_else(look_up)
     }
 
     /// Asks one of the readers. `None`: there are none.
@@ -151,7 +203,7 @@ impl Index {
         }
         let mut reader = self.any_reader().ok()?;
         let answer = ask(&mut reader);
-        self.keep(reader);
+        self.keep(reader, false);
         answer
     }
 
@@ -224,7 +276,7 @@ fn address(path: &Path) -> String {
     address
 }
 
-fn connect(place: &IndexPlace, exclusive: bool) -> Result<Connection> {
+fn connect(place: &IndexPlace, exclusive: bool, share: &Share) -> Result<Connection> {
     page_checksum::register()?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -245,7 +297,7 @@ fn connect(place: &IndexPlace, exclusive: bool) -> Result<Connection> {
     pragma(&connection, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // Temporary files would be looked for where the environment says.
     pragma(&connection, "temp_store", "MEMORY")?;
-    pragma(&connection, "cache_size", -8192)?;
+    pragma(&connection, "cache_size", -i64::from(share.kib()))?;
     // A statement whose plan may depend on what is bound to it, such as a LIMIT, would be compiled anew with each use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed("open"))?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -287,7 +339,7 @@ impl Drop for Reading<'_> {
         if let Self::Own { reader, index } = self
             && let Some(reader) = reader.take()
         {
-            index.keep(reader);
+            index.keep(reader, true);
         }
     }
 }
@@ -376,4 +428,64 @@ pub(super) fn run(
     params: impl rusqlite::Params,
 ) -> Result<usize> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).map_err(failed(action))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(directory: &Path) -> Index {
+        Index::open(&IndexPlace::File(directory.join("index.db")), false).unwrap()
+    }
+
+    fn cache_kib(connection: &Connection) -> i64 {
+        connection.pragma_query_value(None, "cache_size", |row| row.get::<_, i64>(0)).unwrap().abs()
+    }
+
+    /// Reads all of it.
+    fn read(connection: &Connection) {
+        let sql = "SELECT sum(length(value)) FROM setting";
+        connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).unwrap();
+    }
+
+    #[test]
+    fn a_reader_that_reads_much_keeps_much_and_a_handle_keeps_no_more_than_its_budget() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = index(directory.path());
+        let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
+             INSERT INTO setting(name, value) SELECT printf('%06d', i), zeroblob(800) FROM n";
+        index.writer().execute(sql, []).unwrap();
+        assert_eq!(cache_kib(&index.reader().unwrap()), 4 << 10);
+        // Readers that were there before, and are left alone.
+        let others: Vec<_> = (0..4).map(|_| index.reader().unwrap()).collect();
+        for other in &others {
+            read(other);
+        }
+        let mut alone = index.reader().unwrap();
+        drop(others);
+        for _ in 0..2 * GIVEN_BACK_MEANWHILE {
+            read(&alone);
+            drop(alone);
+            alone = index.reader().unwrap();
+        }
+        // It has as much as all of it takes, which is less than twice that.
+        let kib = cache_kib(&alone);
+        assert!((36 << 10..=48 << 10).contains(&kib), "{kib}");
+        let mut all = vec![alone];
+        all.extend((0..20).map(|_| index.reader().unwrap()));
+        let kib: i64 = all.iter().map(|reader| cache_kib(reader)).sum::<i64>() + cache_kib(&index.writer());
+        assert!(kib <= (64 << 10) + (21 << 10), "{kib}");
+        all.truncate(1);
+        drop(all);
+        index.let_pages_go();
+        assert!(cache_kib(&index.reader().unwrap()) <= 4 << 10);
+    }
+
+    #[test]
+    fn a_handle_that_is_alone_reads_through_the_writer_which_has_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = IndexPlace::File(directory.path().join("index.db"));
+        let index = Index::open(&place, true).unwrap();
+        assert_eq!(cache_kib(&index.reader().unwrap()), 64 << 10);
+    }
 }
