@@ -17,6 +17,7 @@ mod epochs;
 mod feed;
 mod index;
 mod known_packs;
+mod log_length;
 mod lookup;
 mod moment;
 mod notice;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::page_cache::{Budget, Share};
 use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
 use super::unlocked::Reader;
-use super::{epochs, known_packs, page_checksum};
+use super::{epochs, known_packs, log_length, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
 
@@ -19,8 +19,6 @@ use crate::file::{Disk as _, OsDisk};
 const IDLE_READERS_MAX: usize = 16;
 /// A reader is left alone where others were given back so often since it was.
 const GIVEN_BACK_MEANWHILE: u64 = 64;
-/// Pages of write-ahead log before a commit moves them into the database: 16 MiB.
-const CHECKPOINT_PAGES: u32 = 4096;
 /// Room that must be left for the index before a group is appended to the journal, in bytes.
 const ROOM_A_GROUP_MIN: u64 = 256 << 10;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -100,6 +98,8 @@ impl Index {
                     .map_err(failed("create its tables"))?;
             }
         }
+        let log_pages = log_length::pages_max(pragma("page_count")?);
+        self::pragma(&writer, "wal_autocheckpoint", log_pages)?;
         Ok(Self {
             place: place.clone(),
             exclusive,
@@ -294,7 +294,6 @@ fn connect(place: &IndexPlace, exclusive: bool, share: &Share) -> Result<Connect
         pragma(&connection, "journal_mode", "WAL")?;
     }
     pragma(&connection, "synchronous", "NORMAL")?;
-    pragma(&connection, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // Temporary files would be looked for where the environment says.
     pragma(&connection, "temp_store", "MEMORY")?;
     pragma(&connection, "cache_size", -i64::from(share.kib()))?;
