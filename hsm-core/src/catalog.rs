@@ -287,6 +287,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn view(&self) -> Box<dyn View + '_>;
     /// An object, live or removed.
     fn object(&self, id: ObjectId) -> Result<Option<Object>>;
+    /// The same, and what [`tiers_changed`](Self::tiers_changed) would say of that moment, where that is known already.
+    fn object_and_tiers(&self, id: ObjectId) -> Result<(Option<Object>, Option<u64>)>;
     /// Names of a live object, behind the cursor.
     fn names(&self, id: ObjectId, after: Option<&Cursor>, limit: usize) -> Result<NamesPage>;
     /// The object with this name.
@@ -297,6 +299,8 @@ pub(crate) trait Catalog: Send + Sync + Debug {
     fn dataset_named(&self, name: &str) -> Result<Option<Dataset>>;
     /// Datasets in order of name, behind `after`.
     fn datasets(&self, after: Option<&str>, limit: usize) -> Result<Vec<Dataset>>;
+    /// Gives memory back that what was read is kept in.
+    fn let_pages_go(&self);
     /// Objects that match, in the query's order, behind the cursor.
     fn page(&self, query: &Query, after: Option<&Cursor>, limit: usize) -> Result<Page>;
     /// All tiers that ever were, in order of index.

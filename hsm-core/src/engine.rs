@@ -17,7 +17,7 @@ use crate::backend::posix::Held;
 use crate::catalog::{Catalog, Committed, Durability, Expect, Garbage, Places as _, Proposal};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
-use crate::file::Disk;
+use crate::file::{Disk, process_id};
 use crate::journal::Change;
 use crate::journal::queue::LockFile;
 use crate::monitor::Watch;
@@ -85,7 +85,7 @@ impl Scope {
 impl Engine {
     /// Refuses where this handle may not be used any more, or not here.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.pid != std::process::id() {
+        if self.pid != process_id() {
             return Err(Error::Forked);
         }
         if self.closed.load(Ordering::Acquire) {
@@ -192,6 +192,17 @@ impl Engine {
         }
     }
 
+    /// The same, and learns of tiers that changed until then.
+    fn look_up_for_reading(&self, id: ObjectId, scope: Scope) -> Result<Object> {
+        let (object, changed) = self.catalog.object_and_tiers(id)?;
+        let object = object.filter(|object| scope == Scope::Kept || !object.is_removed());
+        let object = object.ok_or(Error::ObjectNotFound { id })?;
+        if changed != Some(self.tiers_known.load(Ordering::Acquire)) {
+            self.learn_tiers()?;
+        }
+        Ok(object)
+    }
+
     /// Refuses where a pin keeps an object's copy on a tier.
     pub(crate) fn check_not_pinned(&self, id: ObjectId, tier: TierIndex) -> Result<()> {
         match self.catalog.pinned(id, tier, self.clock.now_ns())? {
@@ -225,6 +236,11 @@ impl Engine {
     /// A tier by index, as it is now.
     pub(crate) fn tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
         self.learn_tiers()?;
+        self.known_tier(index)
+    }
+
+    /// A tier by index, as it was when this handle last looked.
+    fn known_tier(&self, index: TierIndex) -> Result<Arc<crate::tier::Tier>> {
         match self.tiers.get(index) {
             // Who added it could not tell the others.
             Err(error) if error.kind() == Kind::NotFound => {
@@ -282,7 +298,7 @@ impl Engine {
     ) -> Result<(Object, CopyReader, TierIndex)> {
         let mut last_seen = None;
         loop {
-            let object = self.look_up(id, scope)?;
+            let object = self.look_up_for_reading(id, scope)?;
             let content = object.content.clone().ok_or(Error::NoData { id })?;
             if let Some(tier) = tier
                 && object.copy_on(tier).is_none()
@@ -290,9 +306,12 @@ impl Engine {
                 return Err(Error::CopyNotFound { id, tier });
             }
             let mut first_error = None;
-            let tiers: Vec<TierIndex> = self.tiers.in_order(&object).map(|copy| copy.tier).collect();
-            for at in tiers.into_iter().filter(|at| tier.is_none_or(|tier| tier == *at)) {
-                match self.try_copy(&object, &content, at, from) {
+            for number in 0.. {
+                let Some(at) = self.tiers.nth_in_order(&object, number) else { break };
+                if tier.is_some_and(|tier| tier != at) {
+                    continue;
+                }
+                match self.try_copy_here(&object, &content, at, from) {
                     Ok(Some(reader)) => return Ok((object, reader, at)),
                     Ok(None) => {
                         first_error.get_or_insert_with(|| Error::Corrupt {
@@ -330,10 +349,22 @@ impl Engine {
         tier: TierIndex,
         from: ReadFrom,
     ) -> Result<Option<CopyReader>> {
+        self.learn_tiers()?;
+        self.try_copy_here(object, content, tier, from)
+    }
+
+    /// The same on a tier as this handle knows it.
+    fn try_copy_here(
+        &self,
+        object: &Object,
+        content: &Content,
+        tier: TierIndex,
+        from: ReadFrom,
+    ) -> Result<Option<CopyReader>> {
         let Some(copy) = object.copy_on(tier) else { return Ok(None) };
-        self.tier(tier)?;
+        let tier = self.known_tier(tier)?;
         let wanted = Wanted { id: object.id, generation: object.generation, content };
-        CopyReader::open(&self.tiers, &wanted, copy, from)
+        CopyReader::open_on(&tier, &wanted, copy, from)
     }
 
     /// Counts places that a commit made garbage, and removes garbage once there is enough of it.

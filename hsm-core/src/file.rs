@@ -19,6 +19,7 @@ mod descriptor;
 pub(crate) mod memory;
 mod os;
 pub(crate) mod outside;
+mod process;
 pub(crate) mod tree;
 
 use std::fmt::Debug;
@@ -31,6 +32,7 @@ pub use descriptor::Descriptor;
 pub use memory::MemoryDisk;
 pub use os::OsDisk;
 pub(crate) use os::Watch;
+pub(crate) use process::process_id;
 
 /// Fills a buffer up to `len` bytes with what is read into the rest of it; short where that is.
 pub(crate) fn fill_up<E>(

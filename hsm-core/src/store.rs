@@ -87,6 +87,7 @@ pub use crate::migration::{CompactOptions, Compacted, Fault, Finding, Ran, Remed
 
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::file::process_id;
 use crate::journal::queue::LockFile;
 use crate::monitor::{Monitor, Phase, Watch};
 use crate::object::{ObjectId, Position};
@@ -261,7 +262,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let forked = self.engine.as_ref().is_some_and(|engine| engine.pid != std::process::id());
+        let forked = self.engine.as_ref().is_some_and(|engine| engine.pid != process_id());
         if forked {
             // Closing SQLite's files here would checkpoint and unlink what the parent uses.
             std::mem::forget(self.engine.take());

@@ -188,9 +188,10 @@ fn only_the_file_layer_touches_files_and_only_the_index_touches_sqlite() {
 }
 
 #[test]
-fn unsafe_code_stands_in_one_file() {
+fn unsafe_code_stands_in_two_files() {
+    const MAY: [&str; 2] = ["catalog/embedded/page_checksum.rs", "file/process.rs"];
     let mut findings = Vec::new();
-    for source in engine().iter().filter(|source| source.name != "catalog/embedded/page_checksum.rs") {
+    for source in engine().iter().filter(|source| !MAY.contains(&source.name.as_str())) {
         let found = paths(&source.code).into_iter().filter(|path| path.starts_with(&["unsafe"]));
         findings.extend(found.map(|path| source.finding(path.at, "unsafe")));
     }

@@ -98,5 +98,6 @@
  * every file with O_CLOEXEC. It works on a stack of 256 KiB and under floating-point traps. A process links it
  * once: a second copy in the same process is refused at hsm_store_open(). It stays loaded after dlclose().
  * A bug in it ends as HSM_STATUS_INTERNAL; the store handle is then out of use, and what was acknowledged is
- * safe.
+ * safe. A handle keeps what it read of its index in memory, about 64 MiB at most, and 1 MiB more for each thread beyond those
+ * that share it; hsm_store_maintain() gives most of it back.
  */

@@ -17,9 +17,11 @@ mod epochs;
 mod feed;
 mod index;
 mod known_packs;
+mod log_length;
 mod lookup;
 mod moment;
 mod notice;
+mod page_cache;
 mod page_checksum;
 mod pin;
 mod recover;
@@ -104,8 +106,6 @@ pub(crate) struct Embedded {
     snapshots: Mutex<()>,
     boot: u64,
     news: Arc<notice::News>,
-    /// The number of the last change of a tier, and the head of the index's log when it was looked up.
-    tiers_changed: Mutex<Option<(page_checksum::Head, u64)>>,
 }
 
 impl Embedded {
@@ -188,9 +188,16 @@ impl Catalog for Embedded {
     }
 
     fn object(&self, id: ObjectId) -> Result<Option<Object>> {
+        self.object_and_tiers(id).map(|(object, _)| object)
+    }
+
+    fn object_and_tiers(&self, id: ObjectId) -> Result<(Option<Object>, Option<u64>)> {
         check_lookup()?;
         let find = |connection: &rusqlite::Connection| apply::find(connection, id);
-        self.index.ask_unlocked(find).map_or_else(|| self.read_locked(find), Ok)
+        match self.index.ask_unlocked(find) {
+            Some(answer) => Ok(answer),
+            None => self.read_locked(find).map(|object| (object, None)),
+        }
     }
 
     fn names(&self, id: ObjectId, after: Option<&Cursor>, limit: usize) -> Result<NamesPage> {
@@ -217,22 +224,16 @@ impl Catalog for Embedded {
         self.read(|connection| lookup::page(connection, query, after, limit))
     }
 
+    fn let_pages_go(&self) {
+        self.index.let_pages_go();
+    }
+
     fn tiers(&self) -> Result<Vec<TierUsage>> {
         self.read(lookup::tiers)
     }
 
     fn tiers_changed(&self) -> Result<u64> {
-        // Whoever changed a tier commits once more behind its note of that: see `commit`.
-        let head = self.index.head();
-        let mut known = self.tiers_changed.lock();
-        if let (Some(head), Some((at, changed))) = (head, *known)
-            && at == head
-        {
-            return Ok(changed);
-        }
-        let changed = self.ground.lock.tiers_changed()?;
-        *known = head.map(|head| (head, changed));
-        Ok(changed)
+        self.index.tiers_changed(|| self.ground.lock.tiers_changed())
     }
 
     fn expired(&self, now_ns: TimeNs, limit: usize) -> Result<Vec<Expired>> {

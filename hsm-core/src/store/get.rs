@@ -52,10 +52,14 @@ impl Store {
 
     /// Opens an object for a reading that is none of the user's.
     pub(super) fn reader_unnoted(&self, id: ObjectId, options: &GetOptions) -> Result<Reader> {
+        Ok(self.open_copy(id, options)?.into_reader(self))
+    }
+
+    fn open_copy(&self, id: ObjectId, options: &GetOptions) -> Result<Opened> {
         let engine = self.engine();
         engine.check()?;
         let (object, copy, tier) = engine.open_copy(id, Scope::Live, options.tier, ReadFrom::Anywhere)?;
-        Ok(Reader { store: self.clone(), object, copy, tier, fall_back: options.tier.is_none(), position: 0 })
+        Ok(Opened { object, copy, tier, fall_back: options.tier.is_none() })
     }
 
     /// Reads a whole object into memory, however large it is.
@@ -65,12 +69,14 @@ impl Store {
     /// `NoData` for an object without data, `Corrupt` when a block is damaged on every copy in reach,
     /// `TierOffline` when no copy is in reach.
     pub fn get(&self, id: ObjectId) -> Result<Vec<u8>> {
-        let mut reader = self.reader(id, &GetOptions::default())?;
+        let mut opened = self.open_copy(id, &GetOptions::default())?;
+        self.note_access(id, opened.object.last_used_ns());
         if self.monitor.is_none()
-            && let Some(bytes) = reader.copy.take_packed()
+            && let Some(bytes) = opened.copy.take_packed()
         {
             return Ok(bytes);
         }
+        let mut reader = opened.into_reader(self);
         let mut bytes = vec![0; reader.size() as usize];
         reader.read_parts(&mut bytes, 0)?;
         Ok(bytes)
@@ -122,6 +128,21 @@ impl Store {
         })?;
         target.finish(|| Ok(()))?;
         Ok(size)
+    }
+}
+
+/// A copy that was opened, before anyone holds the store for it.
+struct Opened {
+    object: Object,
+    copy: CopyReader,
+    tier: TierIndex,
+    fall_back: bool,
+}
+
+impl Opened {
+    fn into_reader(self, store: &Store) -> Reader {
+        let Self { object, copy, tier, fall_back } = self;
+        Reader { store: store.clone(), object, copy, tier, fall_back, position: 0 }
     }
 }
 

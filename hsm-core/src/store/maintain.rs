@@ -52,6 +52,7 @@ impl Store {
         engine.compare_roots()?;
         self.inner.accesses.flush(engine);
         engine.tiers.all().iter().for_each(|tier| tier.backend.close_idle());
+        engine.catalog.let_pages_go();
         let mut watch = self.watch(Phase::Purge, 0, 0);
         let purged = purge_expired(engine, &mut watch)?;
         watch.stage(Phase::Reclaim);

@@ -20,7 +20,7 @@ use crate::catalog::embedded::{Embedded, Found, Ground};
 use crate::clock::{self, TimeNs};
 use crate::engine::Engine;
 use crate::error::{Error, IoContext, Result};
-use crate::file::{self, Disk, FileKind, MemoryDisk, OsDisk};
+use crate::file::{self, Disk, FileKind, MemoryDisk, OsDisk, process_id};
 use crate::journal::Change;
 use crate::journal::queue::LockFile;
 use crate::object::{IdGenerator, TierConfig};
@@ -378,7 +378,7 @@ impl Opening<'_> {
             catalog: Arc::new(catalog),
             tiers: parts.tiers,
             grace_ns,
-            pid: std::process::id(),
+            pid: process_id(),
             closed: AtomicBool::new(false),
             read_only: RwLock::new(read_only),
             restored: AtomicBool::new(false),

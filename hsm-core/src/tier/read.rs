@@ -8,7 +8,7 @@ use crate::integrity::{BlockDigest, RootHasher, block_digest};
 use crate::monitor::Watch;
 use crate::object::{Content, Copy, Generation, ObjectId, Piece, TierIndex};
 
-use super::{Tiers, place_name};
+use super::{Tier, Tiers, place_name};
 
 /// Digests of one piece taken at once when several pieces make up a content: 64 KiB.
 const DIGESTS_AT_ONCE: u64 = 4096;
@@ -47,19 +47,28 @@ impl CopyReader {
         copy: &Copy,
         from: ReadFrom,
     ) -> Result<Option<Self>> {
-        let tier = tiers.get(copy.tier)?;
+        Self::open_on(&*tiers.get(copy.tier)?, wanted, copy, from)
+    }
+
+    /// The same, on a tier that was looked up already.
+    pub(crate) fn open_on(
+        tier: &Tier,
+        wanted: &Wanted<'_>,
+        copy: &Copy,
+        from: ReadFrom,
+    ) -> Result<Option<Self>> {
         let content = wanted.content;
         check_order(wanted, copy)?;
         let mut pieces = Vec::with_capacity(copy.pieces.len());
         for piece in &copy.pieces {
             let Some(place) = tier.backend.open(place_name(piece), from)? else { return Ok(None) };
             let reader = if piece.packed {
-                PieceReader::Packed(read_packed(tiers, wanted, piece, &*place)?)
+                PieceReader::Packed(read_packed(&tier.ground.store_id, wanted, piece, &*place)?)
             } else {
                 let whole = (copy.pieces.len() == 1)
                     .then_some(Whole { generation: Some(wanted.generation), root: content.root });
                 let expect = Expectation {
-                    store_id: tiers.ground().store_id,
+                    store_id: tier.ground.store_id,
                     id: wanted.id,
                     piece: *piece,
                     block_shift: content.block_shift,
@@ -83,7 +92,7 @@ impl CopyReader {
         piece: &Piece,
         place: &dyn PlaceReader,
     ) -> Result<Self> {
-        let record = read_packed(tiers, wanted, piece, place)?;
+        let record = read_packed(&tiers.ground().store_id, wanted, piece, place)?;
         let pieces = vec![(*piece, PieceReader::Packed(record))];
         Ok(Self { id: wanted.id, tier: piece.place.tier, size: wanted.content.size, pieces })
     }
@@ -95,7 +104,7 @@ impl CopyReader {
         piece: &Piece,
         place: &dyn PlaceReader,
     ) -> Result<()> {
-        read_packed(tiers, wanted, piece, place).map(drop)
+        read_packed(&tiers.ground().store_id, wanted, piece, place).map(drop)
     }
 
     /// Compares the digests of all pieces with the content's root.
@@ -231,13 +240,13 @@ fn check_order(wanted: &Wanted<'_>, copy: &Copy) -> Result<()> {
 
 /// The record of a packed piece, header and data, checked.
 fn read_packed(
-    tiers: &Tiers,
+    store_id: &[u8; 16],
     wanted: &Wanted<'_>,
     piece: &Piece,
     place: &dyn PlaceReader,
 ) -> Result<Vec<u8>> {
     let expect = ExpectedRecord {
-        store_id: tiers.ground().store_id,
+        store_id: *store_id,
         id: wanted.id,
         generation: Some(wanted.generation),
         piece: *piece,

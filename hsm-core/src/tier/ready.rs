@@ -57,6 +57,15 @@ impl Tiers {
         }
         copies.into_iter()
     }
+
+    /// The tier of the copy that is read in place `number`. Most objects have one copy, whose order is no question.
+    pub(crate) fn nth_in_order(&self, object: &Object, number: usize) -> Option<TierIndex> {
+        let found = match object.copies.as_slice() {
+            [] | [_] => object.copies.get(number),
+            _ => self.in_order(object).nth(number),
+        };
+        found.map(|copy| copy.tier)
+    }
 }
 
 impl Tier {

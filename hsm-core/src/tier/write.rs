@@ -9,7 +9,7 @@ use crate::backend::{Begun, BegunKey, PlaceName, PlaceWriter};
 use crate::catalog::Durability;
 use crate::clock::TimeNs;
 use crate::error::{Error, Result};
-use crate::file::OpenFile;
+use crate::file::{OpenFile, process_id};
 use crate::integrity::{RootDigest, RootHasher, block_digest};
 use crate::object::{Generation, ObjectId, Piece, Place};
 use crate::testing_hooks::{Mutant, mutant};
@@ -43,7 +43,7 @@ impl PlaceGuard {
         let serial = tiers.serials().next(|serial| tier.is_spent(serial, false));
         let name = PlaceName { instance: tiers.ground().instance, serial, packed: false };
         let (tier_held, serials) = (tier.clone(), tiers.serials().clone());
-        let guard = Self { tier: tier_held, serials, name, keep: false, pid: std::process::id() };
+        let guard = Self { tier: tier_held, serials, name, keep: false, pid: process_id() };
         let writer = tiers.serials().make(|| make(name))?;
         tier.note_written();
         Ok((guard, writer))
@@ -61,7 +61,7 @@ impl PlaceGuard {
 
 impl Drop for PlaceGuard {
     fn drop(&mut self) {
-        if self.pid != std::process::id() {
+        if self.pid != process_id() {
             return;
         }
         if !self.keep {

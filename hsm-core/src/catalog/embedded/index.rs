@@ -9,17 +9,17 @@ use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension as _};
 
+use super::page_cache::{Budget, Share};
 use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
 use super::unlocked::Reader;
-use super::{epochs, known_packs, page_checksum};
+use super::{epochs, known_packs, log_length, page_checksum};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
-use page_checksum::Head;
 
 /// Idle reading connections that are kept.
 const IDLE_READERS_MAX: usize = 16;
-/// Pages of write-ahead log before a commit moves them into the database: 16 MiB.
-const CHECKPOINT_PAGES: u32 = 4096;
+/// A reader is left alone where others were given back so often since it was.
+const GIVEN_BACK_MEANWHILE: u64 = 64;
 /// Room that must be left for the index before a group is appended to the journal, in bytes.
 const ROOM_A_GROUP_MIN: u64 = 256 << 10;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,11 +39,22 @@ pub(super) struct Index {
     place: IndexPlace,
     exclusive: bool,
     writer: Mutex<Connection>,
+    budget: Budget,
+    /// The writer's, for as long as the handle is there.
+    _writers: Share,
     /// None once the index was closed.
-    readers: Mutex<Option<Vec<Reader>>>,
+    readers: Mutex<Option<Idle>>,
+}
+
+/// Readers that nobody uses, the one given back last on top.
+#[derive(Debug, Default)]
+struct Idle {
+    readers: Vec<Reader>,
+    given_back: u64,
 }
 
 /// A connection borrowed for reading.
+#[allow(clippy::large_enum_variant, reason = "it lives on the stack for one question, and nobody keeps many")]
 pub(super) enum Reading<'a> {
     /// One of its own.
     Own { reader: Option<Reader>, index: &'a Index },
@@ -54,7 +65,9 @@ pub(super) enum Reading<'a> {
 impl Index {
     /// Opens what is there, or creates an empty index.
     pub(super) fn open(place: &IndexPlace, exclusive: bool) -> Result<Self> {
-        let writer = connect(place, exclusive)?;
+        let budget = Budget::default();
+        let share = budget.writer(exclusive || *place == IndexPlace::Memory);
+        let writer = connect(place, exclusive, &share)?;
         let tables: i64 = writer
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
             .map_err(failed("read its schema"))?;
@@ -86,11 +99,15 @@ impl Index {
                     .map_err(failed("create its tables"))?;
             }
         }
+        let log_pages = log_length::pages_max(pragma("page_count")?);
+        self::pragma(&writer, "wal_autocheckpoint", log_pages)?;
         Ok(Self {
             place: place.clone(),
             exclusive,
             writer: Mutex::new(writer),
-            readers: Mutex::new(Some(Vec::new())),
+            budget,
+            _writers: share,
+            readers: Mutex::new(Some(Idle::default())),
         })
     }
 
@@ -120,29 +137,64 @@ impl Index {
 
     /// An idle reader, or a new one.
     fn any_reader(&self) -> Result<Reader> {
-        let idle = self.readers.lock().as_mut().ok_or_else(Error::was_closed)?.pop();
+        let idle = self.readers.lock().as_mut().ok_or_else(Error::was_closed)?.readers.pop();
         idle.map_or_else(|| self.new_reader(), Ok)
     }
 
     fn new_reader(&self) -> Result<Reader> {
-        Ok(Reader::new(connect(&self.place, false)?, matches!(self.place, IndexPlace::File(_))))
+        let share = self.budget.reader();
+        Ok(Reader::new(
+            connect(&self.place, false, &share)?,
+            matches!(self.place, IndexPlace::File(_)),
+            share,
+        ))
     }
 
-    fn keep(&self, reader: Reader) {
-        if let Some(readers) = self.readers.lock().as_mut().filter(|readers| readers.len() < IDLE_READERS_MAX)
-        {
-            readers.push(reader);
+    /// Takes a reader back. `large`: what it was asked may have read many pages.
+    fn keep(&self, mut reader: Reader, large: bool) {
+        let is_full = reader.is_full(large);
+        let mut idle = self.readers.lock();
+        let Some(idle) = &mut *idle else { return };
+        if is_full {
+            let is_alone = |other: &Reader| idle.given_back - other.idle_since >= GIVEN_BACK_MEANWHILE;
+            let mut lacks = reader.lacks_kib();
+            for other in idle.readers.iter_mut().filter(|other| is_alone(other)) {
+                if lacks == 0 {
+                    break;
+                }
+                lacks = lacks.saturating_sub(other.shrink());
+            }
+            reader.grow();
+        }
+        idle.given_back += 1;
+        reader.idle_since = idle.given_back;
+        if idle.readers.len() < IDLE_READERS_MAX {
+            idle.readers.push(reader);
         }
     }
 
-    /// Asks without a lock. `None`: it has to be asked with one.
-    pub(super) fn ask_unlocked<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Option<T> {
-        self.with_reader(|reader| reader.ask(question))
+    /// Gives memory back that pages take which were read.
+    pub(super) fn let_pages_go(&self) {
+        if let Some(idle) = &mut *self.readers.lock() {
+            for reader in &mut idle.readers {
+                reader.shrink();
+            }
+        }
     }
 
-    /// The head of its log now. `None`: it cannot be told.
-    pub(super) fn head(&self) -> Option<Head> {
-        self.with_reader(|reader| reader.head())
+    /// Asks without a lock. `None`: it has to be asked with one. With the answer comes the number of the last change of a
+    /// tier at that moment, where the reader knows it.
+    pub(super) fn ask_unlocked<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Option<(T, Option<u64>)> {
+        self.with_reader(|reader| Some((reader.ask(question)?, reader.tiers_changed())))
+    }
+
+    /// The number of the last change of a tier: `look_up` is asked where the head of the log is another one than when it
+    /// last was.
+    pub(super) fn tiers_changed(&self, look_up: impl Fn() -> Result<u64>) -> Result<u64> {
+        self.with_reader(|reader| Some(reader.learn_tiers(&look_up))).unwrap_or_else(look_up)
     }
 
     /// Asks one of the readers. `None`: there are none.
@@ -152,7 +204,7 @@ impl Index {
         }
         let mut reader = self.any_reader().ok()?;
         let answer = ask(&mut reader);
-        self.keep(reader);
+        self.keep(reader, false);
         answer
     }
 
@@ -225,7 +277,7 @@ fn address(path: &Path) -> String {
     address
 }
 
-fn connect(place: &IndexPlace, exclusive: bool) -> Result<Connection> {
+fn connect(place: &IndexPlace, exclusive: bool, share: &Share) -> Result<Connection> {
     page_checksum::register()?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -243,10 +295,9 @@ fn connect(place: &IndexPlace, exclusive: bool) -> Result<Connection> {
         pragma(&connection, "journal_mode", "WAL")?;
     }
     pragma(&connection, "synchronous", "NORMAL")?;
-    pragma(&connection, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // Temporary files would be looked for where the environment says.
     pragma(&connection, "temp_store", "MEMORY")?;
-    pragma(&connection, "cache_size", -8192)?;
+    pragma(&connection, "cache_size", -i64::from(share.kib()))?;
     // A statement whose plan may depend on what is bound to it, such as a LIMIT, would be compiled anew with each use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed("open"))?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -288,7 +339,7 @@ impl Drop for Reading<'_> {
         if let Self::Own { reader, index } = self
             && let Some(reader) = reader.take()
         {
-            index.keep(reader);
+            index.keep(reader, true);
         }
     }
 }
@@ -405,3 +456,6 @@ impl<'c> Kept<'c> {
         statement.execute(params).map_err(failed(action))
     }
 }
+
+#[cfg(test)]
+mod tests;

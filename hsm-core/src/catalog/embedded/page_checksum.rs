@@ -381,6 +381,22 @@ impl Connected {
         (first == second && first[0] != 0).then_some(Head(first))
     }
 
+    /// What pages take that the connection keeps, in bytes.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        let (mut now, mut most) = (0, 0);
+        // SAFETY: the handle is live for the borrow, and the places are for the call.
+        let status = unsafe {
+            ffi::sqlite3_db_status(
+                self.connection.handle(),
+                ffi::SQLITE_DBSTATUS_CACHE_USED,
+                &raw mut now,
+                &raw mut most,
+                0,
+            )
+        };
+        if status == ffi::SQLITE_OK { u64::from(now.unsigned_abs()) } else { 0 }
+    }
+
     /// From now on read locks are only said to be taken, or are taken again.
     pub(super) fn set_unlocked(&mut self, is_unlocked: bool) {
         if !self.file.is_null() {

@@ -164,8 +164,7 @@ impl Embedded {
         let boot = crate::wire::store_seed(&boot_id);
         let queue = super::Queue::default();
         let (failed, snapshots) = (Mutex::new(None), Mutex::new(()));
-        let (news, tiers_changed) = (Arc::default(), Mutex::default());
-        Self { ground, segments, index, queue, failed, snapshots, boot, news, tiers_changed }
+        Self { ground, segments, index, queue, failed, snapshots, boot, news: Arc::default() }
     }
 
     /// Steps 2 to 4, on an index that is a past state of the journal or empty.

@@ -16,6 +16,7 @@
 
 use rusqlite::Connection;
 
+use super::page_cache::Share;
 use super::page_checksum::{Connected, Head};
 use crate::error::Result;
 use crate::testing_hooks::{Mutant, mutant};
@@ -26,20 +27,47 @@ pub(super) struct Reader {
     connected: Connected,
     /// The head of the log that an open transaction without a lock has.
     begun_at: Option<Head>,
+    /// The number of the last change of a tier, and the head of the log before that was looked up.
+    tiers: Option<(Head, u64)>,
+    share: Share,
+    /// How often it was asked.
+    asked: u32,
+    /// How often readers of the handle had been given back when it was.
+    pub(super) idle_since: u64,
 }
+
+/// So often it is looked whether the share is full: that takes less than a hundredth of the questions.
+const ASKED_AT_ONCE: u32 = 32;
 
 impl Reader {
     /// `ours`: it was opened through our VFS.
-    pub(super) fn new(connection: Connection, ours: bool) -> Self {
-        Self { connected: Connected::new(connection, ours), begun_at: None }
+    pub(super) fn new(connection: Connection, ours: bool, share: Share) -> Self {
+        let connected = Connected::new(connection, ours);
+        Self { connected, begun_at: None, tiers: None, share, asked: 0, idle_since: 0 }
     }
 
     pub(super) fn connection(&self) -> &Connection {
         self.connected.connection()
     }
 
-    pub(super) fn head(&self) -> Option<Head> {
-        self.connected.head()
+    /// The number of the last change of a tier when the open transaction began, if that is known.
+    ///
+    /// Whoever changes a tier commits once more behind its note of that: the same head, so the same number.
+    pub(super) fn tiers_changed(&self) -> Option<u64> {
+        self.tiers.filter(|(head, _)| self.begun_at == Some(*head)).map(|(_, changed)| changed)
+    }
+
+    /// The same now; looked up where it is not known.
+    pub(super) fn learn_tiers(&mut self, look_up: impl FnOnce() -> Result<u64>) -> Result<u64> {
+        let head = self.connected.head();
+        if let Some((at, changed)) = self.tiers
+            && head == Some(at)
+        {
+            return Ok(changed);
+        }
+        let changed = look_up()?;
+        self.tiers = head.map(|head| (head, changed));
+        Ok(changed)
     }
 
     /// Asks without a lock. `None`: somebody committed meanwhile, or it failed.
@@ -61,6 +89,39 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// Says after a question that its answer was `large`, and whether the connection has all pages it may keep, as far as it was looked.
+    pub(super) fn is_full(&mut self, large: bool) -> bool {
+        self.asked = self.asked.wrapping_add(1);
+        (large || self.asked.is_multiple_of(ASKED_AT_ONCE))
+            && self.connected.kept_bytes() >= u64::from(self.share.kib()) << 10
+    }
+
+    /// What its share lacks to be twice as large.
+    pub(super) fn lacks_kib(&self) -> u32 {
+        self.share.lacks_kib()
+    }
+
+    pub(super) fn grow(&mut self) {
+        if self.share.grow() {
+            self.keep_to_its_share();
+        }
+    }
+
+    /// Gives memory back that its pages took. Returns how much may be taken by others, in KiB.
+    pub(super) fn shrink(&mut self) -> u32 {
+        let before = self.share.kib();
+        if self.share.shrink() {
+            self.keep_to_its_share();
+        }
+        before - self.share.kib()
+    }
+
+    fn keep_to_its_share(&self) {
+        // SQLite lets go of pages at once where they are more than that. It refuses nothing here but for want of memory; then the
+        // next change of the share says it again.
+        let _ = self.connection().pragma_update(None, "cache_size", -i64::from(self.share.kib()));
     }
 
     fn begin(&mut self) -> bool {
@@ -102,6 +163,10 @@ mod tests {
         index.writer().execute(sql, [value]).unwrap();
     }
 
+    fn ask(index: &Index) -> Vec<u8> {
+        index.ask_unlocked(setting).unwrap().0
+    }
+
     /// The first question of a connection takes the lock: SQLite maps the log's index with it.
     fn warm(index: &Index) {
         index.reader().unwrap().query_row("SELECT 1 FROM setting", [], |_| Ok(())).unwrap();
@@ -116,8 +181,8 @@ mod tests {
         warm(&ours);
         for value in 0..100_u8 {
             set(&others, &[value]);
-            assert_eq!(ours.ask_unlocked(setting).unwrap(), [value]);
-            assert_eq!(ours.ask_unlocked(setting).unwrap(), [value]);
+            assert_eq!(ask(&ours), [value]);
+            assert_eq!(ask(&ours), [value]);
         }
     }
 
@@ -132,8 +197,8 @@ mod tests {
             set(&others, b"after");
             answer
         });
-        assert_eq!(answer, None);
-        assert_eq!(ours.ask_unlocked(setting).unwrap(), b"after");
+        assert!(answer.is_none());
+        assert_eq!(ask(&ours), b"after");
         assert_eq!(ours.ask_unlocked(|_| Err::<(), _>(crate::Error::was_closed())).map(drop), None);
     }
 
@@ -154,7 +219,7 @@ mod tests {
             set(&others, &vec![round; 30_000]);
             let (busy, frames, moved) = checkpoint();
             assert_eq!((busy, frames), (0, moved), "all of the log went, and it begins anew");
-            assert_eq!(ours.ask_unlocked(setting).unwrap(), vec![round; 30_000]);
+            assert_eq!(ask(&ours), vec![round; 30_000]);
         }
         assert!(log() < 300_000, "{}", log()); // All rounds together wrote twice as much.
         // A transaction with its lock would have.
@@ -173,7 +238,7 @@ mod tests {
         for value in 0..10_u8 {
             set(&ours, &[value]);
             warm(&ours);
-            assert_eq!(ours.ask_unlocked(setting).unwrap(), [value]);
+            assert_eq!(ask(&ours), [value]);
             set(&ours, &[value, value]);
             assert_eq!(setting(&ours.reader().unwrap()).unwrap(), [value, value]);
         }
@@ -185,11 +250,18 @@ mod tests {
         let ours = index(directory.path());
         set(&ours, b"0");
         warm(&ours);
-        for _ in 0..3 {
-            let before = ours.head().unwrap();
-            assert_eq!(ours.head(), Some(before));
+        let known = || ours.ask_unlocked(setting).unwrap().1;
+        for number in 1..4 {
+            assert_eq!(known(), None);
+            assert_eq!(ours.tiers_changed(|| Ok(number)).unwrap(), number);
+            assert_eq!(ours.tiers_changed(|| panic!("it is known")).unwrap(), number);
+            assert_eq!(known(), Some(number));
             move_head(&ours.writer());
-            assert_ne!(ours.head().unwrap(), before);
         }
+        assert_eq!(
+            ours.tiers_changed(|| Err(crate::Error::was_closed())).map_err(|error| error.kind()),
+            Err(crate::Kind::Closed)
+        );
+        assert_eq!(known(), None);
     }
 }
