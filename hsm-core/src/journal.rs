@@ -31,4 +31,4 @@ pub use record::PutSummary;
 pub(crate) use record::{read_piece, read_spec, read_tier, write_piece, write_spec, write_tier};
 pub use recorded::Recorded;
 pub(crate) use segment::{SegmentHeader, Segments};
-pub(crate) use write::{SegmentSync, append, begin, cut, sync, write_again, write_again_unsynced};
+pub(crate) use write::{append, begin, cut, sync, write_again, write_again_unsynced};

@@ -17,8 +17,6 @@ pub enum Mutant {
     DataNotVerified,
     /// The journal is not synced before a durable change is acknowledged.
     JournalSyncLeftOut,
-    /// A change is acknowledged before the journal is synced by whom the sync was given to.
-    JournalSyncNotAwaited,
     /// The name of a new file is not synced.
     DirectorySyncLeftOut,
     /// A change is committed before its data is written.

@@ -1,10 +1,7 @@
 //! Appending to the journal. Only the holder of the writer lock may.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use crate::error::{Error, IoContext, Kind, Result};
-use crate::file::File;
+
 use crate::testing_hooks::{Mutant, mutant};
 
 use super::group::Group;
@@ -23,27 +20,9 @@ pub(crate) struct AppendFailed {
     pub(crate) synced: bool,
 }
 
-/// The sync of the segment that a group was written to. Any thread may make it.
-#[derive(Debug)]
-pub(crate) struct SegmentSync {
-    file: Arc<dyn File>,
-    path: PathBuf,
-}
-
-impl SegmentSync {
-    fn of(segments: &Segments, serial: u64) -> Result<Self> {
-        Ok(Self { file: segments.open_for_writing(serial)?, path: segments.path(serial) })
-    }
-
-    /// Makes it, once.
-    pub(crate) fn run(self) -> Result<()> {
-        self.file.sync_data().context("sync", &self.path)
-    }
-}
-
-/// Appends a group, and has it synced by `sync`, if there is one, which answers how that went. A segment that has grown
-/// beyond `segment_bytes_max` is followed by a new one first. `unsynced`: the groups before it are not all synced yet.
-/// `sync_data` makes durable what was not before it; its failure is that of the group.
+/// Appends a group, and syncs it if `sync` says so. A segment that has grown beyond `segment_bytes_max` is
+/// followed by a new one first. `unsynced`: the groups before it are not all synced yet. `sync_data` makes durable
+/// what was not before it; its failure is that of the group.
 ///
 /// Every segment but the last is durable, whole: what is unsynced in it is synced before another follows. So a
 /// sync of the last one is a sync of the journal, and no power loss leaves a gap between two.
@@ -51,7 +30,7 @@ pub(crate) fn append(
     segments: &Segments,
     mut tail: Tail,
     group: &Group,
-    sync: Option<impl FnOnce(SegmentSync) -> Result<()>>,
+    sync: bool,
     unsynced: bool,
     segment_bytes_max: u64,
     sync_data: impl FnOnce() -> Result<()>,
@@ -77,12 +56,8 @@ pub(crate) fn append(
     let (bytes, chain) = group.encode(segments.seed());
     let written = write(segments, &tail, &bytes);
     let is_written = written.is_ok();
-    let is_to_be_synced = sync.is_some();
-    let synced = written.and_then(|()| match sync {
-        Some(sync) => SegmentSync::of(segments, tail.segment).and_then(sync),
-        None => Ok(()),
-    });
-    let is_synced = is_to_be_synced && synced.is_ok();
+    let synced = written.and_then(|()| if sync { sync_segment(segments, tail.segment) } else { Ok(()) });
+    let is_synced = sync && synced.is_ok();
     match synced.and_then(|()| sync_data()) {
         Ok(()) => Ok(Tail {
             segment: tail.segment,
@@ -161,7 +136,7 @@ pub(crate) fn sync(segments: &Segments, from: u64, to: u64) -> Result<()> {
 }
 
 fn sync_segment(segments: &Segments, serial: u64) -> Result<()> {
-    SegmentSync::of(segments, serial)?.run()
+    segments.open_for_writing(serial)?.sync_data().context("sync", &segments.path(serial))
 }
 
 fn following(tail: &Tail, group: &Group) -> SegmentHeader {

@@ -1,13 +1,11 @@
 //! Stops the engine at every write and prints what survived, as a table.
 //!
 //! `crash [random states a step [part of a name]]`; the default is 8. With a part of a name, only verbs that have it
-//! in theirs are run; "threads" runs what several threads do at once.
+//! in theirs are run.
 
 use std::process::ExitCode;
 
-use hsm_tests::crash::{
-    Effort, Report, everything, failed_syncs_given_away, together, two_processes, verbs_named,
-};
+use hsm_tests::crash::{Effort, Report, everything, two_processes, verbs_named};
 
 fn main() -> ExitCode {
     let seeds = std::env::args().nth(1).map_or(Ok(8), |seeds| seeds.parse());
@@ -22,10 +20,6 @@ fn main() -> ExitCode {
             let mut report = Report::default();
             verbs_named(effort, &part, &mut report);
             two_processes(effort, &part, &mut report);
-            if part == "threads" {
-                together(effort, &mut report);
-                failed_syncs_given_away(&mut report);
-            }
             report
         }
     };

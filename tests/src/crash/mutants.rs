@@ -6,7 +6,6 @@ use hsm_core::testing::{Mutant, set_mutant};
 
 use super::Report;
 use super::failed_sync::{failed_data_syncs_with, failed_syncs_with};
-use super::given_away;
 use super::reconcile::brought_back;
 use super::run::{Failure, Runner};
 use super::verbs::verbs;
@@ -52,8 +51,6 @@ pub fn mutants(report: &mut Report) {
     report.caught.push(Caught { mutant: Mutant::CutLeftOut, by });
     let by = failed_data_syncs_with(Shape::Roomy, Some(Mutant::PacksShared)).1;
     report.caught.push(Caught { mutant: Mutant::PacksShared, by });
-    let by = given_away::with(Shape::Roomy, Some(Mutant::JournalSyncNotAwaited)).1;
-    report.caught.push(Caught { mutant: Mutant::JournalSyncNotAwaited, by });
     report.failures.extend(brought_back(None));
     let mutant = Mutant::RemovedBroughtBack;
     report.caught.push(Caught { mutant, by: brought_back(Some(mutant)) });

@@ -5,17 +5,13 @@
 //!
 //! 1. in a transaction of the index: apply what others left unapplied, check, apply;
 //! 2. sync the bytes of relaxed puts that this group makes durable;
-//! 3. append to the journal and sync it, and at the same time the packs of small puts ([`data`]). Where others wait
-//!    who can do that, puts of new objects are applied only now ([`put_off`]);
+//! 3. append to the journal and sync it, and at the same time the packs of small puts ([`data`]);
 //! 4. end the transaction, answer.
 //!
-//! If a write or a sync of 3 fails, the transaction is undone and the journal continues behind a cut. If 4 fails, or
-//! what was put off, the change is committed: the journal has it.
+//! If 3 fails, the transaction is undone and the journal continues behind a cut. If 4 fails, the change is
+//! committed: the journal has it.
 
-mod catch_up;
 mod data;
-mod errand;
-mod put_off;
 mod queue;
 
 use std::sync::Arc;
@@ -27,16 +23,13 @@ use super::index::{failed, move_head, run};
 use super::lookup::{self, State};
 use super::{Embedded, action, check, epochs};
 use crate::catalog::{Committed, Durability, Proposal};
-use crate::clock::TimeNs;
 use crate::error::{Error, Kind, Result};
-use crate::journal::{self, Change, Group, GroupHeader, SegmentSync};
+use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
 use crate::object::Position;
 use crate::testing_hooks::{Mutant, mutant};
 use data::Data;
-use errand::Awaited;
-use put_off::PutOff;
 pub(super) use queue::Queue;
-use queue::{Lead, Request};
+use queue::Request;
 
 /// A group's records beyond this go into the next one, in bytes.
 const GROUP_BYTES_SOFT: usize = 4 << 20;
@@ -46,8 +39,6 @@ struct Round<'a> {
     /// Each with whether it may be relaxed.
     proposals: Vec<(&'a Proposal, bool)>,
     answers: Vec<Option<Result<Committed>>>,
-    /// Who waits and can sync the journal.
-    syncer: Option<Arc<Request>>,
 }
 
 impl Round<'_> {
@@ -77,23 +68,20 @@ impl Embedded {
         }
         let request = Request::new(proposals, durability);
         if let Some(lead) = self.queue.wait(&request) {
-            self.answer(&lead);
+            lead.share_syncs();
+            self.answer(&lead.requests);
         }
         request.take_answer()
     }
 
     /// Commits everything the requests want and gives each its answers.
-    fn answer(&self, lead: &Lead<'_>) {
-        let requests = &lead.requests;
+    fn answer(&self, requests: &[Arc<Request>]) {
         let proposals: Vec<_> = requests
             .iter()
             .flat_map(|request| request.proposals.iter().map(|proposal| (proposal, request.relaxed)))
             .collect();
-        let answers = proposals.iter().map(|_| None).collect();
-        let mut round = Round { proposals, answers, syncer: None };
-        // Written first: whoever is woken to sync finds nothing to wait for.
+        let mut round = Round { answers: proposals.iter().map(|_| None).collect(), proposals };
         Self::write_data(&mut round);
-        round.syncer = lead.share_syncs();
         while let Some(next) = round.answers.iter().position(Option::is_none) {
             if let Err(error) = self.commit_group(&mut round, next) {
                 for answer in round.answers.iter_mut().filter(|answer| answer.is_none()) {
@@ -141,20 +129,21 @@ impl Embedded {
         begin(&connection)?;
         let outcome = self.fill_group(&connection, round, next);
         match outcome {
-            Ok(Some(Filled { before: state, tail, durable, done: placed, time_ns, rest_applied })) => {
+            Ok(Some((state, tail, durable, checked))) => {
+                let time_ns = checked.1;
                 let state = State { tail, durable: if durable { tail } else { state.durable }, ..state };
-                self.end_group(&connection, &state, rest_applied)?;
+                self.end_group(&connection, &state)?;
                 self.news.tell();
                 let epochs = || epochs::list(&connection);
                 self.ground.places.committed(&state.durable.last, state.tail.segment, &epochs);
-                let mut done = placed.iter().flat_map(|(index, _)| &round.proposals[*index].0.changes);
+                let mut done = checked.0.iter().flat_map(|(index, _)| &round.proposals[*index].0.changes);
                 if done.any(|change| matches!(change, Change::TierSet(_))) {
                     // Where it cannot be told, others learn of it when the tier refuses what they bring.
                     let _ = self.ground.lock.note_tiers(state.tail.last.number);
                     // Who looked at that note after the commit and before it was written looks again.
                     move_head(&connection);
                 }
-                for (index, position) in placed {
+                for (index, position) in checked.0 {
                     round.answers[index] = Some(Ok(Committed { position, time_ns }));
                 }
                 Ok(())
@@ -172,12 +161,16 @@ impl Embedded {
     }
 
     /// Steps 1 to 3. `None`: no proposal could be committed, and nothing was written but what a dead writer left.
+    #[allow(
+        clippy::type_complexity,
+        reason = "internal: state before, tail after, durability, who got which number"
+    )]
     fn fill_group(
         &self,
         connection: &Connection,
         round: &mut Round<'_>,
         next: usize,
-    ) -> Result<Option<Filled>, Failed> {
+    ) -> Result<Option<(State, journal::Tail, bool, (Vec<(usize, Position)>, i64))>, Failed> {
         let state = self.catch_up(connection)?;
         let time_ns = self.ground.clock.now_ns();
         let mut group = Group::new(GroupHeader {
@@ -192,8 +185,6 @@ impl Embedded {
         let mut applier = Applier::new(connection);
         applier.time_ns = time_ns;
         let (mut done, mut relaxed) = (Vec::new(), true);
-        let syncs = !mutant(Mutant::JournalSyncLeftOut);
-        let mut put_off = PutOff::new(syncs && round.syncer.is_some());
         for index in next..round.proposals.len() {
             if group.payload_len() > GROUP_BYTES_SOFT {
                 break;
@@ -202,10 +193,6 @@ impl Embedded {
                 continue;
             }
             let (proposal, may_relax) = round.proposals[index];
-            let is_put_off = !may_relax && put_off.takes(proposal);
-            if !is_put_off {
-                put_off.apply(&mut applier, time_ns)?;
-            }
             if let Some(error) = refusal(connection, &applier, proposal)? {
                 round.answers[index] = Some(Err(error));
                 continue;
@@ -224,31 +211,30 @@ impl Embedded {
                 round.answers[index] = Some(Err(Error::invalid("batch", detail)));
                 continue;
             }
-            relaxed &= may_relax;
-            let first = group.header.first.number + u64::from(before.0);
-            if is_put_off {
-                put_off.push(first, proposal);
-            } else {
-                applier.relaxed = may_relax;
-                apply_with_consequences(&mut applier, connection, &mut group, first, proposal)?;
+            applier.relaxed = may_relax;
+            for (change, number) in
+                proposal.changes.iter().zip(group.header.first.number + u64::from(before.0)..)
+            {
+                applier.apply(number, time_ns, change)?;
             }
+            let mut following = action::Consequences::of(&proposal.changes);
+            while let Some(change) = following.next(connection)? {
+                let before = (group.count, group.payload_len());
+                group.push(&change);
+                if group.is_too_long() {
+                    group.truncate(before.0, before.1); // What is left is found later.
+                    break;
+                }
+                applier.apply(group.next_number() - 1, time_ns, &change)?;
+            }
+            relaxed &= may_relax;
             done.push((index, Position { epoch: state.tail.last.epoch, number: group.next_number() - 1 }));
         }
         if group.count == 0 {
             return Ok(None);
         }
-        let waits = !put_off.is_empty();
-        let apply_rest = || {
-            put_off.apply(&mut applier, time_ns)?;
-            applier.finish()?;
-            self.note_settled(connection)
-        };
-        let rest = if waits {
-            Some(apply_rest)
-        } else {
-            apply_rest()?;
-            None
-        };
+        applier.finish()?;
+        self.note_settled(connection)?;
         self.index.check_room(group.payload_len())?;
         group.header.relaxed = relaxed;
         if !relaxed {
@@ -257,19 +243,10 @@ impl Embedded {
         let data = Data::of(done.iter().map(|(index, _)| round.proposals[*index].0));
         group.header.with_data = !data.is_durable();
         let durable = !relaxed;
-        let mut rest_applied = Ok(());
-        let sync = |journal: SegmentSync| match (rest, &round.syncer) {
-            (Some(rest), Some(syncer)) => {
-                let errand = Awaited::send(syncer, move || journal.run());
-                rest_applied = rest();
-                errand.wait()
-            }
-            _ => journal.run(),
-        };
-        let sync = (durable && syncs).then_some(sync);
+        let sync = durable && !mutant(Mutant::JournalSyncLeftOut);
         let (unsynced, max) = (state.durable != state.tail, self.ground.segment_bytes_max);
         match journal::append(&self.segments, state.tail, &group, sync, unsynced, max, || data.sync()) {
-            Ok(tail) => Ok(Some(Filled { before: state, tail, durable, done, time_ns, rest_applied })),
+            Ok(tail) => Ok(Some((state, tail, durable, (done, time_ns)))),
             Err(append) => {
                 let continued = Continued { state, tail: append.tail, synced: append.synced };
                 Err(Failed { error: append.error, tail: Some(Box::new(continued)) })
@@ -277,11 +254,9 @@ impl Embedded {
         }
     }
 
-    /// Step 4. `rest_applied`: how it went with what was put off.
-    fn end_group(&self, connection: &Connection, state: &State, rest_applied: Result<()>) -> Result<()> {
-        let ended = rest_applied
-            .and_then(|()| lookup::set_state(connection, state))
-            .and_then(|()| commit(connection));
+    /// Step 4.
+    fn end_group(&self, connection: &Connection, state: &State) -> Result<()> {
+        let ended = lookup::set_state(connection, state).and_then(|()| commit(connection));
         let Err(error) = ended else { return Ok(()) };
         // The journal has the group, so it counts. Apply it once more, with the reserve given back.
         let _ = rollback(connection);
@@ -292,7 +267,6 @@ impl Embedded {
         });
         if again.is_err() {
             let _ = rollback(connection);
-            let _ = self.note_damage(Err::<(), _>(error.clone()));
             return Err(self.fail(format!(
                 "the change is committed, but the index cannot be updated ({error}); open the store again"
             )));
@@ -334,6 +308,71 @@ impl Embedded {
         Error::Closed { reason }
     }
 
+    /// Applies groups that someone else wrote and could not apply: it died in between. In a transaction.
+    pub(super) fn catch_up(&self, connection: &Connection) -> Result<State, Failed> {
+        let mut state = lookup::must_state(connection)?;
+        self.check_trusted(&state)?;
+        if self.segments.is_end(&state.tail)? {
+            return Ok(state);
+        }
+        let mut reader = GroupReader::new(&self.segments, state.tail);
+        loop {
+            let before = reader.tail();
+            let Some((group, changes)) = reader.next()? else { break };
+            if reader.tail().segment != before.segment {
+                self.segments.confirm(reader.tail().segment)?;
+            }
+            if group.header.with_data && self.segments.is_end(&reader.tail())? {
+                self.look_for_data(connection, &group, &changes)?;
+            }
+            if !group.header.relaxed {
+                self.write_relaxed_again(&state)?;
+                journal::write_again(&self.segments, &reader.start_of_last(before), &group)?;
+            }
+            Self::replay(connection, &mut state, reader.tail(), &group, &changes)?;
+            if changes.iter().any(|change| matches!(change, Change::TierSet(_))) {
+                let _ = self.ground.lock.note_tiers(state.tail.last.number);
+            }
+        }
+        if state.tail != reader.tail() {
+            if state.tail.segment != reader.tail().segment {
+                self.segments.confirm(reader.tail().segment)?;
+            }
+            if state.durable == state.tail {
+                state.durable = reader.tail();
+            }
+            state.tail = reader.tail();
+        }
+        self.check_trusted(&state)?;
+        lookup::set_state(connection, &state)?;
+        Ok(state)
+    }
+
+    /// Applies one group that is in the journal already.
+    pub(super) fn replay(
+        connection: &Connection,
+        state: &mut State,
+        tail: journal::Tail,
+        group: &Group,
+        changes: &[Change],
+    ) -> Result<()> {
+        let mut applier = Applier::new(connection);
+        applier.relaxed = group.header.relaxed;
+        applier.writer = group.header.instance;
+        let skip_one = mutant(Mutant::ReplaySkips);
+        for (number, change) in (group.header.first.number..).zip(changes).skip(usize::from(skip_one)) {
+            applier.apply(number, group.header.time_ns, change)?;
+        }
+        applier.finish()?;
+        state.tail = tail;
+        if !group.header.relaxed || mutant(Mutant::RelaxedTakenForDurable) {
+            // A durable group is appended after the bytes of the relaxed ones before it were synced.
+            state.durable = tail;
+            run(connection, "apply a change", "DELETE FROM unsynced", [])?;
+        }
+        Ok(())
+    }
+
     /// Records which serials of ours are settled, so that a sweep after our death need not look at them, and
     /// which packs are open.
     fn note_settled(&self, connection: &Connection) -> Result<()> {
@@ -357,19 +396,6 @@ impl Embedded {
     }
 }
 
-/// A group that is in the journal, and durable if it is to be.
-struct Filled {
-    /// The state before.
-    before: State,
-    tail: journal::Tail,
-    durable: bool,
-    /// Which proposals are in it, each with the position of its last change.
-    done: Vec<(usize, Position)>,
-    time_ns: TimeNs,
-    /// How it went with what was applied behind the write to the journal.
-    rest_applied: Result<()>,
-}
-
 /// A group that failed; `tail` when its append did.
 pub(super) struct Failed {
     pub(super) error: Box<Error>,
@@ -391,32 +417,6 @@ impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self { error: Box::new(error), tail: None }
     }
-}
-
-/// Applies the changes of a proposal, of which the first has the number `first`, and adds what follows from them to its
-/// group.
-fn apply_with_consequences(
-    applier: &mut Applier<'_>,
-    connection: &Connection,
-    group: &mut Group,
-    first: u64,
-    proposal: &Proposal,
-) -> Result<()> {
-    let time_ns = group.header.time_ns;
-    for (change, number) in proposal.changes.iter().zip(first..) {
-        applier.apply(number, time_ns, change)?;
-    }
-    let mut following = action::Consequences::of(&proposal.changes);
-    while let Some(change) = following.next(connection)? {
-        let before = (group.count, group.payload_len());
-        group.push(&change);
-        if group.is_too_long() {
-            group.truncate(before.0, before.1); // What is left is found later.
-            break;
-        }
-        applier.apply(group.next_number() - 1, time_ns, &change)?;
-    }
-    Ok(())
 }
 
 /// The first expectation of a proposal that does not hold. Trouble with the index is an `Err`.

@@ -9,7 +9,7 @@ use super::index::{failed, run};
 use super::lookup::{self, State};
 use super::schema::CHANGE_INDEX;
 use crate::error::{Error, Result};
-use crate::journal::{self, Change, EpochCause, Group, GroupHeader, GroupReader, SegmentHeader, SegmentSync};
+use crate::journal::{self, Change, EpochCause, Group, GroupHeader, GroupReader, SegmentHeader};
 use crate::object::{Position, TierState};
 
 /// Places of relaxed puts listed at once. Few in tests, so that there is more than one page of them.
@@ -127,9 +127,8 @@ impl Embedded {
         applier.writer = self.ground.instance;
         applier.apply(first.number, header.created_ns, &change)?;
         applier.finish()?;
-        let tail =
-            journal::append(&self.segments, tail, &group, Some(SegmentSync::run), false, u64::MAX, || Ok(()))
-                .map_err(|append| *append.error)?;
+        let tail = journal::append(&self.segments, tail, &group, true, false, u64::MAX, || Ok(()))
+            .map_err(|append| *append.error)?;
         lookup::set_state(connection, &State { tail, durable: tail, ..state })?;
         commit(connection)?;
         self.news.tell();

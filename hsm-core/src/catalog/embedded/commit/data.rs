@@ -1,7 +1,8 @@
 //! Data that becomes durable at the same time as the group that refers to it.
 //!
-//! A small put leaves the sync of its pack to the commit. Its records are written, one of those who are led syncs
-//! the pack, and the group is appended and synced meanwhile: nobody waits for two syncs. The group says so (`with_data`), since the journal may then hold a group whose data never arrived:
+//! A small put leaves the sync of its pack to the commit. Its records are written, then its group is appended,
+//! and while the leader syncs the journal one of those it leads syncs the pack: nobody waits for two syncs. The
+//! group says so (`with_data`), since the journal may then hold a group whose data never arrived:
 //!
 //! - nobody is told of it before both are durable, and no other group follows it before that;
 //! - where the sync of a pack fails, the group is cut off like one whose own sync failed;
@@ -13,8 +14,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::super::{Embedded, lookup};
-use super::errand::Errand;
-use super::queue::{Lead, Request};
+use super::queue::Lead;
 use crate::backend::pack::Unsynced;
 use crate::catalog::Proposal;
 use crate::error::Result;
@@ -53,17 +53,13 @@ impl Data {
 
 impl Lead<'_> {
     /// Has packs synced by those who wait anyway, while their leader is at the journal: each by another one, as
-    /// far as there are others. Returns one who is left, for the sync of the journal.
-    pub(super) fn share_syncs(&self) -> Option<Arc<Request>> {
+    /// far as there are others.
+    pub(super) fn share_syncs(&self) {
         let proposals = self.requests.iter().flat_map(|request| &request.proposals);
-        let mut others = self.others();
-        for data in Data::of(proposals).0 {
-            others.next()?.send(Errand::new(move || {
-                // An error is that of the pack, and its leader meets it there.
-                let _ = data.pack.sync_to(data.end);
-            }));
+        let others = self.requests.iter().skip(1).rev();
+        for (data, other) in Data::of(proposals).0.into_iter().zip(others) {
+            other.ask_to_sync(data);
         }
-        others.next().cloned()
     }
 }
 

@@ -4,9 +4,8 @@
 //! passed on to them. Whoever leads takes all that wait, itself among them.
 //!
 //! Callers who were just answered are likely to be back with their next change before a sync is over. So the next
-//! group waits for as many as there were, for a part of the time that the last group took: one sync for all of
-//! them instead of two, each for half. Where that was in vain it is not tried again for a while. The first of them
-//! sleeps no longer than that. The one with whom they are all back leads, since it is awake already.
+//! leader waits for as many as there were, for a part of the time that the last group took: one sync for all of
+//! them instead of two, each for half. Where that was in vain it is not tried again for a while.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::errand::Errand;
+use crate::backend::pack::Unsynced;
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Result};
 
@@ -33,8 +32,8 @@ pub(super) struct Request {
     pub(super) proposals: Vec<Proposal>,
     pub(super) relaxed: bool,
     answer: Mutex<Option<Vec<Result<Committed>>>>,
-    /// What this caller is to do while it waits.
-    errand: Mutex<Option<Errand>>,
+    /// What this caller is to sync while it waits.
+    to_sync: Mutex<Option<Unsynced>>,
     /// Set when it is this caller's turn to lead.
     leads: AtomicBool,
     /// Who waits: woken alone, since a crowd that wakes to sleep again costs more than the commit.
@@ -48,21 +47,16 @@ impl Request {
             proposals,
             relaxed: durability == Durability::Relaxed,
             answer: Mutex::new(None),
-            errand: Mutex::new(None),
+            to_sync: Mutex::new(None),
             leads: AtomicBool::new(false),
             caller: thread::current(),
         })
     }
 
-    /// Has its caller do something.
-    pub(super) fn send(&self, errand: Errand) {
-        *self.errand.lock() = Some(errand);
+    /// Has its caller sync a pack.
+    pub(super) fn ask_to_sync(&self, data: Unsynced) {
+        *self.to_sync.lock() = Some(data);
         self.caller.unpark();
-    }
-
-    /// What its caller was sent to do and has not begun.
-    pub(super) fn take_errand(&self) -> Option<Errand> {
-        self.errand.lock().take()
     }
 
     pub(super) fn set_answer(&self, answer: Vec<Result<Committed>>) {
@@ -83,18 +77,19 @@ pub(in crate::catalog::embedded) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     requests: VecDeque<Arc<Request>>,
-    /// Somebody leads, or waits as the first until it does.
     led: bool,
     gathering: Gathering,
 }
 
-/// Whether those are waited for who were answered last.
+/// Whether a leader waits for those who were answered last.
 #[derive(Debug, Default)]
 struct Gathering {
-    /// They are, until then.
-    until: Option<Instant>,
+    /// A leader, the first in the queue, waits.
+    is_on: bool,
     /// How many requests there are when they are all back.
     expected: usize,
+    /// When it is too late for them.
+    until: Option<Instant>,
     /// How many groups in a row were waited for in vain.
     vain: u32,
     /// How many groups to go without waiting.
@@ -102,35 +97,14 @@ struct Gathering {
 }
 
 impl Gathering {
-    /// A group is answered, and others wait already.
+    /// A group was answered, and others wait already.
     fn expect(&mut self, answered: usize, waiting: usize, took: Duration) {
         self.expected = (answered + waiting).min(REQUESTS_A_GROUP_MAX);
-        self.until = None;
-        if waiting >= self.expected {
-            self.vain = 0;
-        } else if self.skip > 0 {
-            self.skip -= 1;
-        } else {
-            self.until = Instant::now().checked_add(GATHER_MAX.min(took / 2));
-        }
+        self.until = Instant::now().checked_add(GATHER_MAX.min(took / 2));
     }
 
-    /// Waking those who are answered took so long: the time for them begins behind it.
-    fn extend(&mut self, waking: Duration) {
-        self.until = self.until.and_then(|until| until.checked_add(waking));
-    }
-
-    /// How long to wait on, with so many there. `None`: no longer.
-    fn time_left(&self, came: usize) -> Option<Duration> {
-        let left = self.until?.saturating_duration_since(Instant::now());
-        (came < self.expected && !left.is_zero()).then_some(left)
-    }
-
-    /// Ends it. Notes how many came.
-    fn end(&mut self, came: usize) {
-        if self.until.take().is_none() {
-            return;
-        }
+    /// Notes how many came.
+    fn note(&mut self, came: usize) {
         if came * 2 > self.expected {
             self.vain = 0;
         } else {
@@ -140,113 +114,92 @@ impl Gathering {
     }
 }
 
-impl Waiting {
-    /// Whether a request that just came is the one with which all are back.
-    fn is_complete(&self) -> bool {
-        let count = self.requests.len();
-        self.gathering.until.is_some() && count >= self.gathering.expected && count <= REQUESTS_A_GROUP_MAX
-    }
-
-    fn is_first(&self, request: &Arc<Request>) -> bool {
-        self.requests.front().is_some_and(|first| Arc::ptr_eq(first, request))
-    }
-}
-
 impl Queue {
     /// Queues a request and waits. `None`: it was answered; else its caller leads.
     pub(super) fn wait(&self, request: &Arc<Request>) -> Option<Lead<'_>> {
-        let mut waiting = self.state.lock();
-        waiting.requests.push_back(request.clone());
-        let mut is_first = !std::mem::replace(&mut waiting.led, true);
-        if !is_first && waiting.is_complete() {
-            // The first sleeps on, as one of those who are led.
-            waiting.requests[0].leads.store(false, Ordering::Relaxed);
-            return Some(self.lead(&mut waiting, request));
-        }
-        drop(waiting);
-        loop {
-            if is_first || request.leads.load(Ordering::Acquire) {
-                if let Some(lead) = self.gather(request) {
-                    return Some(lead);
+        let leads_at_once = {
+            let mut waiting = self.state.lock();
+            waiting.requests.push_back(request.clone());
+            if waiting.gathering.is_on && waiting.requests.len() >= waiting.gathering.expected {
+                waiting.requests[0].caller.unpark();
+            }
+            !std::mem::replace(&mut waiting.led, true)
+        };
+        if !leads_at_once {
+            while !request.leads.load(Ordering::Acquire) {
+                let to_sync = request.to_sync.lock().take();
+                if let Some(data) = to_sync {
+                    // An error is that of the pack, and its leader meets it there.
+                    let _ = data.pack.sync_to(data.end);
                 }
-                is_first = false;
+                if request.answer.lock().is_some() {
+                    return None;
+                }
+                thread::park();
             }
-            if let Some(errand) = request.take_errand() {
-                errand.run();
-            }
-            if request.answer.lock().is_some() {
-                return None;
-            }
-            thread::park();
         }
-    }
-
-    /// Waits, as the first, for those who were answered last, and leads. `None`: the last of them leads.
-    fn gather(&self, request: &Arc<Request>) -> Option<Lead<'_>> {
+        // Whoever leads is first in the queue, so its own request is among those taken.
         let mut waiting = self.state.lock();
-        loop {
-            if !waiting.is_first(request) {
-                return None;
-            }
-            let Some(left) = waiting.gathering.time_left(waiting.requests.len()) else {
-                return Some(self.lead(&mut waiting, request));
-            };
-            MutexGuard::unlocked(&mut waiting, || thread::park_timeout(left));
-        }
-    }
-
-    /// Takes those who wait, among them the caller's own request.
-    fn lead(&self, waiting: &mut Waiting, request: &Arc<Request>) -> Lead<'_> {
+        gather(&mut waiting);
         let count = waiting.requests.len().min(REQUESTS_A_GROUP_MAX);
-        waiting.gathering.end(count);
         let requests = waiting.requests.drain(..count).collect();
-        Lead { queue: self, own: request.clone(), requests, begun: Instant::now() }
+        Some(Lead { queue: self, requests, begun: Instant::now() })
     }
+}
+
+/// Waits, as the leader, for those who were answered last.
+fn gather(waiting: &mut MutexGuard<'_, Waiting>) {
+    let Some(until) = waiting.gathering.until.take() else { return };
+    if waiting.requests.len() >= waiting.gathering.expected {
+        waiting.gathering.vain = 0;
+        return;
+    }
+    if waiting.gathering.skip > 0 {
+        waiting.gathering.skip -= 1;
+        return;
+    }
+    waiting.gathering.is_on = true;
+    while waiting.requests.len() < waiting.gathering.expected {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        MutexGuard::unlocked(waiting, || thread::park_timeout(left));
+    }
+    waiting.gathering.is_on = false;
+    let came = waiting.requests.len();
+    waiting.gathering.note(came);
 }
 
 /// The requests that one caller leads. Dropped, also by a panic, it answers those who were led and passes the
 /// lead on.
 pub(super) struct Lead<'a> {
     queue: &'a Queue,
-    own: Arc<Request>,
     pub(super) requests: Vec<Arc<Request>>,
     begun: Instant,
 }
 
-impl Lead<'_> {
-    /// Those who wait while their leader works, the one that sleeps longest first.
-    pub(super) fn others(&self) -> impl Iterator<Item = &Arc<Request>> {
-        self.requests.iter().filter(|request| !Arc::ptr_eq(request, &self.own))
-    }
-}
-
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        // Before the first is answered: who is back before the last one is finds that the lead is free.
-        let (next, gathers) = {
-            let mut waiting = self.queue.state.lock();
-            let count = waiting.requests.len();
-            waiting.gathering.expect(self.requests.len(), count, self.begun.elapsed());
-            waiting.led = count > 0;
-            let next = waiting.requests.front().cloned();
-            if let Some(next) = &next {
-                next.leads.store(true, Ordering::Release);
-            }
-            (next, waiting.gathering.until.is_some())
-        };
-        let waking = Instant::now();
+        // Counted before the first is answered, who may be back before the last one is.
+        let waiting_count = self.queue.state.lock().requests.len();
         for request in &self.requests {
             request.answer.lock().get_or_insert_with(|| {
                 let lost =
                     || Error::Closed { reason: "the commit panicked; open the store again".to_owned() };
                 request.proposals.iter().map(|_| Err(lost())).collect()
             });
+            request.caller.unpark();
         }
-        // Woken first where it leads at once, and last where it waits for those who are woken now.
-        let (first, last) = if gathers { (None, next) } else { (next, None) };
-        let woken = first.iter().chain(self.others()).chain(&last);
-        woken.for_each(|request| request.caller.unpark());
-        self.queue.state.lock().gathering.extend(waking.elapsed());
+        let mut waiting = self.queue.state.lock();
+        waiting.gathering.expect(self.requests.len(), waiting_count, self.begun.elapsed());
+        match waiting.requests.front() {
+            Some(next) => {
+                next.leads.store(true, Ordering::Release);
+                next.caller.unpark();
+            }
+            None => waiting.led = false,
+        }
     }
 }
 
@@ -258,18 +211,14 @@ mod tests {
     fn waiting_in_vain_is_tried_more_and_more_rarely_until_it_pays() {
         let mut gathering = Gathering { expected: 8, ..Gathering::default() };
         let skipped = [2, 2, 3, 4, 1, 4, 4, 4, 4].map(|came| {
-            gathering.until = Some(Instant::now());
-            gathering.end(came);
+            gathering.note(came);
             gathering.skip
         });
         assert_eq!(skipped, [2, 4, 8, 16, 32, 64, 64, 64, 64]);
-        let mut came = |count| {
-            gathering.until = Some(Instant::now());
-            gathering.end(count);
-            (gathering.vain, gathering.skip)
-        };
-        assert_eq!(came(5).0, 0);
-        assert_eq!(came(4), (1, 2));
+        gathering.note(5);
+        assert_eq!(gathering.vain, 0);
+        gathering.note(4);
+        assert_eq!(gathering.skip, 2);
     }
 
     #[test]
@@ -316,6 +265,6 @@ mod tests {
             }
         });
         let waiting = queue.state.lock();
-        assert!(waiting.requests.is_empty() && !waiting.led);
+        assert!(waiting.requests.is_empty() && !waiting.led && !waiting.gathering.is_on);
     }
 }
