@@ -395,13 +395,14 @@ impl Engine {
                 Ok(tier) if tier.config.state != TierState::Lost => self.check_is_ours(&tier),
                 _ => Ok(Held::default()), // Nothing is there any more.
             };
-            let ours: BTreeMap<_, _> = tiers.into_iter().map(|index| (index, is_ours(index))).collect();
+            let ours: Vec<_> =
+                tiers.into_iter().filter_map(|index| Some((index, is_ours(index).ok()?))).collect();
             if self.is_held() {
                 return Ok(removed_in_all);
             }
             let mut removed: Vec<Garbage> = Vec::with_capacity(found.len());
             for garbage in &found {
-                if ours.get(&garbage.tier).is_some_and(Result::is_ok) && self.remove_place(garbage).is_ok() {
+                if ours.iter().any(|(tier, _)| *tier == garbage.tier) && self.remove_place(garbage).is_ok() {
                     removed.push(*garbage);
                 }
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::executor::Executor;
 use super::transfer::source_copy;
+use super::waiting::objects_of;
 use crate::engine::{Engine, Entered, Streams};
 use crate::error::Result;
 use crate::object::{Action, ActionSpec, Copy, Object, ObjectId, TierIndex, TierLimits, Verb};
@@ -69,11 +70,7 @@ fn all_needs(
     actions: &[Action],
     limited: &BTreeMap<TierIndex, TierLimits>,
 ) -> Result<Vec<Needs>> {
-    let ids: BTreeSet<ObjectId> = actions.iter().map(|action| action.spec.object).collect();
-    let ids: Vec<ObjectId> = ids.into_iter().collect();
-    let objects = engine.catalog.view().objects(&ids)?;
-    let objects: BTreeMap<ObjectId, Object> =
-        objects.into_iter().flatten().map(|object| (object.id, object)).collect();
+    let objects = objects_of(engine, actions)?;
     let needs = |action: &Action| {
         let mut needs = needs_of(engine, &action.spec, objects.get(&action.spec.object));
         needs.retain(|tier, _| limited.contains_key(tier));

@@ -31,11 +31,7 @@ impl Executor<'_> {
         if engine.tiers.all().iter().all(|tier| tier.delayed.is_none()) {
             return Ok(vec![true; actions.len()]);
         }
-        let ids: BTreeSet<ObjectId> = actions.iter().map(|action| action.spec.object).collect();
-        let ids: Vec<ObjectId> = ids.into_iter().collect();
-        let objects = engine.catalog.view().objects(&ids)?;
-        let objects: BTreeMap<ObjectId, Object> =
-            objects.into_iter().flatten().map(|object| (object.id, object)).collect();
+        let objects = objects_of(engine, actions)?;
         let needed: Vec<Option<&Copy>> = actions
             .iter()
             .map(|action| copy_read(engine, &action.spec, objects.get(&action.spec.object)?))
@@ -78,6 +74,17 @@ impl Executor<'_> {
         let answers = self.engine.tier(tier)?.backend.recall(&names);
         Ok(due_ns(worst(answers.into_iter()), now_ns).unwrap_or(0))
     }
+}
+
+/// The objects that these actions are about, those that there are.
+pub(super) fn objects_of(engine: &Engine, actions: &[Action]) -> Result<BTreeMap<ObjectId, Object>> {
+    let ids: BTreeSet<ObjectId> = actions.iter().map(|action| action.spec.object).collect();
+    let ids: Vec<ObjectId> = ids.into_iter().collect();
+    let mut objects = BTreeMap::new();
+    for object in engine.catalog.view().objects(&ids)?.into_iter().flatten() {
+        objects.insert(object.id, object);
+    }
+    Ok(objects)
 }
 
 /// The copy on a delayed tier that an action will read; `None`: there is none, or it reads another.

@@ -1,6 +1,6 @@
 //! Maintenance that a caller asks for: no thread of the store's own does it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::sweep::is_among;
 use super::{Store, reserve};
@@ -129,7 +129,7 @@ impl Store {
             let held = engine.tier(index).map_or(Ok(Held::default()), |tier| engine.check_is_ours(&tier));
             held.ok().map(|held| (index, held))
         };
-        let ours: BTreeMap<_, _> = tiers.into_iter().filter_map(is_ours).collect();
+        let ours: Vec<_> = tiers.into_iter().filter_map(is_ours).collect();
         engine.check_writable()?;
         // Looked at again: what was empty before the sync and is still is empty for good, since nobody
         // appends to it. What was not may be empty by a relaxed change behind the sync, or be the pack of a
@@ -140,7 +140,7 @@ impl Store {
                 removed.push(pack); // Its tier was retired.
                 continue;
             };
-            if !ours.contains_key(&pack.tier) {
+            if !ours.iter().any(|(tier, _)| *tier == pack.tier) {
                 continue;
             }
             let gone = tier.backend.remove(pack.name).and_then(|()| tier.backend.sync_removals(&[pack.name]));

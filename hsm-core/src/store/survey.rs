@@ -4,6 +4,7 @@
 //! Memory is bounded whatever lies there: a pass over the roots gathers the objects with the lowest ids behind
 //! those that are done with, as many as fit, and the next pass goes on behind them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -66,6 +67,13 @@ pub(super) trait Surveyor {
     fn copy(&mut self, id: ObjectId, copy: Candidate) -> Result<()>;
     /// Bytes that describe none.
     fn unread(&mut self, unread: Unread) -> Result<()>;
+}
+
+impl Candidate {
+    /// The newest first; with `dropped_last` behind them what the catalog knows to be dropped, in the same way.
+    pub(super) fn newest_first(candidates: &mut [Self], dropped_last: bool) {
+        candidates.sort_by_key(|copy| (dropped_last && copy.is_dropped, Reverse(copy.written_ns)));
+    }
 }
 
 /// All that was found of one object.

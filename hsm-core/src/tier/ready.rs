@@ -51,10 +51,9 @@ impl Tiers {
     /// An object's copies in the order in which they are read: those that are never delayed first, of equal ones the
     /// hottest.
     pub(crate) fn in_order<'a>(&self, object: &'a Object) -> impl Iterator<Item = &'a Copy> + use<'a> {
-        let mut copies: Vec<&Copy> = object.copies.iter().collect();
-        if copies.len() > 1 {
-            copies.sort_by_key(|copy| self.is_delayed(copy.tier));
-        }
+        let is_delayed = |copy: &&Copy| object.copies.len() > 1 && self.is_delayed(copy.tier);
+        let (delayed, mut copies): (Vec<_>, Vec<_>) = object.copies.iter().partition(is_delayed);
+        copies.extend(delayed);
         copies.into_iter()
     }
 

@@ -294,7 +294,7 @@ pub(super) fn window(
         }
         left.extend(ours);
     }
-    left.sort_unstable_by_key(|action| action.number);
+    in_order(&mut left);
     for action in left {
         if works.len() >= max {
             break;
@@ -316,6 +316,11 @@ pub(super) fn window(
         window.others = found.into_iter().filter(|action| !works.contains(&action.spec.object)).collect();
     }
     Ok(window)
+}
+
+/// Sorts actions by when they were submitted.
+fn in_order(actions: &mut [Action]) {
+    actions.sort_unstable_by_key(|action| action.number);
 }
 
 /// Says what was passed over to SQLite.

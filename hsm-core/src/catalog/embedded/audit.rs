@@ -127,8 +127,8 @@ impl Audit<'_> {
 
     fn objects_and_tiers(&mut self) -> Result<()> {
         let tiers = lookup::tiers(self.connection)?;
-        let mut sums: BTreeMap<TierIndex, (u64, u64)> =
-            tiers.iter().map(|tier| (tier.config.index, (0, 0))).collect();
+        let mut sums: BTreeMap<TierIndex, (u64, u64)> = BTreeMap::new();
+        sums.extend(tiers.iter().map(|tier| (tier.config.index, (0, 0))));
         let (mut found, mut last_pack) = (Contradictions::default(), None);
         self.each_object(&mut |id, size, copies| {
             let in_order = copies.is_sorted_by(|a, b| a.tier < b.tier);
@@ -191,7 +191,8 @@ impl Audit<'_> {
     }
 
     fn page_of_packs(&mut self, page: &[(Place, PackSums)]) -> Result<()> {
-        let mut sums: BTreeMap<Place, PackSums> = page.iter().map(|(place, _)| (*place, (0, 0, 0))).collect();
+        let mut sums: BTreeMap<Place, PackSums> = BTreeMap::new();
+        sums.extend(page.iter().map(|(place, _)| (*place, (0, 0, 0))));
         self.each_object(&mut |_, _, copies| {
             for piece in copies.iter().flat_map(|copy| &copy.pieces).filter(|piece| piece.packed) {
                 if let Some(sum) = sums.get_mut(&piece.place) {

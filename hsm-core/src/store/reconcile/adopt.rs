@@ -25,7 +25,7 @@ impl Reconciling<'_> {
         mut copies: Vec<Candidate>,
         watch: &mut Watch<'_>,
     ) -> Result<()> {
-        copies.sort_by_key(|copy| (copy.is_dropped, std::cmp::Reverse(copy.written_ns)));
+        Candidate::newest_first(&mut copies, true);
         let Some(object) = self.engine.catalog.object(id)? else {
             if mutant(Mutant::RemovedBroughtBack) {
                 return self.bring_back(id, copies, watch);

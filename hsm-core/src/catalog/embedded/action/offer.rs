@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{ACTION, COLUMNS, Wanted, all, find, one, read, run};
+use super::{ACTION, COLUMNS, Wanted, all, find, in_order, one, read, run};
 use crate::clock::TimeNs;
 use crate::error::Result;
 use crate::object::{Action, ActionId};
@@ -66,9 +66,9 @@ pub(in crate::catalog::embedded) fn offered(
         for (_, wanted) in &found {
             ours.extend(wanted.oldest(highest, owner, max)?);
         }
-        ours.sort_unstable_by_key(|action| action.number);
+        in_order(&mut ours);
         left.extend(ours.split_off(share.min(ours.len())));
-        left.sort_unstable_by_key(|action: &Action| action.number);
+        in_order(&mut left);
         left.truncate(max);
         chosen.extend(ours);
     }

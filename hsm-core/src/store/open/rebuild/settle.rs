@@ -101,7 +101,7 @@ impl Settling<'_, '_> {
         content: Content,
         mut candidates: Vec<Candidate>,
     ) -> Result<Option<Whole>> {
-        candidates.sort_by_key(|copy| std::cmp::Reverse(copy.written_ns));
+        Candidate::newest_first(&mut candidates, false);
         let mut whole = Whole { content, copies: BTreeMap::new(), written_ns: i64::MIN };
         for Candidate { tier, pieces, written_ns, is_checked, .. } in candidates {
             if whole.copies.contains_key(&tier) {
