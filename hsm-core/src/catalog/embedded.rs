@@ -221,7 +221,11 @@ impl Catalog for Embedded {
     }
 
     fn page(&self, query: &Query, after: Option<&Cursor>, limit: usize) -> Result<Page> {
-        self.read(|connection| lookup::page(connection, query, after, limit))
+        check_lookup()?;
+        // In order of arrival each page of the index is read once; by key, for as many objects as lie in it.
+        let is_once = query.dataset.is_none();
+        let reading = self.index.reader().map(|reading| if is_once { reading.once() } else { reading });
+        self.note_damage(reading.and_then(|reading| lookup::page(&reading, query, after, limit)))
     }
 
     fn let_pages_go(&self) {

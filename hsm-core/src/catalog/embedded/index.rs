@@ -53,11 +53,22 @@ struct Idle {
     given_back: u64,
 }
 
+/// Whether it is looked for what a reader might keep more of, behind what it was asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Looks {
+    /// Not at all: each page was read for that once.
+    Not,
+    /// Now and then: it read few.
+    Seldom,
+    /// It may have read many, and some of them again.
+    Now,
+}
+
 /// A connection borrowed for reading.
 #[allow(clippy::large_enum_variant, reason = "it lives on the stack for one question, and nobody keeps many")]
 pub(super) enum Reading<'a> {
     /// One of its own.
-    Own { reader: Option<Reader>, index: &'a Index },
+    Own { reader: Option<Reader>, index: &'a Index, looks: Looks },
     /// The writer's, where the index lies in memory.
     Shared(parking_lot::MutexGuard<'a, Connection>),
 }
@@ -127,7 +138,7 @@ impl Index {
         if !reader.end() {
             reader = self.new_reader()?;
         }
-        Ok(Reading::Own { reader: Some(reader), index: self })
+        Ok(Reading::Own { reader: Some(reader), index: self, looks: Looks::Now })
     }
 
     /// Whether readers share the writer's connection.
@@ -150,9 +161,13 @@ impl Index {
         ))
     }
 
-    /// Takes a reader back. `large`: what it was asked may have read many pages.
-    fn keep(&self, mut reader: Reader, large: bool) {
-        let is_full = reader.is_full(large);
+    /// Takes a reader back, and lets it keep more where it is full.
+    fn keep(&self, mut reader: Reader, looks: Looks) {
+        let is_full = match looks {
+            Looks::Not => false,
+            Looks::Seldom => reader.is_full(false),
+            Looks::Now => reader.is_full(true),
+        };
         let mut idle = self.readers.lock();
         let Some(idle) = &mut *idle else { return };
         if is_full {
@@ -204,7 +219,7 @@ impl Index {
         }
         let mut reader = self.any_reader().ok()?;
         let answer = ask(&mut reader);
-        self.keep(reader, false);
+        self.keep(reader, Looks::Seldom);
         answer
     }
 
@@ -309,6 +324,14 @@ fn pragma(connection: &Connection, name: &str, value: impl rusqlite::ToSql) -> R
 }
 
 impl Reading<'_> {
+    /// What is asked reads each page once, so to keep more of them is of no use.
+    pub(super) fn once(mut self) -> Self {
+        if let Self::Own { looks, .. } = &mut self {
+            *looks = Looks::Not;
+        }
+        self
+    }
+
     /// Ends it for good where it could not be ended as it should: nobody borrows its connection again.
     pub(super) fn give_up(&mut self) {
         match self {
@@ -336,10 +359,10 @@ impl Deref for Reading<'_> {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        if let Self::Own { reader, index } = self
+        if let Self::Own { reader, index, looks } = self
             && let Some(reader) = reader.take()
         {
-            index.keep(reader, true);
+            index.keep(reader, *looks);
         }
     }
 }
