@@ -299,6 +299,35 @@ pub fn events(store: &Store) -> Vec<Event> {
     store.feed(hsm_core::object::Position::default()).collect::<Result<_>>().unwrap()
 }
 
+/// What an attempt to write `whole` may have left, or others, and how much of it counts: whole MiB of `whole` from the first
+/// byte on, the last of which may be shorter. `other` is another content of that length, above 5 MiB.
+pub fn half_written(whole: &[u8], other: &[u8]) -> Vec<(&'static str, Vec<u8>, usize)> {
+    const MIB: usize = 1 << 20;
+    let (size, last) = (whole.len(), (whole.len() - 1) / MIB * MIB);
+    let damaged = |at: usize| {
+        let mut bytes = whole.to_vec();
+        bytes[at] ^= 1;
+        bytes
+    };
+    vec![
+        ("nothing", Vec::new(), 0),
+        ("a part of a run", whole[..MIB - 1].to_vec(), 0),
+        ("runs and a part of one", whole[..3 * MIB + 5].to_vec(), 3 * MIB),
+        ("all of it", whole.to_vec(), size),
+        ("all but the last byte", whole[..size - 1].to_vec(), last),
+        ("a longer file", [whole, b"and more"].concat(), size),
+        ("damage in the first run", damaged(0), 0),
+        ("damage in the fifth", damaged(5 * MIB - 1), 4 * MIB),
+        ("damage in the last", damaged(size - 1), last),
+        ("another content, of which one run is equal", [&whole[..MIB], &other[MIB..]].concat(), MIB),
+        (
+            "zeros, as a power loss leaves",
+            [&whole[..2 * MIB], &vec![0; size - 3 * MIB][..]].concat(),
+            2 * MIB,
+        ),
+    ]
+}
+
 /// Every file below a directory, by its path relative to it, in order.
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

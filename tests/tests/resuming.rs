@@ -13,7 +13,9 @@ use std::time::Duration;
 use hsm_core::monitor::{Monitor, Progress};
 use hsm_core::object::{ActionId, ActionSpec, ActionState, ObjectId, TierLimits};
 use hsm_core::{PutOptions, RunOptions, Store, StoreOptions};
-use hsm_tests::fixture::{Fixture, ManualClock, bytes, files_below, on_tier, temporary_name, traced};
+use hsm_tests::fixture::{
+    Fixture, ManualClock, bytes, files_below, half_written, on_tier, temporary_name, traced,
+};
 use tempfile::TempDir;
 
 const MIB: usize = 1 << 20;
@@ -106,26 +108,7 @@ fn a_get_that_was_killed_goes_on_where_it_was() {
 fn of_what_was_left_only_blocks_of_the_object_are_kept_from_the_first_on() {
     let scene = Scene::new();
     let whole = bytes(SIZE, 1);
-    let damaged = |at: usize| {
-        let mut bytes = whole.clone();
-        bytes[at] ^= 1;
-        bytes
-    };
-    let mut another = bytes(SIZE, 2);
-    another[..MIB].copy_from_slice(&whole[..MIB]);
-    let cases = [
-        ("a part of a block", whole[..MIB - 1].to_vec(), 0),
-        ("blocks and a part of one", whole[..3 * MIB + 5].to_vec(), 3 * MIB),
-        ("all of it", whole.clone(), SIZE),
-        ("all but the last byte", whole[..SIZE - 1].to_vec(), SIZE - 345),
-        ("a longer file", [&whole[..], b"and more"].concat(), SIZE),
-        ("damage in the first block", damaged(0), 0),
-        ("damage in the fifth", damaged(5 * MIB - 1), 4 * MIB),
-        ("damage in the last", damaged(SIZE - 1), SIZE - 345),
-        ("another generation, of which one block is equal", another, MIB),
-        ("zeros, as a power loss leaves", [&whole[..2 * MIB], &vec![0; 9 * MIB][..]].concat(), 2 * MIB),
-    ];
-    for (what, left, kept) in cases {
+    for (what, left, kept) in half_written(&whole, &bytes(SIZE, 2)) {
         fs::write(scene.temporary(), left).unwrap();
         let expected = vec!["crc32c:00000000".parse().unwrap()];
         let id = scene.submit();

@@ -14,7 +14,7 @@ use hsm_core::integrity::{Algorithm, Digest, DigestSet};
 use hsm_core::monitor::{Monitor, Progress};
 use hsm_core::object::{ActionId, ActionSpec, ActionState, Adoption, ObjectId, TierLimits};
 use hsm_core::{CheckOptions, RunOptions, Store};
-use hsm_tests::fixture::{Fixture, bytes, traced};
+use hsm_tests::fixture::{Fixture, bytes, half_written, traced};
 use tempfile::TempDir;
 
 const MIB: usize = 1 << 20;
@@ -160,27 +160,7 @@ fn a_put_that_was_killed_goes_on_where_it_was() {
 fn of_what_was_left_only_bytes_of_the_file_are_kept_from_the_first_on() {
     let scene = Scene::new();
     let whole = bytes(SIZE, 1);
-    let damaged = |at: usize| {
-        let mut bytes = whole.clone();
-        bytes[at] ^= 1;
-        bytes
-    };
-    let mut another = bytes(SIZE, 2);
-    another[..MIB].copy_from_slice(&whole[..MIB]);
-    let cases = [
-        ("nothing", Vec::new(), 0),
-        ("a part of a run", whole[..MIB - 1].to_vec(), 0),
-        ("runs and a part of one", whole[..3 * MIB + 5].to_vec(), 3 * MIB),
-        ("all of it", whole.clone(), SIZE),
-        ("all but the last byte", whole[..SIZE - 1].to_vec(), SIZE - 345),
-        ("a longer file", [&whole[..], b"and more"].concat(), SIZE),
-        ("damage in the first run", damaged(0), 0),
-        ("damage in the fifth", damaged(5 * MIB - 1), 4 * MIB),
-        ("damage in the last", damaged(SIZE - 1), SIZE - 345),
-        ("another file, of which one run is equal", another, MIB),
-        ("zeros, as a power loss leaves", [&whole[..2 * MIB], &vec![0; 9 * MIB][..]].concat(), 2 * MIB),
-    ];
-    for (what, left, kept) in cases {
+    for (what, left, kept) in half_written(&whole, &bytes(SIZE, 2)) {
         let id = scene.submit();
         scene.leave(&left);
         let Some(written) = scene.run_counted() else { return };

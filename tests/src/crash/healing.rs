@@ -9,7 +9,7 @@ use hsm_core::{ScrubOptions, Scrubbed};
 
 use super::Report;
 use super::run::Count;
-use super::states::choices;
+use super::states::each_left;
 use super::world::{Base, STORE, Shape, World, bytes};
 use crate::audit::{self, Strictness, Verdict};
 
@@ -53,19 +53,7 @@ fn stop_at(base: &Base, step: u64, count: &mut Count) -> Verdict<()> {
     {
         return Err(error);
     }
-    world.disk.stop();
-    world.store = None;
-    let image = world.disk.crash();
-    count.process += 1;
-    let mut died = World::after(&world, image.process_crash(), None);
-    reopen_and_check(&mut died).map_err(|wrong| format!("the process died: {wrong}"))?;
-    for keep in choices(&image.pending(), SEEDS) {
-        count.power += 1;
-        count.distinct += 1;
-        let mut lost = World::after(&world, image.power_loss(keep), None);
-        reopen_and_check(&mut lost).map_err(|wrong| format!("power loss, {keep:?}: {wrong}"))?;
-    }
-    Ok(())
+    each_left(&mut world, SEEDS, count, reopen_and_check)
 }
 
 /// A store in which four objects of two copies have one that is damaged, in packs and in files.

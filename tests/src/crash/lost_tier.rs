@@ -11,7 +11,7 @@ use hsm_core::{Durability, Kind, PutOptions};
 
 use super::Report;
 use super::run::Count;
-use super::states::choices;
+use super::states::each_left;
 use super::world::{Base, STORE, Shape, World, blocks, bytes};
 use crate::audit::{self, Strictness, Verdict};
 
@@ -52,19 +52,7 @@ fn stop_at(base: &Base, step: u64, expected: &Left, count: &mut Count) -> Verdic
     {
         return Err(error);
     }
-    world.disk.stop();
-    world.store = None;
-    let image = world.disk.crash();
-    count.process += 1;
-    let mut died = World::after(&world, image.process_crash(), None);
-    check(&mut died, expected).map_err(|wrong| format!("the process died: {wrong}"))?;
-    for keep in choices(&image.pending(), SEEDS) {
-        count.power += 1;
-        count.distinct += 1;
-        let mut lost = World::after(&world, image.power_loss(keep), None);
-        check(&mut lost, expected).map_err(|wrong| format!("power loss, {keep:?}: {wrong}"))?;
-    }
-    Ok(())
+    each_left(&mut world, SEEDS, count, |left| check(left, expected))
 }
 
 /// A store that lost its power, and a tier, with relaxed changes under way.

@@ -16,7 +16,7 @@ use hsm_core::{RunOptions, Store};
 use super::Report;
 use super::mutants::check_with;
 use super::run::{Count, Failure};
-use super::states::choices;
+use super::states::each_left;
 use super::world::{Base, STORE, Shape, World, bytes};
 use crate::audit::{self, Strictness, Verdict};
 
@@ -71,19 +71,7 @@ fn stop_at(base: &Base, from: &Path, step: u64, count: &mut Count) -> Verdict<()
     {
         return Err(error);
     }
-    world.disk.stop();
-    world.store = None;
-    let image = world.disk.crash();
-    count.process += 1;
-    let mut died = World::after(&world, image.process_crash(), None);
-    reopen_and_check(&mut died, from).map_err(|wrong| format!("the process died: {wrong}"))?;
-    for keep in choices(&image.pending(), SEEDS) {
-        count.power += 1;
-        count.distinct += 1;
-        let mut lost = World::after(&world, image.power_loss(keep), None);
-        reopen_and_check(&mut lost, from).map_err(|wrong| format!("power loss, {keep:?}: {wrong}"))?;
-    }
-    Ok(())
+    each_left(&mut world, SEEDS, count, |left| reopen_and_check(left, from))
 }
 
 /// A store in which the put is submitted.

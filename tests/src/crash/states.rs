@@ -1,6 +1,10 @@
-//! The choices of what survives a power loss.
+//! The choices of what survives a power loss, and the states that a stop leaves.
 
 use hsm_core::testing::disk::{Keep, PendingStep, Tear};
+
+use super::run::Count;
+use super::world::World;
+use crate::audit::Verdict;
 
 /// Sectors of a torn write: every other one, and the rest.
 const EVEN_SECTORS: u64 = 0x5555_5555_5555_5555;
@@ -23,4 +27,27 @@ pub(crate) fn choices(pending: &[PendingStep], seeds: u64) -> Vec<Keep> {
     }
     choices.extend((1..=seeds).map(Keep::Random));
     choices
+}
+
+/// Ends a world where it is, and checks each state that this can leave: the process died, or the power was lost, with `seeds`
+/// random choices of what survived it.
+pub(super) fn each_left(
+    world: &mut World,
+    seeds: u64,
+    count: &mut Count,
+    check: impl Fn(&mut World) -> Verdict<()>,
+) -> Verdict<()> {
+    world.disk.stop();
+    world.store = None;
+    let image = world.disk.crash();
+    count.process += 1;
+    let mut died = World::after(world, image.process_crash(), None);
+    check(&mut died).map_err(|wrong| format!("the process died: {wrong}"))?;
+    for keep in choices(&image.pending(), seeds) {
+        count.power += 1;
+        count.distinct += 1;
+        let mut lost = World::after(world, image.power_loss(keep), None);
+        check(&mut lost).map_err(|wrong| format!("power loss, {keep:?}: {wrong}"))?;
+    }
+    Ok(())
 }
