@@ -1976,8 +1976,8 @@ hsm_status hsm_object_set_attributes(const hsm_store *store,
  * Which objects a cursor lists.
  *
  * A query is a handle that is made, narrowed, passed to hsm_cursor_open(), and freed. Without anything set it
- * means every live object, in the order of ids. What is set must hold all together. Setting the same again
- * replaces what was set.
+ * means every live object, in the order of their arrival, which is nearly that of their ids where we choose them. What is set must hold
+ * all together. Setting the same again replaces what was set.
  */
 
 /**
@@ -2139,7 +2139,7 @@ typedef struct hsm_cursor hsm_cursor;
 /**
  * Begins a listing.
  *
- * @param query       which objects; NULL: every live one, in the order of ids. It is copied
+ * @param query       which objects; NULL: every live one, in the order of their arrival. It is copied
  * @param cursor_out  free it with hsm_cursor_free()
  * @return HSM_STATUS_NOT_FOUND when the query's dataset does not exist, HSM_STATUS_INVALID for a prefix of
  *         keys without a dataset

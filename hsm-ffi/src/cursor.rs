@@ -61,7 +61,7 @@ impl hsm_cursor {
 
 /// Begins a listing.
 ///
-/// @param query       which objects; NULL: every live one, in the order of ids. It is copied
+/// @param query       which objects; NULL: every live one, in the order of their arrival. It is copied
 /// @param cursor_out  free it with hsm_cursor_free()
 /// @return HSM_STATUS_NOT_FOUND when the query's dataset does not exist, HSM_STATUS_INVALID for a prefix of
 ///         keys without a dataset

@@ -1,8 +1,8 @@
 //! Which objects a cursor lists.
 //!
 //! A query is a handle that is made, narrowed, passed to hsm_cursor_open(), and freed. Without anything set it
-//! means every live object, in the order of ids. What is set must hold all together. Setting the same again
-//! replaces what was set.
+//! means every live object, in the order of their arrival, which is nearly that of their ids where we choose them. What is set must hold
+//! all together. Setting the same again replaces what was set.
 
 use std::ffi::{c_char, c_void};
 

@@ -239,6 +239,12 @@ fn keep_a_tree(programs: &Path) {
     run("datamover", &["dataset", dataset, "trigger_migration=0,2"]);
     let moved: Vec<_> = lines.by_ref().take(2).collect();
     assert!(moved.iter().all(|line| line.ends_with(" from 0 to 2")), "{moved:?}");
+    // What it did comes to its mirror with the next events.
+    let is_mirrored = || run("policy_engine", &["query", ".cache/hestia"]).matches(" 2,\n").count() == 2;
+    let begun = std::time::Instant::now();
+    while !is_mirrored() && begun.elapsed() < std::time::Duration::from_mins(1) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     // `timeout`, which it runs under, passes the signal on.
     output(Command::new("kill").arg(engine.id().to_string())).unwrap();
     engine.wait().unwrap();

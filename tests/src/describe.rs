@@ -28,8 +28,10 @@ pub fn describe(store: &Store) -> String {
         ));
     }
     for removed in [false, true] {
-        for item in store.objects(&Query { removed, ..Query::default() }) {
-            let (_, object) = item.unwrap();
+        let listed = store.objects(&Query { removed, ..Query::default() });
+        let mut objects: Vec<_> = listed.map(|item| item.unwrap().1).collect();
+        objects.sort_unstable_by_key(|object| object.id);
+        for object in objects {
             let state = if removed { "removed" } else { "live" };
             line(format!(
                 "object {} {state}: generation {}, {} bytes",

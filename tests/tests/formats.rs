@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hsm_core::journal::EpochCause;
-use hsm_core::{PutOptions, Store, StoreOptions};
+use hsm_core::{CheckOptions, PutOptions, Store, StoreOptions};
 use hsm_tests::describe::describe;
 use hsm_tests::fixture::{Fixture, copy_tree, events, files_below};
 use hsm_tests::verbs::every_change;
@@ -36,6 +36,23 @@ fn the_store_of_the_first_preview_is_read_whole() {
             assert_eq!(history[0].position.number, 1);
         }
         let store = Store::open(&path, &StoreOptions::new()).unwrap();
+        let put = store.put(b"new", &PutOptions::default()).unwrap();
+        assert_eq!(store.get(put.id).unwrap(), b"new");
+        assert!(store.check_all(&CheckOptions::default(), |_| Ok(())).unwrap().is_clean());
+    }
+}
+
+#[test]
+fn a_snapshot_of_the_first_preview_is_enough_without_the_beginning_of_its_journal() {
+    for options in [StoreOptions::new(), StoreOptions::new().index_in_memory()] {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("store");
+        copy_tree(&kept("preview-1/store"), &path);
+        fs::remove_dir_all(path.join("index")).unwrap();
+        fs::remove_file(path.join("journal/0000000000000001.seg")).unwrap();
+        let store = Store::open(&path, &options).unwrap();
+        assert_eq!(describe(&store), fs::read_to_string(kept("preview-1/expected.txt")).unwrap());
+        assert!(store.check_all(&CheckOptions::default(), |_| Ok(())).unwrap().is_clean());
         let put = store.put(b"new", &PutOptions::default()).unwrap();
         assert_eq!(store.get(put.id).unwrap(), b"new");
     }

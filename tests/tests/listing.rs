@@ -277,3 +277,58 @@ fn an_object_in_the_place_of_another_says_what_one_that_is_made_says_and_nothing
         assert!(!page.next_into(&mut listed));
     }
 }
+
+/// Ids of a whole store, listed in pages of so many.
+fn listed(store: &Store, limit: usize) -> Vec<ObjectId> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.page(&Query::default(), after.as_ref(), limit).unwrap();
+        found.extend(page.items.map(|(_, object)| object.id));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return found,
+        }
+    }
+}
+
+#[test]
+fn a_whole_store_is_listed_in_the_order_of_arrival_whoever_chose_the_ids() {
+    let mut fixture = Fixture::with(StoreOptions::new().grace(Duration::from_mins(1)));
+    let mut arrived = Vec::new();
+    for number in 0..20_u8 {
+        let options = match number % 3 {
+            0 => PutOptions::default(),
+            _ => PutOptions::id(ObjectId([number.wrapping_mul(151); 16])),
+        };
+        arrived.push(fixture.store.put(&[number], &options).unwrap().id);
+        // Changes that make no object come between.
+        fixture.store.set_attributes(arrived[0], &vec![("seen".into(), Some(vec![number]))]).unwrap();
+    }
+    assert!(!arrived.is_sorted());
+    fixture.store.put(b"over it", &PutOptions::id(arrived[3])).unwrap();
+    fixture.store.remove(arrived[5]).unwrap();
+    fixture.store.undelete(arrived[5]).unwrap();
+    fixture.store.purge(arrived[7]).unwrap();
+    arrived.remove(7);
+    // Another object with the id of one that was removed comes last; many of one group come as they are.
+    fixture.store.remove(arrived[2]).unwrap();
+    let again = arrived.remove(2);
+    fixture.store.put(b"another", &PutOptions::id(again)).unwrap();
+    arrived.push(again);
+    let mut batch = fixture.store.batch(true, Durability::Durable);
+    for number in (200..210).rev() {
+        arrived.push(ObjectId([number; 16]));
+        batch.put(&[number], &PutOptions::id(ObjectId([number; 16]))).unwrap();
+    }
+    batch.commit().unwrap();
+    for round in 0..3 {
+        for limit in [1, 2, 7, 19, 100] {
+            assert_eq!(listed(&fixture.store, limit), arrived, "round {round}, pages of {limit}");
+        }
+        fixture.reopen_after(|path| {
+            if round == 1 {
+                std::fs::remove_dir_all(path.join("index")).unwrap();
+            }
+        });
+    }
+}

@@ -31,6 +31,7 @@ mod schema;
 mod snapshot;
 mod trust;
 mod unlocked;
+mod upgrade;
 mod upkeep;
 mod whole;
 

@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::listed::Listed;
 use crate::clock::TimeNs;
-use crate::object::{DatasetId, Name, Object, ObjectId, TierIndex};
+use crate::object::{DatasetId, Name, Object, TierIndex};
 
-/// Which objects to list. The default is every live object, in order of id.
+/// Which objects to list. The default is every live object, in the order of their arrival: that of the changes that made them, which
+/// is nearly the order of their ids where we choose them.
 ///
 /// Within a dataset the order is that of the keys, and an object appears once for each of its keys there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Query {
     }
 }
 
-/// Where a listing stands: behind this id, this key, or this name.
+/// Where a listing stands: behind this object, this key, or this name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     pub(crate) after: After,
@@ -73,9 +74,10 @@ pub struct Cursor {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum After {
-    Id(ObjectId),
-    /// The number of an object's last change, and the object.
-    Changed(i64, ObjectId),
+    /// The number of an object: of the change that made it.
+    Arrival(i64),
+    /// The number of an object's last change, and its own.
+    Changed(i64, i64),
     Key(Vec<u8>),
     /// A name of an object: its dataset by number, in whose order names are listed, and its key.
     Name(i64, Vec<u8>),

@@ -1,6 +1,6 @@
 //! Reading every copy back from the medium, and healing what is damaged.
 //!
-//! Tier by tier; within one, in runs of objects by id, which is the order of their arrival, and within a run in the
+//! Tier by tier; within one, in runs of objects in the order of their arrival, and within a run in the
 //! order of their places: so packs are read from front to back. What was found whole is noted in relaxed changes,
 //! many together, so that a scrub costs next to no sync; what was found damaged, in a durable one.
 

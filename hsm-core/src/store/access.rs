@@ -95,7 +95,7 @@ impl Accesses {
         if noted.is_empty() || engine.check_writable().is_err() || !has_room(engine) {
             return;
         }
-        // In the order of the ids, as the index has them.
+        // In the order of the ids, in which the index finds them.
         let mut noted = noted.into_iter().peekable();
         while noted.peek().is_some() {
             let Ok(changes) = still_true(engine, noted.by_ref().take(FLUSHED_AT_ONCE)) else { return };

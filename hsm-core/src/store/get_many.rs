@@ -107,7 +107,7 @@ impl Store {
         engine.check()?;
         let mut bulk = Bulk::new(self, options, ids.len() as u64, take);
         bulk.watch.check()?;
-        // In the order of their rows, so that the index is read once from one end to the other.
+        // In the order in which the index finds them: that of their rows too, where we chose the ids.
         let mut order: Vec<usize> = (0..ids.len()).collect();
         order.sort_unstable_by_key(|index| ids[*index]);
         for window in order.chunks(WINDOW_LEN) {

@@ -6,6 +6,7 @@
 
 mod access;
 mod many;
+mod names;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -262,10 +263,11 @@ impl<'a> Applier<'a> {
         self.account(number, &before_copies, &object.copies)?;
         self.write_object(object)?;
         if new {
-            // The row may be that of a removed object of the same id, which kept its name for an undelete.
+            // The row may be that of a removed object of the same id, which kept its name for an undelete, and its number. No entry
+            // names it by that: its keys went when it was removed.
             self.run(
-                "UPDATE object SET dataset = NULL, key = NULL WHERE id = ?1 AND key IS NOT NULL",
-                params![id.0],
+                "UPDATE object SET number = ?2, dataset = NULL, key = NULL WHERE id = ?1",
+                params![id.0, number as i64],
             )?;
             pin::forget_object(self.connection, id)?;
         }
@@ -293,14 +295,16 @@ impl<'a> Applier<'a> {
         };
         let dataset = name.as_ref().map(|name| self.dataset_number(name.dataset)).transpose()?;
         let key = name.as_ref().map(|name| &name.key);
-        let sql = "INSERT OR IGNORE INTO object(id, changed, dataset, key, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let row = params![id.0, number as i64, dataset, key, body.write()];
+        let sql =
+            "INSERT INTO object(number, id, changed, dataset, key, body) VALUES (?1, ?2, ?1, ?3, ?4, ?5)
+             ON CONFLICT(id) DO NOTHING";
+        let row = params![number as i64, id.0, dataset, key, body.write()];
         if self.insert.run(self.connection, "apply a change", sql, row)? == 0 {
             return Ok(false);
         }
         self.account(number, &[], &body.copies)?;
         if let (Some(dataset), Some(key)) = (dataset, key)
-            && !self.enter(dataset, key, id)?
+            && !self.enter(dataset, key, number as i64)?
         {
             self.run("UPDATE object SET dataset = NULL, key = NULL WHERE id = ?1", params![id.0])?;
         }
@@ -323,11 +327,15 @@ impl<'a> Applier<'a> {
 
     fn write_object(&self, object: Object) -> Result<()> {
         // The name's columns are left alone: `name` and `unname` keep them.
-        let sql = "INSERT INTO object(id, changed, removed, body) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT(id) DO UPDATE SET changed = ?2, removed = ?3, body = ?4";
         let (id, changed) = (object.id.0, object.changed as i64);
         let removed = (object.removed_until_ns != 0).then_some(object.removed_until_ns);
-        self.run(sql, params![id, changed, removed, Body::of(object).write()]).map(drop)
+        let body = Body::of(object).write();
+        let sql = "UPDATE object SET changed = ?2, removed = ?3, body = ?4 WHERE id = ?1";
+        if self.run(sql, params![id, changed, removed, body])? > 0 {
+            return Ok(());
+        }
+        let sql = "INSERT INTO object(number, id, changed, removed, body) VALUES (?2, ?1, ?2, ?3, ?4)";
+        self.run(sql, params![id, changed, removed, body]).map(drop)
     }
 
     /// Counts what copies came and went; what no copy refers to any more becomes garbage.
@@ -381,70 +389,6 @@ impl<'a> Applier<'a> {
             self.run(sql, params![place.tier, place.instance as i64, place.serial as i64])?;
         }
         Ok(())
-    }
-
-    fn name(&mut self, number: u64, id: ObjectId, name: &Name) -> Result<()> {
-        let dataset = self.dataset_number(name.dataset)?;
-        if !self.enter(dataset, &name.key, id)? {
-            return Ok(()); // The object has this name already: a put to an existing key.
-        }
-        let sql = "UPDATE object SET dataset = ?2, key = ?3, changed = ?4 WHERE id = ?1 AND key IS NULL";
-        if self.run(sql, params![id.0, dataset, name.key, number as i64])? == 0 {
-            self.run(
-                "INSERT OR IGNORE INTO alias(id, dataset, key) VALUES (?1, ?2, ?3)",
-                params![id.0, dataset, name.key],
-            )?;
-            self.run("UPDATE object SET changed = ?2 WHERE id = ?1", params![id.0, number as i64])?;
-        }
-        Ok(())
-    }
-
-    /// Enters a key in a dataset. `false`: it is there already.
-    fn enter(&mut self, dataset: i64, key: &[u8], id: ObjectId) -> Result<bool> {
-        let sql = "INSERT OR IGNORE INTO entry(dataset, key, id) VALUES (?1, ?2, ?3)";
-        let row = params![dataset, key, id.0];
-        let is_new = self.enter.run(self.connection, "apply a change", sql, row)? == 1;
-        *self.sums.keys.entry(dataset).or_default() += i64::from(is_new);
-        Ok(is_new)
-    }
-
-    fn unname(&mut self, number: u64, id: ObjectId, name: &Name) -> Result<()> {
-        let dataset = self.dataset_number(name.dataset)?;
-        let gone =
-            self.run("DELETE FROM entry WHERE dataset = ?1 AND key = ?2", params![dataset, name.key])?;
-        *self.sums.keys.entry(dataset).or_default() -= gone as i64;
-        let sql = "DELETE FROM alias WHERE id = ?1 AND dataset = ?2 AND key = ?3";
-        if self.run(sql, params![id.0, dataset, name.key])? == 0 {
-            // The first name went: an alias takes its place.
-            let sql = "UPDATE object SET (dataset, key) =
-                 (SELECT dataset, key FROM alias WHERE alias.id = object.id ORDER BY dataset, key LIMIT 1) WHERE id = ?1";
-            self.run(sql, params![id.0])?;
-            let sql = "DELETE FROM alias WHERE id = ?1 AND (dataset, key) = (SELECT dataset, key FROM object WHERE id = ?1)";
-            self.run(sql, params![id.0])?;
-        }
-        self.run("UPDATE object SET changed = ?2 WHERE id = ?1", params![id.0, number as i64]).map(drop)
-    }
-
-    /// Frees every name of an object. Its first name stays in its row, for an undelete.
-    fn remove_names(&mut self, id: ObjectId) -> Result<()> {
-        let sql = "SELECT dataset, key FROM object WHERE id = ?1 AND key IS NOT NULL AND removed IS NULL
-             UNION ALL SELECT dataset, key FROM alias WHERE id = ?1";
-        let names: Vec<(i64, Vec<u8>)> =
-            super::index::all(self.connection, "apply a change", sql, params![id.0], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-        for (dataset, key) in names {
-            let gone =
-                self.run("DELETE FROM entry WHERE dataset = ?1 AND key = ?2", params![dataset, key])?;
-            *self.sums.keys.entry(dataset).or_default() -= gone as i64;
-        }
-        self.run("DELETE FROM alias WHERE id = ?1", params![id.0]).map(drop)
-    }
-
-    fn undelete(&mut self, number: u64, id: ObjectId, name: Option<&Name>) -> Result<()> {
-        let sql = "UPDATE object SET removed = NULL, dataset = NULL, key = NULL, changed = ?2 WHERE id = ?1";
-        self.run(sql, params![id.0, number as i64])?;
-        name.map_or(Ok(()), |name| self.name(number, id, name))
     }
 
     fn dataset_number(&self, id: DatasetId) -> Result<i64> {

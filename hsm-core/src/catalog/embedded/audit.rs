@@ -22,6 +22,9 @@ use crate::object::{Copy, ObjectId, Piece, Place, TierIndex};
 /// Packs whose sums are compared in one pass over all objects. Few in tests, so that there is more than one pass.
 const PACKS_AT_ONCE: usize = if cfg!(any(test, feature = "testing")) { 2 } else { 1 << 18 };
 const ACTION: &str = "check it";
+/// The object of an entry `e`, as it is told.
+const OF_ENTRY: &str =
+    "ifnull((SELECT lower(hex(o.id)) FROM object o WHERE o.number = e.object), 'number ' || e.object)";
 
 impl Embedded {
     /// Holds the index against itself.
@@ -48,14 +51,14 @@ impl Embedded {
         &self,
         places: &mut BTreeMap<(TierIndex, PlaceName), u64>,
     ) -> Result<()> {
-        let mut after = None;
+        let mut after = 0; // Numbers begin with 1.
         while !places.is_empty()
             && let Some((last, copies)) = self.read(|connection| lookup::copies(connection, after))?
         {
             for piece in copies.iter().flat_map(|copy| &copy.pieces) {
                 places.remove(&(piece.place.tier, crate::tier::place_name(piece)));
             }
-            after = Some(last);
+            after = last;
         }
         // Behind the copies: a place that was dropped meanwhile is in the garbage by now.
         self.read(|connection| {
@@ -221,27 +224,47 @@ impl Audit<'_> {
         let questions = [
             (
                 "the number of keys is wrong of dataset",
-                "SELECT name FROM dataset d WHERE keys <> (SELECT count(*) FROM entry e WHERE e.dataset = d.number)",
+                "SELECT name FROM dataset d WHERE keys <> (SELECT count(*) FROM entry e WHERE e.dataset = d.number)".to_owned(),
             ),
             (
                 "no dataset has the key of object",
-                "SELECT lower(hex(id)) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM dataset d WHERE d.number = e.dataset)",
+                format!(
+                    "SELECT {OF_ENTRY} FROM entry e WHERE NOT EXISTS (SELECT 1 FROM dataset d WHERE d.number = e.dataset)"
+                ),
             ),
             (
                 "a key names, but is no name of, object",
-                "SELECT lower(hex(id)) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = e.id
-                     AND o.removed IS NULL AND o.dataset = e.dataset AND o.key = e.key)
-                 AND NOT EXISTS (SELECT 1 FROM alias a WHERE a.id = e.id AND a.dataset = e.dataset AND a.key = e.key)",
+                format!(
+                    "SELECT {OF_ENTRY} FROM entry e WHERE NOT EXISTS (SELECT 1 FROM object o
+                     WHERE o.number = e.object AND o.removed IS NULL AND o.dataset = e.dataset AND o.key = e.key)
+                 AND NOT EXISTS (SELECT 1 FROM object o CROSS JOIN alias a ON a.id = o.id
+                     WHERE o.number = e.object AND a.dataset = e.dataset AND a.key = e.key)"
+                ),
             ),
             (
                 "no key is the name of object",
                 "SELECT lower(hex(id)) FROM (SELECT id, dataset, key FROM object WHERE key IS NOT NULL AND removed IS NULL
                      UNION ALL SELECT id, dataset, key FROM alias) n
-                 WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.dataset = n.dataset AND e.key = n.key AND e.id = n.id)",
+                 WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.dataset = n.dataset AND e.key = n.key
+                     AND e.object = (SELECT o.number FROM object o WHERE o.id = n.id))".to_owned(),
+            ),
+            (
+                "no look-up finds object",
+                "SELECT lower(hex(id)) FROM object o NOT INDEXED
+                 WHERE number IS NOT (SELECT x.number FROM object x WHERE x.id = o.id)".to_owned(),
+            ),
+            (
+                "a look-up finds, where it is not, object",
+                "SELECT lower(hex(id)) FROM object o INDEXED BY object_id
+                 WHERE NOT EXISTS (SELECT 1 FROM object x NOT INDEXED WHERE x.number = o.number AND x.id = o.id)".to_owned(),
+            ),
+            (
+                "no change made, as its number says, object",
+                "SELECT lower(hex(id)) FROM object WHERE number < 1 OR number > (SELECT applied FROM state)".to_owned(),
             ),
         ];
         for (what, sql) in questions {
-            let mut statement = self.connection.prepare_cached(sql).map_err(failed(ACTION))?;
+            let mut statement = self.connection.prepare_cached(&sql).map_err(failed(ACTION))?;
             let mut rows = statement.query([]).map_err(failed(ACTION))?;
             while let Some(row) = rows.next().map_err(failed(ACTION))? {
                 let of: String = row.get(0).map_err(failed(ACTION))?;
@@ -261,4 +284,51 @@ fn makes_up(pieces: &[Piece], size: u64) -> bool {
         follows
     });
     follow && end == size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::index::{Index, IndexPlace};
+    use crate::object::ObjectId;
+    use crate::{CheckOptions, Finding, PutOptions, Store, StoreOptions};
+
+    #[test]
+    fn a_row_that_no_look_up_finds_is_told_and_so_is_a_look_up_that_finds_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Store::open(directory.path(), &StoreOptions::new()).unwrap();
+        let store = open();
+        let ids = [1, 2, 3].map(|number| ObjectId([number; 16]));
+        for id in ids {
+            store.put(b"x", &PutOptions::id(id)).unwrap();
+        }
+        store.close().unwrap();
+        let index = Index::open(&IndexPlace::File(directory.path().join("index/index.db")), true).unwrap();
+        // As if the index on ids were of none of the rows, so that it stays as it is while one changes.
+        let schema = |of: &str| {
+            format!(
+                "PRAGMA writable_schema = ON;
+                 UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX object_id ON object(id) {of}' WHERE name = 'object_id';
+                 PRAGMA writable_schema = RESET;"
+            )
+        };
+        let change = "UPDATE object SET id = x'09090909090909090909090909090909' WHERE id = x'02020202020202020202020202020202';";
+        let all = [&schema("WHERE number < 0"), change, &schema("")].concat();
+        index.writer().execute_batch(&all).unwrap();
+        index.close().unwrap();
+        let mut told = Vec::new();
+        let done = open().check_all(&CheckOptions::default(), |finding| {
+            if let Finding::Index { detail } = finding {
+                told.push(detail);
+            }
+            Ok(())
+        });
+        assert_eq!(done.unwrap().contradictions, told.len() as u64);
+        let has = |what: &str, id: u8| {
+            let expected = format!("{what} {}", format!("{id:02x}").repeat(16));
+            told.contains(&expected)
+        };
+        assert!(has("no look-up finds object", 9), "{told:?}");
+        assert!(has("a look-up finds, where it is not, object", 2), "{told:?}");
+        assert!(!told.iter().any(|told| told.contains(&"01".repeat(16))), "{told:?}");
+    }
 }

@@ -10,9 +10,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension as _};
 
 use super::page_cache::{Budget, Share};
-use super::schema::{ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, PIN_SCHEMA, SCHEMA, USER_VERSION};
+use super::schema::{
+    ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, OBJECT_SCHEMA, PIN_SCHEMA, SCHEMA, USER_VERSION,
+};
 use super::unlocked::Reader;
-use super::{epochs, known_packs, log_length, page_checksum};
+use super::{epochs, known_packs, log_length, page_checksum, upgrade};
 use crate::error::{Error, IoContext as _, Result};
 use crate::file::{Disk as _, OsDisk};
 
@@ -74,7 +76,18 @@ pub(super) enum Reading<'a> {
 }
 
 impl Index {
-    /// Opens what is there, or creates an empty index.
+    /// Opens what is there, or creates an empty index. Nobody else has it open: one of the version before is brought to this one.
+    pub(super) fn open_alone(place: &IndexPlace, exclusive: bool) -> Result<Self> {
+        match Self::open(place, exclusive) {
+            Err(Error::Unsupported { .. }) => {
+                upgrade::upgrade(place, exclusive)?;
+                Self::open(place, exclusive)
+            }
+            opened => opened,
+        }
+    }
+
+    /// The same beside others.
     pub(super) fn open(place: &IndexPlace, exclusive: bool) -> Result<Self> {
         let budget = Budget::default();
         let share = budget.writer(exclusive || *place == IndexPlace::Memory);
@@ -85,7 +98,7 @@ impl Index {
         if tables == 0 {
             writer
                 .execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};
+                    "BEGIN IMMEDIATE; {SCHEMA} {OBJECT_SCHEMA} PRAGMA application_id = {APPLICATION_ID};
                      PRAGMA user_version = {USER_VERSION}; COMMIT;"
                 ))
                 .map_err(failed("create its tables"))?;
@@ -98,10 +111,7 @@ impl Index {
         if pragma("application_id")? != APPLICATION_ID {
             return Err(damaged("open", "it is not an index of hsm"));
         }
-        let version = pragma("user_version")?;
-        if version != USER_VERSION {
-            return Err(damaged("open", &format!("its version is {version}, not {USER_VERSION}")));
-        }
+        upgrade::check(pragma("user_version")?)?;
         let later = [("action", ACTION_SCHEMA), ("action_after", ACTION_SCHEMA_MORE), ("pin", PIN_SCHEMA)];
         for (table, schema) in later {
             if !has_table(&writer, "main", table)? {
@@ -253,13 +263,16 @@ impl Index {
             writer.query_row("PRAGMA snapshot.quick_check(1)", [], |row| row.get(0)).map_err(&failed)?;
         known_packs::make_room(&writer, "snapshot")?;
         epochs::make_room(&writer, "snapshot")?;
-        // A snapshot may be older than some tables.
-        let sql = "SELECT name FROM snapshot.sqlite_schema WHERE type = 'table'";
+        let version: i64 =
+            writer.query_row("PRAGMA snapshot.user_version", [], |row| row.get(0)).map_err(&failed)?;
+        if version != upgrade::UNNUMBERED {
+            upgrade::check(version)?;
+        }
+        // A snapshot may be older than some tables. Objects come before the keys that name them.
+        let sql = "SELECT name FROM snapshot.sqlite_schema WHERE type = 'table' ORDER BY name = 'entry'";
         let tables: Vec<String> = all(&writer, "load a snapshot", sql, [], |row| row.get(0))?;
-        let copies: Vec<String> = tables
-            .iter()
-            .map(|table| format!("INSERT INTO main.{table} SELECT * FROM snapshot.{table};"))
-            .collect();
+        let copies: Vec<String> =
+            tables.iter().map(|table| upgrade::rows(table, &format!("snapshot.{table}"), version)).collect();
         writer
             .execute_batch(&format!("BEGIN; {} COMMIT; DETACH snapshot;", copies.concat()))
             .map_err(&failed)?;
@@ -292,7 +305,7 @@ fn address(path: &Path) -> String {
     address
 }
 
-fn connect(place: &IndexPlace, exclusive: bool, share: &Share) -> Result<Connection> {
+pub(super) fn connect(place: &IndexPlace, exclusive: bool, share: &Share) -> Result<Connection> {
     page_checksum::register()?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -381,7 +394,11 @@ pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> Error 
         let code = error.sqlite_error().map(|failure| failure.extended_code);
         let is_damage = matches!(
             code.map(|code| code & 0xff),
-            Some(rusqlite::ffi::SQLITE_CORRUPT | rusqlite::ffi::SQLITE_NOTADB)
+            Some(
+                rusqlite::ffi::SQLITE_CORRUPT
+                    | rusqlite::ffi::SQLITE_NOTADB
+                    | rusqlite::ffi::SQLITE_CONSTRAINT
+            )
         ) || code == Some(rusqlite::ffi::SQLITE_IOERR_DATA)
             || code == Some(rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
             || matches!(
@@ -403,7 +420,7 @@ pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> Error 
 }
 
 /// The file system of the index has no room.
-fn full(action: &'static str, message: String) -> Error {
+pub(super) fn full(action: &'static str, message: String) -> Error {
     Error::Io { action, path: "index.db".into(), io_kind: std::io::ErrorKind::StorageFull, message }
 }
 

@@ -24,7 +24,8 @@ const DATASET_COLUMNS: &str = "id, name, created, attributes, keys";
 
 /// The object that a key of a dataset stands for, by the dataset's number.
 pub(super) fn entry(connection: &Connection, dataset: i64, key: &[u8]) -> Result<Option<ObjectId>> {
-    let sql = "SELECT id FROM entry WHERE dataset = ?1 AND key = ?2";
+    let sql = "SELECT (SELECT o.id FROM object o WHERE o.number = e.object) FROM entry e
+         WHERE e.dataset = ?1 AND e.key = ?2";
     one(connection, "look up a key", sql, params![dataset, key], |row| row.get(0).map(ObjectId))
 }
 
@@ -145,19 +146,16 @@ fn behind(after: Option<Garbage>) -> (i64, i64, i64) {
     })
 }
 
-/// The copies of some objects, live and removed, in order of id behind `after`, and the last id; `None` at the end.
-pub(super) fn copies(
-    connection: &Connection,
-    after: Option<ObjectId>,
-) -> Result<Option<(ObjectId, Vec<Copy>)>> {
-    let sql = "SELECT id, body FROM object WHERE id > ?1 ORDER BY id LIMIT ?2";
+/// The copies of some objects, live and removed, in order of arrival behind the one of number `after`, and the last number;
+/// `None` at the end.
+pub(super) fn copies(connection: &Connection, after: i64) -> Result<Option<(i64, Vec<Copy>)>> {
+    let sql = "SELECT id, body, number FROM object WHERE number > ?1 ORDER BY number LIMIT ?2";
     let mut statement = connection.prepare_cached(sql).map_err(failed("list copies"))?;
-    let after = after.map(|id| id.0.to_vec()).unwrap_or_default();
     let mut rows = statement.query(params![after, ROWS_A_PAGE_MAX as i64]).map_err(failed("list copies"))?;
     let (mut last, mut found) = (None, Vec::new());
     while let Some(row) = rows.next().map_err(failed("list copies"))? {
-        let (id, body) = row::id_and_body(row).map_err(failed("list copies"))?;
-        last = Some(id);
+        let (_, body) = row::id_and_body(row).map_err(failed("list copies"))?;
+        last = Some(row.get(2).map_err(failed("list copies"))?);
         found.extend(body.copies);
     }
     Ok(last.map(|last| (last, found)))
@@ -272,29 +270,29 @@ pub(super) fn page(
             if let Some(end) = prefix_end(&query.key_prefix) {
                 condition("e.key < ?", end.into());
             }
-            ("e.key", "entry e CROSS JOIN object o ON o.id = e.id", "e.key")
+            ("e.key", "entry e CROSS JOIN object o ON o.number = e.object", "e.key")
         }
         None if !query.key_prefix.is_empty() => {
             return Err(Error::invalid("query", "a key prefix needs a dataset"));
         }
         None if by_change => {
-            if let Some(After::Changed(number, id)) = after.map(|cursor| &cursor.after) {
-                condition("o.changed >= ?", (*number).into());
-                condition(&format!("(o.changed > {number} OR o.id > ?)"), id.0.to_vec().into());
+            if let Some(After::Changed(changed, number)) = after.map(|cursor| &cursor.after) {
+                condition("o.changed >= ?", (*changed).into());
+                condition(&format!("(o.changed > {changed} OR o.number > ?)"), (*number).into());
             }
-            ("NULL", "object o", "o.changed, o.id")
+            ("NULL", "object o", "o.changed, o.number")
         }
         None => {
             match after.map(|cursor| &cursor.after) {
-                Some(After::Id(id)) => condition("o.id > ?", id.0.to_vec().into()),
+                Some(After::Arrival(number)) => condition("o.number > ?", (*number).into()),
                 Some(_) => return Err(Error::invalid("cursor", "it comes from another listing")),
                 None => {}
             }
-            ("NULL", "object o", "o.id")
+            ("NULL", "object o", "o.number")
         }
     };
     let sql = format!(
-        "SELECT {}, {key_column} FROM {from} {} {} ORDER BY {order} LIMIT {ROWS_A_PAGE_MAX}",
+        "SELECT {}, {key_column}, o.number FROM {from} {} {} ORDER BY {order} LIMIT {ROWS_A_PAGE_MAX}",
         row::OBJECT_COLUMNS,
         if conditions.is_empty() { "" } else { "WHERE" },
         conditions.join(" AND ")
@@ -313,7 +311,7 @@ pub(super) fn page(
             None => &[],
         };
         let head = objects.head(row).map_err(failed("list objects"))?;
-        let (id, changed) = (head.id, head.changed as i64);
+        let changed = head.changed as i64;
         let mut is_wanted = (head.removed_until_ns != 0) == query.removed;
         if is_wanted && looks_inside {
             is_wanted = matches(query, &objects.read(row).map_err(failed("list objects"))?);
@@ -322,10 +320,11 @@ pub(super) fn page(
             found.push(&head, row, key).map_err(failed("list objects"))?;
         }
         if looked_at == ROWS_A_PAGE_MAX || found.bytes_len() > BYTES_A_PAGE_MAX || found.len() >= limit {
+            let number = row.get(row::OBJECT_COLUMNS_LEN + 1).map_err(failed("list objects"))?;
             let after = match query.dataset {
                 Some(_) => After::Key(key.to_vec()),
-                None if by_change => After::Changed(changed, id),
-                None => After::Id(id),
+                None if by_change => After::Changed(changed, number),
+                None => After::Arrival(number),
             };
             next = Some(Cursor { after });
             break;

@@ -68,7 +68,7 @@ impl Embedded {
         };
         let tail = journal::begin(&segments, &header)?;
         remove_index(&ground.index)?;
-        let index = Index::open(&ground.index, ground.exclusive)?;
+        let index = Index::open_alone(&ground.index, ground.exclusive)?;
         let embedded = Self::assemble(ground, segments, index);
         lookup::set_state(
             &embedded.index.writer(),
@@ -100,7 +100,7 @@ impl Embedded {
             Ok(None) | Err(Error::Index { damaged: true, .. }) => None,
             Err(damage @ Error::StoreDamaged { .. }) => {
                 // What the index knows stays readable: it is neither compared nor replaced.
-                let index = Index::open(&ground.index, ground.exclusive)?;
+                let index = Index::open_alone(&ground.index, ground.exclusive)?;
                 found.read_only = Some(format!("{damage}; {WAY_OUT}"));
                 return Ok((Self::assemble(ground, segments, index), found));
             }
@@ -297,7 +297,7 @@ impl Embedded {
                 format!("neither a good snapshot nor the beginning of the journal is there; {WAY_OUT}"),
             )
         })?;
-        let index = Index::open(&ground.index, ground.exclusive)?;
+        let index = Index::open_alone(&ground.index, ground.exclusive)?;
         let tail = Tail::at_start_of(&header);
         lookup::set_state(&index.writer(), &State { store: ground.store_id, tail, durable: tail })?;
         Ok(index)
@@ -315,7 +315,7 @@ fn usable_index(ground: &Ground, segments: &Segments) -> Result<Option<Index>> {
     {
         return Ok(None);
     }
-    let index = Index::open(&ground.index, ground.exclusive)?;
+    let index = Index::open_alone(&ground.index, ground.exclusive)?;
     let state = lookup::state(&index.writer())?;
     let Some(state) = state.filter(|state| state.store == ground.store_id) else { return Ok(None) };
     Ok(is_past_of(segments, &state)?.then_some(index))

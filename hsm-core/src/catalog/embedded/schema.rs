@@ -2,13 +2,14 @@
 
 /// `hsm1`: tells an index from other SQLite databases.
 pub(super) const APPLICATION_ID: i64 = 0x6873_6d31;
-/// The version of the tables. An index of another version is rebuilt.
-pub(super) const USER_VERSION: i64 = 1;
+/// The version of the tables. An index of version 1 is brought to it ([`upgrade`](super::upgrade)), of another it is rebuilt.
+pub(super) const USER_VERSION: i64 = 2;
 
 /// Made with the first subscriber.
 pub(super) const CHANGE_INDEX: &str = "CREATE INDEX IF NOT EXISTS object_changed ON object(changed)";
 
-/// Numbers of 64 bits without a sign are stored as the signed number of the same bits.
+/// Numbers of 64 bits without a sign are stored as the signed number of the same bits. Objects and datasets are numbered by
+/// the change that made them.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE state(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -26,21 +27,6 @@ CREATE TABLE state(
     durable_before INTEGER NOT NULL,
     durable_chain INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE object(
-    id BLOB PRIMARY KEY,
-    changed INTEGER NOT NULL,
-    removed INTEGER,
-    dataset INTEGER,
-    key BLOB,
-    body BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX object_removed ON object(removed) WHERE removed IS NOT NULL;
-CREATE TABLE entry(
-    dataset INTEGER NOT NULL,
-    key BLOB NOT NULL,
-    id BLOB NOT NULL,
-    PRIMARY KEY (dataset, key)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE alias(
     id BLOB NOT NULL,
     dataset INTEGER NOT NULL,
@@ -93,6 +79,27 @@ CREATE TABLE recent(
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE member(instance INTEGER PRIMARY KEY, resolved INTEGER NOT NULL) STRICT;
 CREATE TABLE epoch(epoch INTEGER PRIMARY KEY, cause INTEGER NOT NULL, first INTEGER NOT NULL) STRICT;
+";
+
+/// Objects, and the keys that name them.
+pub(super) const OBJECT_SCHEMA: &str = "
+CREATE TABLE object(
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL,
+    changed INTEGER NOT NULL,
+    removed INTEGER,
+    dataset INTEGER,
+    key BLOB,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX object_id ON object(id);
+CREATE INDEX object_removed ON object(removed) WHERE removed IS NOT NULL;
+CREATE TABLE entry(
+    dataset INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    object INTEGER NOT NULL,
+    PRIMARY KEY (dataset, key)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Actions: made in an index that does not have them yet.

@@ -83,7 +83,7 @@ pub(super) fn restore(ground: &Ground, segments: &Segments, name: &str) -> Resul
     copy(&*ground.disk, &from, &OsDisk::new(), &beside)?;
     OsDisk::new().rename(&beside, path).context("rename", path)?;
     file::sync_parent(&OsDisk::new(), path).context("sync", path)?;
-    let index = Index::open(&ground.index, ground.exclusive)?;
+    let index = Index::open_alone(&ground.index, ground.exclusive)?;
     let good = {
         let writer = index.writer();
         // Reads every page, and so checks every page's checksum.

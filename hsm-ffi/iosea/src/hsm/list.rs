@@ -15,7 +15,7 @@ pub(crate) enum Which<'a> {
 }
 
 impl Store {
-    /// Tells of objects in the order of their ids; those of a dataset in the order of their keys.
+    /// Tells of objects in the order of their arrival; those of a dataset in the order of their keys.
     pub(crate) fn each(&self, which: &Which<'_>, take: &mut dyn FnMut(Id) -> Result<()>) -> Result<()> {
         // SAFETY: places for handles, live ones, and text with its length.
         let (_query, cursor) = unsafe {
@@ -60,6 +60,7 @@ impl Store {
             ids.push(id);
             Ok(())
         })?;
+        ids.sort_unstable();
         Ok(ids)
     }
 }
