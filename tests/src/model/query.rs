@@ -13,8 +13,10 @@ impl State {
             if !query.key_prefix.is_empty() {
                 return Err(Kind::Invalid);
             }
-            let matching = self.objects.iter().filter(|(_, entry)| matches(query, entry));
-            return Ok(matching.map(|(id, _)| (Vec::new(), *id)).collect());
+            let mut matching: Vec<_> =
+                self.objects.iter().filter(|(_, entry)| matches(query, entry)).collect();
+            matching.sort_unstable_by_key(|(_, entry)| entry.number);
+            return Ok(matching.into_iter().map(|(id, _)| (Vec::new(), *id)).collect());
         };
         if !self.datasets.contains_key(&dataset) {
             return Err(Kind::NotFound);

@@ -43,6 +43,8 @@ pub struct Copy {
 /// One object.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// The change that made it.
+    pub number: u64,
     /// Counts contents.
     pub generation: Generation,
     /// When it came to be.
@@ -264,16 +266,16 @@ impl State {
         let changed = self.next(put.durability);
         self.forget_pins(id, resolved.new);
         let before = self.objects.remove(&id).filter(|_| !resolved.new);
-        let (created_ns, mut attributes, mut name) = before
-            .map_or((self.now_ns, Attributes::new(), None), |before| {
-                (before.created_ns, before.attributes, before.name)
-            });
+        let made = (changed, self.now_ns, Attributes::new(), None);
+        let (number, created_ns, mut attributes, mut name) =
+            before.map_or(made, |it| (it.number, it.created_ns, it.attributes, it.name));
         attributes.extend(&put.attributes);
         if let Some(new_name) = &put.name {
             self.names.insert(new_name.clone(), id);
             name.get_or_insert_with(|| new_name.clone());
         }
         let entry = Entry {
+            number,
             generation: resolved.generation,
             created_ns,
             modified_ns: self.now_ns,

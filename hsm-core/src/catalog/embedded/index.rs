@@ -10,9 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension as _};
 
 use super::page_cache::{Budget, Share};
-use super::schema::{
-    ACTION_SCHEMA, ACTION_SCHEMA_MORE, APPLICATION_ID, OBJECT_SCHEMA, PIN_SCHEMA, SCHEMA, USER_VERSION,
-};
+use super::schema::{APPLICATION_ID, LATER, OBJECT_SCHEMA, SCHEMA, USER_VERSION};
 use super::unlocked::Reader;
 use super::{epochs, known_packs, log_length, page_checksum, upgrade};
 use crate::error::{Error, IoContext as _, Result};
@@ -112,8 +110,7 @@ impl Index {
             return Err(damaged("open", "it is not an index of hsm"));
         }
         upgrade::check(pragma("user_version")?)?;
-        let later = [("action", ACTION_SCHEMA), ("action_after", ACTION_SCHEMA_MORE), ("pin", PIN_SCHEMA)];
-        for (table, schema) in later {
+        for (table, schema) in LATER {
             if !has_table(&writer, "main", table)? {
                 writer
                     .execute_batch(&format!("BEGIN IMMEDIATE; {schema} COMMIT;"))

@@ -102,8 +102,12 @@ CREATE TABLE entry(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Actions: made in an index that does not have them yet.
-pub(super) const ACTION_SCHEMA: &str = "
+/// What came later, by a table of it: made in an index that does not have it yet.
+pub(super) const LATER: [(&str, &str); 3] =
+    [("action", ACTION_SCHEMA), ("action_after", ACTION_SCHEMA_MORE), ("pin", PIN_SCHEMA)];
+
+/// Actions.
+const ACTION_SCHEMA: &str = "
 CREATE TABLE action(
     number INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -126,8 +130,8 @@ CREATE INDEX action_group ON action(together, number) WHERE together IS NOT NULL
 CREATE INDEX action_finished ON action(finished) WHERE state >= 4;
 ";
 
-/// Pins: made in an index that does not have them yet.
-pub(super) const PIN_SCHEMA: &str = "
+/// Pins.
+const PIN_SCHEMA: &str = "
 CREATE TABLE pin(
     object BLOB NOT NULL,
     tier INTEGER NOT NULL,
@@ -138,8 +142,8 @@ CREATE TABLE pin(
 CREATE INDEX pin_until ON pin(until);
 ";
 
-/// What actions come after, and those of a site: made in an index that knows actions, and not these.
-pub(super) const ACTION_SCHEMA_MORE: &str = "
+/// What actions come after, and those of a site.
+const ACTION_SCHEMA_MORE: &str = "
 CREATE TABLE action_after(
     after BLOB NOT NULL,
     number INTEGER NOT NULL,

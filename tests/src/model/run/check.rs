@@ -38,12 +38,16 @@ impl Run {
         let store = self.store();
         let mut objects = BTreeMap::new();
         for removed in [false, true] {
+            let mut before = 0;
             for item in store.objects(&Query { removed, ..Query::default() }) {
                 let (key, object) = item.expect("a listing");
                 assert!(key.is_empty(), "the listing is of no dataset");
                 assert_eq!(object.is_removed(), removed);
                 let entry = self.state.objects.get(&object.id);
-                entry.unwrap_or_else(|| panic!("{} is not in the model", object.id)).check(&object);
+                let entry = entry.unwrap_or_else(|| panic!("{} is not in the model", object.id));
+                entry.check(&object);
+                assert!(before < entry.number, "{} is not in order of arrival", object.id);
+                before = entry.number;
                 let twice = objects.insert(object.id, object);
                 assert!(twice.is_none(), "{twice:?} is listed twice");
             }
