@@ -287,22 +287,41 @@ fn makes_up(pieces: &[Piece], size: u64) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::path::Path;
+
     use super::super::index::{Index, IndexPlace};
     use crate::object::ObjectId;
     use crate::{CheckOptions, Finding, PutOptions, Store, StoreOptions};
 
+    /// What a check tells of a closed store, once its index was changed so.
+    pub(in super::super) fn told(directory: &Path, change: &str) -> Vec<String> {
+        let index = Index::open(&IndexPlace::File(directory.join("index/index.db")), true).unwrap();
+        index.writer().execute_batch(change).unwrap();
+        index.close().unwrap();
+        let store = Store::open(directory, &StoreOptions::new()).unwrap();
+        let mut told = Vec::new();
+        let done = store.check_all(&CheckOptions::default(), |finding| {
+            match finding {
+                Finding::Index { detail } => told.push(detail),
+                other => panic!("{other:?}"),
+            }
+            Ok(())
+        });
+        assert_eq!(done.unwrap().contradictions, told.len() as u64);
+        store.close().unwrap();
+        told
+    }
+
     #[test]
     fn a_row_that_no_look_up_finds_is_told_and_so_is_a_look_up_that_finds_none() {
         let directory = tempfile::tempdir().unwrap();
-        let open = || Store::open(directory.path(), &StoreOptions::new()).unwrap();
-        let store = open();
+        let store = Store::open(directory.path(), &StoreOptions::new()).unwrap();
         let ids = [1, 2, 3].map(|number| ObjectId([number; 16]));
         for id in ids {
             store.put(b"x", &PutOptions::id(id)).unwrap();
         }
         store.close().unwrap();
-        let index = Index::open(&IndexPlace::File(directory.path().join("index/index.db")), true).unwrap();
         // As if the index on ids were of none of the rows, so that it stays as it is while one changes.
         let schema = |of: &str| {
             format!(
@@ -313,16 +332,7 @@ mod tests {
         };
         let change = "UPDATE object SET id = x'09090909090909090909090909090909' WHERE id = x'02020202020202020202020202020202';";
         let all = [&schema("WHERE number < 0"), change, &schema("")].concat();
-        index.writer().execute_batch(&all).unwrap();
-        index.close().unwrap();
-        let mut told = Vec::new();
-        let done = open().check_all(&CheckOptions::default(), |finding| {
-            if let Finding::Index { detail } = finding {
-                told.push(detail);
-            }
-            Ok(())
-        });
-        assert_eq!(done.unwrap().contradictions, told.len() as u64);
+        let told = told(directory.path(), &all);
         let has = |what: &str, id: u8| {
             let expected = format!("{what} {}", format!("{id:02x}").repeat(16));
             told.contains(&expected)

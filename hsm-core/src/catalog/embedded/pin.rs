@@ -105,9 +105,8 @@ pub(super) fn check_rows(connection: &Connection, found: &mut Contradictions) ->
 
 #[cfg(test)]
 mod tests {
-    use super::super::index::{Index, IndexPlace};
     use crate::object::FOR_EVER_NS;
-    use crate::{CheckOptions, Finding, PinQuery, PutOptions, Store, StoreOptions};
+    use crate::{CheckOptions, PinQuery, PutOptions, Store, StoreOptions};
 
     /// What a check tells of a store with two pins, whose index was changed so.
     fn told(change: &str) -> Vec<String> {
@@ -118,21 +117,7 @@ mod tests {
         store.pin(kept, 0, "ann", FOR_EVER_NS).unwrap();
         store.pin(kept, 1, "bob", FOR_EVER_NS).unwrap();
         store.close().unwrap();
-        let index = Index::open(&IndexPlace::File(directory.path().join("index/index.db")), true).unwrap();
-        index.writer().execute_batch(change).unwrap();
-        index.close().unwrap();
-        let store = open();
-        let mut told = Vec::new();
-        let done = store.check_all(&CheckOptions::default(), |finding| {
-            match finding {
-                Finding::Index { detail } => told.push(detail),
-                other => panic!("{other:?}"),
-            }
-            Ok(())
-        });
-        assert_eq!(done.unwrap().contradictions, told.len() as u64);
-        store.close().unwrap();
-        drop(store);
+        let told = super::super::audit::tests::told(directory.path(), change);
         // Made anew where it could not be read; else as an operator is told to.
         if told.iter().all(|told| !told.contains("failed to")) && !told.is_empty() {
             std::fs::remove_dir_all(directory.path().join("index")).unwrap();

@@ -39,11 +39,16 @@ impl Applier<'_> {
         Ok(is_new)
     }
 
+    /// Strikes a key off a dataset.
+    fn strike(&mut self, dataset: i64, key: &[u8]) -> Result<()> {
+        let gone = self.run("DELETE FROM entry WHERE dataset = ?1 AND key = ?2", params![dataset, key])?;
+        *self.sums.keys.entry(dataset).or_default() -= gone as i64;
+        Ok(())
+    }
+
     pub(super) fn unname(&mut self, number: u64, id: ObjectId, name: &Name) -> Result<()> {
         let dataset = self.dataset_number(name.dataset)?;
-        let gone =
-            self.run("DELETE FROM entry WHERE dataset = ?1 AND key = ?2", params![dataset, name.key])?;
-        *self.sums.keys.entry(dataset).or_default() -= gone as i64;
+        self.strike(dataset, &name.key)?;
         let sql = "DELETE FROM alias WHERE id = ?1 AND dataset = ?2 AND key = ?3";
         if self.run(sql, params![id.0, dataset, name.key])? == 0 {
             // The first name went: an alias takes its place.
@@ -63,9 +68,7 @@ impl Applier<'_> {
         let names: Vec<(i64, Vec<u8>)> =
             all(self.connection, "apply a change", sql, params![id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
         for (dataset, key) in names {
-            let gone =
-                self.run("DELETE FROM entry WHERE dataset = ?1 AND key = ?2", params![dataset, key])?;
-            *self.sums.keys.entry(dataset).or_default() -= gone as i64;
+            self.strike(dataset, &key)?;
         }
         self.run("DELETE FROM alias WHERE id = ?1", params![id.0]).map(drop)
     }
