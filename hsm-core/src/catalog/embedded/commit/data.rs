@@ -52,14 +52,10 @@ impl Data {
 }
 
 impl Lead<'_> {
-    /// Has packs synced by those who wait anyway, while their leader is at the journal: each by another one, as
-    /// far as there are others.
+    /// Has packs synced by those who wait anyway, while their leader is at the journal.
     pub(super) fn share_syncs(&self) {
         let proposals = self.requests.iter().flat_map(|request| &request.proposals);
-        let others = self.requests.iter().skip(1).rev();
-        for (data, other) in Data::of(proposals).0.into_iter().zip(others) {
-            other.ask_to_sync(data);
-        }
+        self.ask_to_sync(Data::of(proposals).0);
     }
 }
 

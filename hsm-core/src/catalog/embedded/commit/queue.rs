@@ -1,26 +1,24 @@
 //! Who waits for a commit, and who of them leads.
 //!
-//! A caller who finds no leader leads at once; the others sleep until they are answered, or until the lead is
-//! passed on to them. Whoever leads takes all that wait, itself among them.
+//! A caller who finds no leader leads; the others sleep until they are answered, or until one of them has to lead.
+//! Whoever leads takes all that wait, itself among them: they are the next *group*. Those of a group are woken in one call:
+//! each does so little before it sleeps again that to wake them one by one took longer than what they do. Those of the group
+//! that gathers meanwhile sleep elsewhere, so that nobody is woken in vain.
 //!
 //! Callers who were just answered are likely to be back with their next change before a sync is over. So the next
-//! leader waits for as many as there were, for a part of the time that the last group took: one sync for all of
-//! them instead of two, each for half. Where that was in vain it is not tried again for a while.
+//! group is not led before as many are there as there were, or a part of the time that the last group took is over: one sync for all of
+//! them instead of two, each for half. Whoever comes last leads it, and need not wake anybody for that; one of those who came before
+//! looks at the time. Where that was in vain it is not tried again for a while.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use nix::sched::sched_getcpu;
 
 use crate::backend::pack::Unsynced;
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Result};
 
-/// Requests taken into one group at most: bounds how long the lock is held.
-const REQUESTS_A_GROUP_MAX: usize = 1024;
 /// How long callers are waited for at most.
 const GATHER_MAX: Duration = Duration::from_millis(1);
 /// Groups that are not waited for after many vain waits.
@@ -31,32 +29,14 @@ const GROUPS_SKIPPED_MAX: u32 = 64;
 pub(super) struct Request {
     pub(super) proposals: Vec<Proposal>,
     pub(super) relaxed: bool,
-    answer: Mutex<Option<Vec<Result<Committed>>>>,
-    /// What this caller is to sync while it waits.
-    to_sync: Mutex<Option<Unsynced>>,
-    /// Set when it is this caller's turn to lead.
-    leads: AtomicBool,
-    /// Who waits: woken alone, since a crowd that wakes to sleep again costs more than the commit.
-    caller: Thread,
+    answer: parking_lot::Mutex<Option<Vec<Result<Committed>>>>,
 }
 
 impl Request {
     /// What the calling thread wants.
     pub(super) fn new(proposals: Vec<Proposal>, durability: Durability) -> Arc<Self> {
-        Arc::new(Self {
-            proposals,
-            relaxed: durability == Durability::Relaxed,
-            answer: Mutex::new(None),
-            to_sync: Mutex::new(None),
-            leads: AtomicBool::new(false),
-            caller: thread::current(),
-        })
-    }
-
-    /// Has its caller sync a pack.
-    pub(super) fn ask_to_sync(&self, data: Unsynced) {
-        *self.to_sync.lock() = Some(data);
-        self.caller.unpark();
+        let relaxed = durability == Durability::Relaxed;
+        Arc::new(Self { proposals, relaxed, answer: parking_lot::Mutex::default() })
     }
 
     pub(super) fn set_answer(&self, answer: Vec<Result<Committed>>) {
@@ -72,24 +52,34 @@ impl Request {
 #[derive(Debug, Default)]
 pub(in crate::catalog::embedded) struct Queue {
     state: Mutex<Waiting>,
+    /// Where callers sleep: those of a group, and those of the next; each by the half of the processors that they ran on.
+    bells: [[Condvar; 2]; 2],
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    requests: VecDeque<Arc<Request>>,
+    requests: Vec<Arc<Request>>,
+    /// Number of the group that they are going to be.
+    group: u64,
+    /// How many groups were answered.
+    answered: u64,
     led: bool,
+    /// How many sleep there, or were just woken.
+    asleep: [[usize; 2]; 2],
+    /// Packs that those of the group that is led are to sync while they wait.
+    to_sync: Vec<Unsynced>,
     gathering: Gathering,
 }
 
-/// Whether a leader waits for those who were answered last.
+/// Whether those who were answered last are waited for.
 #[derive(Debug, Default)]
 struct Gathering {
-    /// A leader, the first in the queue, waits.
-    is_on: bool,
     /// How many requests there are when they are all back.
     expected: usize,
-    /// When it is too late for them.
+    /// When it is too late for them. None: nobody is waited for.
     until: Option<Instant>,
+    /// The group of which one caller sleeps no longer than until then.
+    timed: Option<u64>,
     /// How many groups in a row were waited for in vain.
     vain: u32,
     /// How many groups to go without waiting.
@@ -99,8 +89,22 @@ struct Gathering {
 impl Gathering {
     /// A group was answered, and others wait already.
     fn expect(&mut self, answered: usize, waiting: usize, took: Duration) {
-        self.expected = (answered + waiting).min(REQUESTS_A_GROUP_MAX);
-        self.until = Instant::now().checked_add(GATHER_MAX.min(took / 2));
+        self.expected = answered + waiting;
+        self.until = Instant::now().checked_add(GATHER_MAX.min(took / 2)).filter(|_| self.skip == 0);
+        self.skip = self.skip.saturating_sub(1);
+    }
+
+    /// How long others are still waited for, where so many came. `None`: no longer.
+    fn left(&self, came: usize) -> Option<Duration> {
+        let until = self.until.filter(|_| came < self.expected)?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+    }
+
+    /// A group is led.
+    fn end(&mut self, came: usize) {
+        if self.until.take().is_some() {
+            self.note(came);
+        }
     }
 
     /// Notes how many came.
@@ -117,94 +121,140 @@ impl Gathering {
 impl Queue {
     /// Queues a request and waits. `None`: it was answered; else its caller leads.
     pub(super) fn wait(&self, request: &Arc<Request>) -> Option<Lead<'_>> {
-        let leads_at_once = {
-            let mut waiting = self.state.lock();
-            waiting.requests.push_back(request.clone());
-            if waiting.gathering.is_on && waiting.requests.len() >= waiting.gathering.expected {
-                waiting.requests[0].caller.unpark();
+        let mut waiting = self.lock();
+        waiting.requests.push(request.clone());
+        let group = waiting.group;
+        let mut keeps_time = false;
+        while waiting.answered <= group {
+            let mut left = None;
+            if !waiting.led {
+                left = waiting.gathering.left(waiting.requests.len());
+                if left.is_none() {
+                    return Some(self.lead(waiting));
+                }
+                left = left.filter(|_| keeps_time || waiting.gathering.timed != Some(group));
             }
-            !std::mem::replace(&mut waiting.led, true)
+            // Whose group is led does what is to be done for it.
+            let to_sync = if waiting.group > group { waiting.to_sync.pop() } else { None };
+            waiting = if let Some(data) = to_sync {
+                drop(waiting);
+                // An error is that of the pack, and its leader meets it there.
+                let _ = data.pack.sync_to(data.end);
+                self.lock()
+            } else {
+                if left.is_some() {
+                    keeps_time = true;
+                    waiting.gathering.timed = Some(group);
+                }
+                self.sleep(waiting, group, left)
+            };
+        }
+        None
+    }
+
+    /// Takes all who wait. Nobody leads, so all groups that were taken are answered.
+    fn lead(&self, mut waiting: MutexGuard<'_, Waiting>) -> Lead<'_> {
+        let count = waiting.requests.len();
+        waiting.gathering.end(count);
+        waiting.led = true;
+        let group = waiting.group;
+        waiting.group += 1;
+        let requests = std::mem::replace(&mut waiting.requests, Vec::with_capacity(count));
+        Lead { queue: self, group, requests, begun: Instant::now() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing that is done under it panics half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until it is woken, or that time is over.
+    fn sleep<'a>(
+        &self,
+        mut waiting: MutexGuard<'a, Waiting>,
+        group: u64,
+        left: Option<Duration>,
+    ) -> MutexGuard<'a, Waiting> {
+        let half = half_of_processors();
+        let bell = &self.bells[parity(group)][half];
+        waiting.asleep[parity(group)][half] += 1;
+        let mut waiting = match left {
+            Some(left) => bell.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
+            None => bell.wait(waiting).unwrap_or_else(PoisonError::into_inner),
         };
-        if !leads_at_once {
-            while !request.leads.load(Ordering::Acquire) {
-                let to_sync = request.to_sync.lock().take();
-                if let Some(data) = to_sync {
-                    // An error is that of the pack, and its leader meets it there.
-                    let _ = data.pack.sync_to(data.end);
-                }
-                if request.answer.lock().is_some() {
-                    return None;
-                }
-                thread::park();
-            }
-        }
-        // Whoever leads is first in the queue, so its own request is among those taken.
-        let mut waiting = self.state.lock();
-        gather(&mut waiting);
-        let count = waiting.requests.len().min(REQUESTS_A_GROUP_MAX);
-        let requests = waiting.requests.drain(..count).collect();
-        Some(Lead { queue: self, requests, begun: Instant::now() })
+        waiting.asleep[parity(group)][half] -= 1;
+        waiting
+    }
+
+    /// Where to wake somebody to help: the kernel has who is woken run where it ran before if that processor
+    /// does nothing, and else, where processors are few, in place of who woke it.
+    fn other_half(&self, waiting: &Waiting, group: u64) -> &Condvar {
+        let other = 1 - half_of_processors();
+        let half = if waiting.asleep[parity(group)][other] > 0 { other } else { 1 - other };
+        &self.bells[parity(group)][half]
     }
 }
 
-/// Waits, as the leader, for those who were answered last.
-fn gather(waiting: &mut MutexGuard<'_, Waiting>) {
-    let Some(until) = waiting.gathering.until.take() else { return };
-    if waiting.requests.len() >= waiting.gathering.expected {
-        waiting.gathering.vain = 0;
-        return;
-    }
-    if waiting.gathering.skip > 0 {
-        waiting.gathering.skip -= 1;
-        return;
-    }
-    waiting.gathering.is_on = true;
-    while waiting.requests.len() < waiting.gathering.expected {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        MutexGuard::unlocked(waiting, || thread::park_timeout(left));
-    }
-    waiting.gathering.is_on = false;
-    let came = waiting.requests.len();
-    waiting.gathering.note(came);
+fn parity(group: u64) -> usize {
+    usize::from(!group.is_multiple_of(2))
 }
 
-/// The requests that one caller leads. Dropped, also by a panic, it answers those who were led and passes the
-/// lead on.
+/// Of the processor that the calling thread runs on.
+fn half_of_processors() -> usize {
+    sched_getcpu().map_or(0, |processor| processor % 2)
+}
+
+/// The requests that one caller leads. Dropped, also by a panic, it answers those who were led and gives the
+/// lead free.
 pub(super) struct Lead<'a> {
     queue: &'a Queue,
+    group: u64,
     pub(super) requests: Vec<Arc<Request>>,
     begun: Instant,
 }
 
+impl Lead<'_> {
+    /// Has packs synced by those of the group who do nothing but wait, as many as there are.
+    pub(super) fn ask_to_sync(&self, mut packs: Vec<Unsynced>) {
+        packs.truncate(self.requests.len() - 1);
+        let count = packs.len();
+        let mut waiting = self.queue.lock();
+        waiting.to_sync = packs;
+        let bell = self.queue.other_half(&waiting, self.group);
+        drop(waiting);
+        (0..count).for_each(|_| bell.notify_one());
+    }
+}
+
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        // Counted before the first is answered, who may be back before the last one is.
-        let waiting_count = self.queue.state.lock().requests.len();
         for request in &self.requests {
             request.answer.lock().get_or_insert_with(|| {
                 let lost =
                     || Error::Closed { reason: "the commit panicked; open the store again".to_owned() };
                 request.proposals.iter().map(|_| Err(lost())).collect()
             });
-            request.caller.unpark();
         }
-        let mut waiting = self.queue.state.lock();
-        waiting.gathering.expect(self.requests.len(), waiting_count, self.begun.elapsed());
-        match waiting.requests.front() {
-            Some(next) => {
-                next.leads.store(true, Ordering::Release);
-                next.caller.unpark();
-            }
-            None => waiting.led = false,
+        let mut waiting = self.queue.lock();
+        let next = waiting.requests.len();
+        // Counted before the first is answered, who may be back before the last one is.
+        waiting.gathering.expect(self.requests.len(), next, self.begun.elapsed());
+        waiting.to_sync.clear();
+        waiting.answered = self.group + 1;
+        waiting.led = false;
+        drop(waiting);
+        self.queue.bells[parity(self.group)].iter().for_each(Condvar::notify_all);
+        if next > 0 {
+            // In both halves: who is counted in one may still be of the group before the last.
+            self.queue.bells[parity(self.group + 1)].iter().for_each(Condvar::notify_one);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -233,7 +283,7 @@ mod tests {
                         if let Some(lead) = queue.wait(&request) {
                             lead.requests.iter().for_each(|request| request.set_answer(Vec::new()));
                             drop(lead);
-                            let expected = queue.state.lock().gathering.expected;
+                            let expected = queue.lock().gathering.expected;
                             assert!(expected <= CALLERS, "{expected} are waited for");
                         }
                     }
@@ -264,7 +314,7 @@ mod tests {
                 });
             }
         });
-        let waiting = queue.state.lock();
-        assert!(waiting.requests.is_empty() && !waiting.led && !waiting.gathering.is_on);
+        let waiting = queue.lock();
+        assert!(waiting.requests.is_empty() && !waiting.led && waiting.to_sync.is_empty());
     }
 }
