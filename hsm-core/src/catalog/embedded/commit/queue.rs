@@ -186,6 +186,12 @@ impl Queue {
         waiting
     }
 
+    /// Wakes sleepers of a group, without asking the kernel where there are none.
+    fn wake(&self, asleep: &[[usize; 2]; 2], group: u64, how: impl Fn(&Condvar)) {
+        let halves = self.bells[parity(group)].iter().zip(asleep[parity(group)]);
+        halves.filter(|(_, asleep)| *asleep > 0).for_each(|(bell, _)| how(bell));
+    }
+
     /// Where to wake somebody to help: the kernel has who is woken run where it ran before if that processor
     /// does nothing, and else, where processors are few, in place of who woke it.
     fn other_half(&self, waiting: &Waiting, group: u64) -> &Condvar {
@@ -242,11 +248,12 @@ impl Drop for Lead<'_> {
         waiting.to_sync.clear();
         waiting.answered = self.group + 1;
         waiting.led = false;
+        let asleep = waiting.asleep;
         drop(waiting);
-        self.queue.bells[parity(self.group)].iter().for_each(Condvar::notify_all);
+        self.queue.wake(&asleep, self.group, Condvar::notify_all);
         if next > 0 {
             // In both halves: who is counted in one may still be of the group before the last.
-            self.queue.bells[parity(self.group + 1)].iter().for_each(Condvar::notify_one);
+            self.queue.wake(&asleep, self.group + 1, Condvar::notify_one);
         }
     }
 }
@@ -304,6 +311,9 @@ mod tests {
                     for round in 0..200 {
                         let request = Request::new(Vec::new(), Durability::Durable);
                         if let Some(lead) = queue.wait(&request) {
+                            if round % 3 == 0 {
+                                thread::sleep(Duration::from_micros(20)); // Others wait for the next meanwhile.
+                            }
                             answer(&lead);
                         }
                         assert!(request.take_answer().is_empty());
