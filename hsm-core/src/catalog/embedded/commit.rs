@@ -1,7 +1,7 @@
 //! Commits: many callers, one group, one sync.
 //!
-//! Callers queue their proposals. The first who finds no leader leads: it takes all that wait, becomes the
-//! store's writer, and commits them as one group while the next callers gather. The way of a group:
+//! Callers queue their proposals. Who finds no leader, and need not wait for others, leads: it takes all that wait,
+//! becomes the store's writer, and commits them as one group while the next callers gather ([`queue`]). The way of a group:
 //!
 //! 1. in a transaction of the index: apply what others left unapplied, check, apply;
 //! 2. sync the bytes of relaxed puts that this group makes durable;

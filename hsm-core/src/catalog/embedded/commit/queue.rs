@@ -1,14 +1,19 @@
 //! Who waits for a commit, and who of them leads.
 //!
-//! A caller who finds no leader leads; the others sleep until they are answered, or until one of them has to lead.
-//! Whoever leads takes all that wait, itself among them: they are the next *group*. Those of a group are woken in one call:
-//! each does so little before it sleeps again that to wake them one by one took longer than what they do. Those of the group
-//! that gathers meanwhile sleep elsewhere, so that nobody is woken in vain.
+//! Callers who wait are a *round* once one of them leads: it takes all there are, itself among them, commits what they
+//! want as one group of the journal, or several where that is long, and answers. The others sleep; meanwhile the
+//! next round gathers. How many callers there are bounds a round, and what a group holds how long one has the
+//! store's writer lock.
 //!
-//! Callers who were just answered are likely to be back with their next change before a sync is over. So the next
-//! group is not led before as many are there as there were, or a part of the time that the last group took is over: one sync for all of
-//! them instead of two, each for half. Whoever comes last leads it, and need not wake anybody for that; one of those who came before
-//! looks at the time. Where that was in vain it is not tried again for a while.
+//! Callers who were just answered are likely to be back with their next change before a sync is over. So the
+//! next round is not led before as many are there as were answered and waited then, or a part of the time that the last
+//! one took is over, a millisecond at most: one sync for all of them instead of two, each for half. Whoever
+//! completes a round leads it, and need not wake anybody for that; one of those who came before looks at
+//! the time. Where that was in vain it is not tried again for a while.
+//!
+//! A caller does so little between two sleeps that to wake them one by one takes longer than what they do. So a round
+//! is woken at once, which the condition variables of `parking_lot` do not do: there, who is woken wakes the next.
+//! Those of the round that gathers meanwhile sleep elsewhere, and go on sleeping.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,8 +26,8 @@ use crate::error::{Error, Result};
 
 /// How long callers are waited for at most.
 const GATHER_MAX: Duration = Duration::from_millis(1);
-/// Groups that are not waited for after many vain waits.
-const GROUPS_SKIPPED_MAX: u32 = 64;
+/// Rounds that are not waited for after many vain waits.
+const ROUNDS_SKIPPED_MAX: u32 = 64;
 
 /// What one caller wants committed.
 #[derive(Debug)]
@@ -52,21 +57,21 @@ impl Request {
 #[derive(Debug, Default)]
 pub(in crate::catalog::embedded) struct Queue {
     state: Mutex<Waiting>,
-    /// Where callers sleep: those of a group, and those of the next; each by the half of the processors that they ran on.
+    /// Where callers sleep: those of a round, and those of the next; each by the half of the processors they ran on.
     bells: [[Condvar; 2]; 2],
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Of the round that gathers.
     requests: Vec<Arc<Request>>,
-    /// Number of the group that they are going to be.
-    group: u64,
-    /// How many groups were answered.
+    /// Number of the round that gathers.
+    round: u64,
+    /// How many rounds were answered: all that were led, or all but one, which is led now.
     answered: u64,
-    led: bool,
-    /// How many sleep there, or were just woken.
+    /// How many sleep where, until they were woken and know it.
     asleep: [[usize; 2]; 2],
-    /// Packs that those of the group that is led are to sync while they wait.
+    /// Packs that those of the round that is led are to sync while they wait.
     to_sync: Vec<Unsynced>,
     gathering: Gathering,
 }
@@ -78,16 +83,16 @@ struct Gathering {
     expected: usize,
     /// When it is too late for them. None: nobody is waited for.
     until: Option<Instant>,
-    /// The group of which one caller sleeps no longer than until then.
-    timed: Option<u64>,
-    /// How many groups in a row were waited for in vain.
+    /// Whether one caller sleeps no longer than until then.
+    is_timed: bool,
+    /// How many rounds in a row were waited for in vain.
     vain: u32,
-    /// How many groups to go without waiting.
+    /// How many rounds to go without waiting.
     skip: u32,
 }
 
 impl Gathering {
-    /// A group was answered, and others wait already.
+    /// A round was answered, and others wait already.
     fn expect(&mut self, answered: usize, waiting: usize, took: Duration) {
         self.expected = answered + waiting;
         self.until = Instant::now().checked_add(GATHER_MAX.min(took / 2)).filter(|_| self.skip == 0);
@@ -100,8 +105,9 @@ impl Gathering {
         Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
     }
 
-    /// A group is led.
+    /// A round of so many is led.
     fn end(&mut self, came: usize) {
+        self.is_timed = false;
         if self.until.take().is_some() {
             self.note(came);
         }
@@ -113,7 +119,7 @@ impl Gathering {
             self.vain = 0;
         } else {
             self.vain += 1;
-            self.skip = 1_u32.checked_shl(self.vain).unwrap_or(GROUPS_SKIPPED_MAX).min(GROUPS_SKIPPED_MAX);
+            self.skip = 1_u32.checked_shl(self.vain).unwrap_or(ROUNDS_SKIPPED_MAX).min(ROUNDS_SKIPPED_MAX);
         }
     }
 }
@@ -123,44 +129,40 @@ impl Queue {
     pub(super) fn wait(&self, request: &Arc<Request>) -> Option<Lead<'_>> {
         let mut waiting = self.lock();
         waiting.requests.push(request.clone());
-        let group = waiting.group;
+        let round = waiting.round;
         let mut keeps_time = false;
-        while waiting.answered <= group {
-            let mut left = None;
-            if !waiting.led {
-                left = waiting.gathering.left(waiting.requests.len());
-                if left.is_none() {
+        while waiting.answered <= round {
+            if waiting.answered == waiting.round {
+                // Nobody leads.
+                let Some(left) = waiting.gathering.left(waiting.requests.len()) else {
                     return Some(self.lead(waiting));
-                }
-                left = left.filter(|_| keeps_time || waiting.gathering.timed != Some(group));
-            }
-            // Whose group is led does what is to be done for it.
-            let to_sync = if waiting.group > group { waiting.to_sync.pop() } else { None };
-            waiting = if let Some(data) = to_sync {
+                };
+                keeps_time |= !waiting.gathering.is_timed;
+                waiting.gathering.is_timed = true;
+                waiting = self.sleep(waiting, round, keeps_time.then_some(left));
+            } else if waiting.answered == round
+                && let Some(data) = waiting.to_sync.pop()
+            {
                 drop(waiting);
                 // An error is that of the pack, and its leader meets it there.
                 let _ = data.pack.sync_to(data.end);
-                self.lock()
+                drop(data);
+                waiting = self.lock();
             } else {
-                if left.is_some() {
-                    keeps_time = true;
-                    waiting.gathering.timed = Some(group);
-                }
-                self.sleep(waiting, group, left)
-            };
+                waiting = self.sleep(waiting, round, None);
+            }
         }
         None
     }
 
-    /// Takes all who wait. Nobody leads, so all groups that were taken are answered.
+    /// Takes all who wait. Nobody leads, so all rounds but the one that gathers are answered.
     fn lead(&self, mut waiting: MutexGuard<'_, Waiting>) -> Lead<'_> {
         let count = waiting.requests.len();
         waiting.gathering.end(count);
-        waiting.led = true;
-        let group = waiting.group;
-        waiting.group += 1;
+        let round = waiting.round;
+        waiting.round += 1;
         let requests = std::mem::replace(&mut waiting.requests, Vec::with_capacity(count));
-        Lead { queue: self, group, requests, begun: Instant::now() }
+        Lead { queue: self, round, requests, begun: Instant::now() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -172,37 +174,38 @@ impl Queue {
     fn sleep<'a>(
         &self,
         mut waiting: MutexGuard<'a, Waiting>,
-        group: u64,
+        round: u64,
         left: Option<Duration>,
     ) -> MutexGuard<'a, Waiting> {
         let half = half_of_processors();
-        let bell = &self.bells[parity(group)][half];
-        waiting.asleep[parity(group)][half] += 1;
+        let bell = &self.bells[parity(round)][half];
+        waiting.asleep[parity(round)][half] += 1;
         let mut waiting = match left {
             Some(left) => bell.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
             None => bell.wait(waiting).unwrap_or_else(PoisonError::into_inner),
         };
-        waiting.asleep[parity(group)][half] -= 1;
+        // Those of a round that is answered are counted no more.
+        if waiting.answered <= round {
+            waiting.asleep[parity(round)][half] -= 1;
+        }
         waiting
     }
 
-    /// Wakes sleepers of a group, without asking the kernel where there are none.
-    fn wake(&self, asleep: &[[usize; 2]; 2], group: u64, how: impl Fn(&Condvar)) {
-        let halves = self.bells[parity(group)].iter().zip(asleep[parity(group)]);
-        halves.filter(|(_, asleep)| *asleep > 0).for_each(|(bell, _)| how(bell));
-    }
-
-    /// Where to wake somebody to help: the kernel has who is woken run where it ran before if that processor
-    /// does nothing, and else, where processors are few, in place of who woke it.
-    fn other_half(&self, waiting: &Waiting, group: u64) -> &Condvar {
-        let other = 1 - half_of_processors();
-        let half = if waiting.asleep[parity(group)][other] > 0 { other } else { 1 - other };
-        &self.bells[parity(group)][half]
+    /// Wakes so many of a round, of whom so many sleep. The kernel has who is woken run where it ran before if that
+    /// processor does nothing, and else, where processors are few, in place of who woke it: so it is rather one from
+    /// the other half.
+    fn wake(&self, round: u64, mut asleep: [usize; 2], count: usize) {
+        let here = half_of_processors();
+        for _ in 0..count {
+            let half = if asleep[1 - here] > 0 { 1 - here } else { here };
+            asleep[half] = asleep[half].saturating_sub(1);
+            self.bells[parity(round)][half].notify_one();
+        }
     }
 }
 
-fn parity(group: u64) -> usize {
-    usize::from(!group.is_multiple_of(2))
+fn parity(round: u64) -> usize {
+    (round % 2) as usize
 }
 
 /// Of the processor that the calling thread runs on.
@@ -214,21 +217,24 @@ fn half_of_processors() -> usize {
 /// lead free.
 pub(super) struct Lead<'a> {
     queue: &'a Queue,
-    group: u64,
+    round: u64,
     pub(super) requests: Vec<Arc<Request>>,
     begun: Instant,
 }
 
 impl Lead<'_> {
-    /// Has packs synced by those of the group who do nothing but wait, as many as there are.
+    /// Has packs synced by those of the round who do nothing but wait, each by another one as far as there are others.
     pub(super) fn ask_to_sync(&self, mut packs: Vec<Unsynced>) {
         packs.truncate(self.requests.len() - 1);
         let count = packs.len();
+        if count == 0 {
+            return;
+        }
         let mut waiting = self.queue.lock();
         waiting.to_sync = packs;
-        let bell = self.queue.other_half(&waiting, self.group);
+        let asleep = waiting.asleep[parity(self.round)];
         drop(waiting);
-        (0..count).for_each(|_| bell.notify_one());
+        self.queue.wake(self.round, asleep, count);
     }
 }
 
@@ -242,18 +248,21 @@ impl Drop for Lead<'_> {
             });
         }
         let mut waiting = self.queue.lock();
-        let next = waiting.requests.len();
         // Counted before the first is answered, who may be back before the last one is.
+        let next = waiting.requests.len();
         waiting.gathering.expect(self.requests.len(), next, self.begun.elapsed());
         waiting.to_sync.clear();
-        waiting.answered = self.group + 1;
-        waiting.led = false;
-        let asleep = waiting.asleep;
+        waiting.answered += 1;
+        let asleep = std::mem::take(&mut waiting.asleep[parity(self.round)]);
+        let asleep_next = waiting.asleep[parity(self.round + 1)];
         drop(waiting);
-        self.queue.wake(&asleep, self.group, Condvar::notify_all);
+        for (bell, asleep) in self.queue.bells[parity(self.round)].iter().zip(asleep) {
+            if asleep > 0 {
+                bell.notify_all();
+            }
+        }
         if next > 0 {
-            // In both halves: who is counted in one may still be of the group before the last.
-            self.queue.wake(&asleep, self.group + 1, Condvar::notify_one);
+            self.queue.wake(self.round + 1, asleep_next, 1);
         }
     }
 }
@@ -263,6 +272,10 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::backend::memory::MemoryBackend;
+    use crate::backend::pack::{PACK_HEADER_LENGTH, PackIdentity, PackWriter};
+    use crate::backend::{Backend as _, PlaceName};
+    use crate::object::Place;
 
     #[test]
     fn waiting_in_vain_is_tried_more_and_more_rarely_until_it_pays() {
@@ -325,6 +338,54 @@ mod tests {
             }
         });
         let waiting = queue.lock();
-        assert!(waiting.requests.is_empty() && !waiting.led && waiting.to_sync.is_empty());
+        assert_eq!(waiting.asleep, [[0; 2]; 2]);
+        assert!(
+            waiting.requests.is_empty() && waiting.answered == waiting.round && waiting.to_sync.is_empty()
+        );
+    }
+
+    #[test]
+    fn packs_are_synced_by_those_who_wait_and_not_by_their_leader() {
+        const CALLERS: usize = 5;
+        let pack = |serial: u64| {
+            let place = MemoryBackend::new().create(PlaceName { instance: 1, serial, packed: true }).unwrap();
+            let identity = PackIdentity { store_id: [1; 16], place: Place { tier: 0, instance: 1, serial } };
+            Unsynced { pack: Arc::new(PackWriter::new(place, identity, 1)), end: PACK_HEADER_LENGTH }
+        };
+        let packs = [pack(1), pack(2)];
+        let queue = Queue::default();
+        let first = Request::new(Vec::new(), Durability::Durable);
+        let lead = queue.wait(&first).unwrap();
+        thread::scope(|scope| {
+            for _ in 0..CALLERS {
+                scope.spawn(|| {
+                    let request = Request::new(Vec::new(), Durability::Durable);
+                    let Some(lead) = queue.wait(&request) else { return };
+                    assert_eq!(lead.requests.len(), CALLERS);
+                    lead.ask_to_sync(packs.to_vec());
+                    let until = Instant::now() + Duration::from_mins(1);
+                    while !packs.iter().all(|data| data.pack.is_synced(data.end)) {
+                        assert!(Instant::now() < until, "nobody synced them");
+                        thread::yield_now();
+                    }
+                });
+            }
+            while queue.lock().requests.len() < CALLERS {
+                thread::yield_now();
+            }
+            drop(lead);
+        });
+        assert!(queue.lock().to_sync.is_empty());
+    }
+
+    #[test]
+    fn a_lead_that_ends_without_answers_says_so_to_everyone() {
+        let queue = Queue::default();
+        let request = Request::new(vec![Proposal::default(); 2], Durability::Durable);
+        drop(queue.wait(&request));
+        let answer = request.take_answer();
+        assert_eq!(answer.len(), 2);
+        assert!(answer.iter().all(|answer| matches!(answer, Err(Error::Closed { .. }))));
+        assert!(queue.wait(&request).is_some(), "nobody leads behind it");
     }
 }
