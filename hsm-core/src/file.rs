@@ -32,7 +32,7 @@ pub use descriptor::Descriptor;
 pub use memory::MemoryDisk;
 pub use os::OsDisk;
 pub(crate) use os::Watch;
-pub(crate) use process::process_id;
+pub(crate) use process::{process_id, processor};
 
 /// Fills a buffer up to `len` bytes with what is read into the rest of it; short where that is.
 pub(crate) fn fill_up<E>(

@@ -5,12 +5,15 @@
 //! child asks anew, however it was made, also past the C library, of which `pthread_atfork` would not hear. A child that
 //! shares the memory of its parent (`vfork`) is not told apart; it may do nothing but begin another program. Where there is
 //! no such page, the kernel is asked each time.
+//!
+//! And on which processor a thread runs.
 #![allow(unsafe_code, reason = "no safe form of it says what a page becomes in a child")]
 
 use std::ptr::{null_mut, without_provenance_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use nix::libc;
+use nix::sched::sched_getcpu;
 
 /// The page, once it was made; NULL before. Not behind a lock, which a fork could leave locked in the child.
 static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(null_mut());
@@ -34,6 +37,11 @@ pub(crate) fn process_id() -> u32 {
         kept.store(id, Ordering::Relaxed);
     }
     id
+}
+
+/// The number of the processor that the calling thread runs on, or just ran on. 0 where that cannot be told.
+pub(crate) fn processor() -> usize {
+    sched_getcpu().unwrap_or_default()
 }
 
 /// Makes the page. Of two threads that do, one takes that of the other, and its own is left alone.

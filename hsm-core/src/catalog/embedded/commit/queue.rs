@@ -18,11 +18,10 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sched::sched_getcpu;
-
 use crate::backend::pack::Unsynced;
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Result};
+use crate::file::processor;
 
 /// How long callers are waited for at most.
 const GATHER_MAX: Duration = Duration::from_millis(1);
@@ -210,7 +209,7 @@ fn parity(round: u64) -> usize {
 
 /// Of the processor that the calling thread runs on.
 fn half_of_processors() -> usize {
-    sched_getcpu().map_or(0, |processor| processor % 2)
+    processor() % 2
 }
 
 /// The requests that one caller leads. Dropped, also by a panic, it answers those who were led and gives the
