@@ -71,6 +71,15 @@ fn in_the_model_too_a_tape_has_to_be_recalled_once_its_time_is_over() {
     assert_eq!(run(Kept::InFiles, &program).1, 0);
 }
 
+#[test]
+fn a_drain_and_a_loss_come_to_objects_in_the_order_of_their_arrival_whatever_their_ids() {
+    // An id of the caller's, lower than those that the store made before it.
+    let puts = || [put(None, 0, 1), put(None, 0, 2), put(Some(0), 0, 3), put(None, 0, 4)].into_iter();
+    for then in [Step::Drain { tier: 0, target: 1 }, Step::Lose { tier: 0 }] {
+        run(Kept::InMemory, &puts().chain([then]).collect::<Vec<_>>());
+    }
+}
+
 proptest! {
     #![proptest_config(config())]
 

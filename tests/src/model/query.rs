@@ -1,10 +1,9 @@
 //! The model of listings.
 
-use hsm_core::Query;
-use hsm_core::object::ObjectId;
+use hsm_core::object::{ObjectId, TierIndex};
+use hsm_core::{Kind, Query};
 
 use super::state::{Answer, Entry, State};
-use hsm_core::Kind;
 
 impl State {
     /// Objects that match, in the order of a listing, each with the key it is found under.
@@ -27,6 +26,12 @@ impl State {
                 && matches(query, &self.objects[*id])
         });
         Ok(in_order.map(|(name, id)| (name.key.clone(), *id)).collect())
+    }
+
+    /// Objects with a copy on a tier, in the order in which a drain or a loss comes to them: of arrival.
+    pub(super) fn on_tier(&self, tier: TierIndex, removed: bool) -> Vec<ObjectId> {
+        let query = Query { removed, ..Query::tier(tier) };
+        self.list(&query).into_iter().flatten().map(|(_, id)| id).collect()
     }
 }
 

@@ -159,10 +159,7 @@ impl State {
         self.change_tier(index, |config| config.state = TierState::Draining)?;
         let mut moved = 0;
         for removed in [false, true] {
-            let there = self.objects.iter().filter(|(_, entry)| {
-                (entry.removed_until_ns != 0) == removed && entry.copies.contains_key(&index)
-            });
-            let ids: Vec<ObjectId> = there.map(|(id, _)| *id).collect();
+            let ids = self.on_tier(index, removed);
             let wanted = Transfer { source: Some(index), target, release_source: true };
             self.looks_at_removed = true;
             let answers = self.transfer(&ids, wanted);
@@ -183,11 +180,7 @@ impl State {
         }
         let mut lost = Vec::new();
         for removed in [false, true] {
-            let there = self.objects.iter().filter(|(_, entry)| {
-                (entry.removed_until_ns != 0) == removed && entry.copies.contains_key(&index)
-            });
-            let ids: Vec<ObjectId> = there.map(|(id, _)| *id).collect();
-            for id in ids {
+            for id in self.on_tier(index, removed) {
                 let entry = self.change(id, Durability::Durable);
                 entry.copies.remove(&index);
                 if entry.copies.is_empty() {
