@@ -1329,6 +1329,11 @@ public:
         detail::call(hsm_batch_remove, get(), &object);
         return *this;
     }
+    batch &move(const id &object, std::int32_t source, std::int32_t target)
+    {
+        detail::call(hsm_batch_move, get(), &object, source, target);
+        return *this;
+    }
     batch &add_key(const id &dataset, bytes key, const id &object)
     {
         detail::call(hsm_batch_add_key, get(), &dataset, key.data(), key.size(), &object);

@@ -1,6 +1,6 @@
 //! Many changes for little more than the price of their bytes.
 //!
-//! The bytes of all small puts are written and synced together, and the changes are one group of the journal. An
+//! The bytes of all small puts and moves are written and synced together, and the changes are one group of the journal. An
 //! atomic batch happens wholly or not at all; otherwise each change stands for itself and has a status of its own.
 //! Nothing is visible before the commit. A batch holds at most 65536 changes, 16 MiB of small objects, and each
 //! object and each key once; what does not fit any more answers HSM_STATUS_INVALID and leaves the batch as it was.
@@ -139,6 +139,33 @@ pub unsafe extern "C" fn hsm_batch_remove(
     guard(error_out, |scope| {
         // SAFETY: each NULL or as the header says.
         unsafe { input::needed_mut(batch, "batch")?.open(scope)?.remove(id::object(id, "id")?)? };
+        done()
+    })
+}
+
+/// Adds a move of an object from one tier to another, as hsm_object_move() does it. Its bytes are copied at the commit, those
+/// of many small objects together, and read back from the medium before any change of the batch happens. In the result of one that
+/// was on the target only, the position is 0. Without other changes and atomicity, hsm_objects_move() does the same and keeps less
+/// in memory.
+///
+/// @param source  the tier whose copy is to go
+/// @param target  the tier that is to hold the copy
+/// @return HSM_STATUS_NOT_FOUND when there is no such tier
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hsm_batch_move(
+    batch: *mut hsm_batch,
+    id: *const hsm_id,
+    source: i32,
+    target: i32,
+    error_out: *mut *mut hsm_error,
+) -> hsm_status {
+    guard(error_out, |scope| {
+        // SAFETY: each NULL or as the header says.
+        unsafe {
+            let batch = input::needed_mut(batch, "batch")?.open(scope)?;
+            let (source, target) = (input::tier(source, "source")?, input::tier(target, "target")?);
+            batch.move_object(id::object(id, "id")?, source, target)?;
+        }
         done()
     })
 }

@@ -43,36 +43,47 @@ fn try_release(
     watch: &mut Watch<'_>,
 ) -> Result<Option<Committed>> {
     let object = engine.look_up(id, scope)?;
-    let Some(copy) = object.copy_on(tier) else {
-        return if object.content.is_some() { Ok(None) } else { Err(Error::NoData { id }) };
-    };
-    engine.check_not_pinned(id, tier)?;
-    let generation = object.generation;
-    let mut expect = Vec::from_iter(scope.expect(id));
-    expect.push(Expect::Generation(id, generation));
-    expect.push(Expect::CopyAt(id, tier, copy.pieces.clone()));
-    expect.push(Expect::NotPinned(id, tier));
-    if !force && !mutant(Mutant::ReleaseUnverified) {
-        let other = safe_copy(engine, &object, scope, tier, watch)?;
-        expect.push(Expect::CopyAt(id, other.tier, other.pieces));
-        expect.push(Expect::VerifiedElsewhere(id, tier));
-    }
-    let change = Change::CopyDropped { object: id, generation, tier, reason: DropReason::Released };
-    let committed = commit_with(engine, id, expect, change, attendant)?;
+    let Some(proposal) = proposal(engine, &object, scope, tier, force, watch)? else { return Ok(None) };
+    let committed = commit_with(engine, id, proposal, attendant)?;
     // Failing to remove garbage is no failure of the release: it is tried again later.
     let _ = engine.reclaim();
     Ok(Some(committed))
 }
 
-/// Commits a change of an object, with what joins it.
+/// What drops the copy on `tier`, and what has to hold then. `None`: there is no copy.
+pub(super) fn proposal(
+    engine: &Engine,
+    object: &Object,
+    scope: Scope,
+    tier: TierIndex,
+    force: bool,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Proposal>> {
+    let (id, generation) = (object.id, object.generation);
+    let Some(copy) = object.copy_on(tier) else {
+        return if object.content.is_some() { Ok(None) } else { Err(Error::NoData { id }) };
+    };
+    engine.check_not_pinned(id, tier)?;
+    let mut expect = Vec::from_iter(scope.expect(id));
+    expect.push(Expect::Generation(id, generation));
+    expect.push(Expect::CopyAt(id, tier, copy.pieces.clone()));
+    expect.push(Expect::NotPinned(id, tier));
+    if !force && !mutant(Mutant::ReleaseUnverified) {
+        let other = safe_copy(engine, object, scope, tier, watch)?;
+        expect.push(Expect::CopyAt(id, other.tier, other.pieces));
+        expect.push(Expect::VerifiedElsewhere(id, tier));
+    }
+    let change = Change::CopyDropped { object: id, generation, tier, reason: DropReason::Released };
+    Ok(Some(Proposal { expect, changes: vec![change], ..Proposal::default() }))
+}
+
+/// Commits what is proposed for an object, with what joins it.
 fn commit_with(
     engine: &Engine,
     id: ObjectId,
-    expect: Vec<Expect>,
-    change: Change,
+    mut proposal: Proposal,
     attendant: Option<&dyn Attendant>,
 ) -> Result<Committed> {
-    let mut proposal = Proposal { expect, changes: vec![change], ..Proposal::default() };
     if let Some(attendant) = attendant {
         attendant.joins(id, &mut proposal)?;
     }
@@ -160,7 +171,8 @@ pub(crate) fn verify_copy(
     expect.push(Expect::Generation(id, generation));
     expect.push(Expect::CopyAt(id, tier, copy.pieces.clone()));
     let change = Change::CopyVerified { object: id, generation, tier, whole };
-    let committed = commit_with(engine, id, expect, change, attendant.filter(|_| whole))?;
+    let proposal = Proposal { expect, changes: vec![change], ..Proposal::default() };
+    let committed = commit_with(engine, id, proposal, attendant.filter(|_| whole))?;
     outcome.map(|()| committed)
 }
 

@@ -42,12 +42,23 @@ pub(crate) trait Attendant {
 }
 
 /// A copy that is written but not yet verified and committed.
+#[derive(Debug)]
 pub(super) struct Ready {
     pub(super) object: Object,
     pub(super) source: TierIndex,
     pub(super) writer: CopyWriter,
     pub(super) end: PackEnd,
     pub(super) written: Written,
+}
+
+/// What a transfer found when it came to an object.
+pub(super) enum Found {
+    /// What was wanted is true.
+    Done,
+    /// The target holds a copy already.
+    There(Box<Object>),
+    /// Its copy was written.
+    Written(Box<Ready>),
 }
 
 /// Transfers objects; one answer each, in order. `None`: there was nothing to do.
@@ -126,49 +137,78 @@ pub(super) fn source_copy<'a>(
 
 /// One pass over the objects that have no answer yet.
 #[derive(Clone, Copy)]
-struct Pass<'a> {
-    engine: &'a Engine,
-    ids: &'a [ObjectId],
-    wanted: Transfer,
-    attendant: Option<&'a dyn Attendant>,
+pub(super) struct Pass<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) ids: &'a [ObjectId],
+    pub(super) wanted: Transfer,
+    pub(super) attendant: Option<&'a dyn Attendant>,
     /// How many objects are read from each place, where that is known.
-    packs: &'a BTreeMap<Place, usize>,
+    pub(super) packs: &'a BTreeMap<Place, usize>,
     /// Whether those that lost a race get that for their answer; else they stay without.
-    last: bool,
+    pub(super) last: bool,
+}
+
+/// What a pass has met.
+pub(super) enum Met {
+    /// An object for which nothing was written.
+    One(usize, Result<Found>),
+    /// Copies that are to be synced, verified and committed together.
+    Round(Vec<(usize, Ready)>),
 }
 
 impl Pass<'_> {
     fn over(self, left: &[usize], answers: &mut [Option<Result<Option<Committed>>>], watch: &mut Watch<'_>) {
-        let Self { ids, last, .. } = self;
-        let (mut ready, mut bytes) = (Vec::new(), 0);
-        let mut packs = Window::default();
-        for (position, index) in left.iter().enumerate() {
-            match self.prepare(ids[*index], &mut packs, watch) {
-                Ok(Some(copy)) => {
-                    bytes += copy.written.size;
-                    ready.push((*index, copy));
-                }
-                Ok(None) => {
-                    answers[*index] = Some(Ok(None));
+        let Self { last, .. } = self;
+        self.rounds(left, watch, |met, watch| match met {
+            Met::One(index, found) => {
+                let answer = found.and_then(|found| match found {
+                    Found::There(object) => self.keep_what_is_there(&object, watch),
+                    _ => Ok(()),
+                });
+                if answer.is_ok() {
                     watch.done(1);
                 }
-                Err(error) if is_race(&error) && !last => {}
-                Err(error) => answers[*index] = Some(Err(error)),
+                if last || !answer.as_ref().is_err_and(is_race) {
+                    answers[index] = Some(answer.map(|()| None));
+                }
             }
-            let is_end = position + 1 == left.len();
-            if is_end || ready.len() >= TOGETHER_MAX || bytes >= TOGETHER_BYTES_MAX {
-                bytes = 0;
-                for (index, answer) in self.finish(std::mem::take(&mut ready), watch) {
+            Met::Round(ready) => {
+                for (index, answer) in self.finish(ready, watch) {
                     if last || !answer.as_ref().is_err_and(is_race) {
                         answers[index] = Some(answer.map(Some));
                     }
                 }
             }
+        });
+    }
+
+    /// Writes the copies of objects, and hands over as many as belong together.
+    pub(super) fn rounds(
+        self,
+        left: &[usize],
+        watch: &mut Watch<'_>,
+        mut meet: impl FnMut(Met, &mut Watch<'_>),
+    ) {
+        let (mut ready, mut bytes) = (Vec::new(), 0);
+        let mut packs = Window::default();
+        for (position, index) in left.iter().enumerate() {
+            match self.prepare(self.ids[*index], &mut packs, watch) {
+                Ok(Found::Written(copy)) => {
+                    bytes += copy.written.size;
+                    ready.push((*index, *copy));
+                }
+                found => meet(Met::One(*index, found), watch),
+            }
+            let is_end = position + 1 == left.len();
+            if is_end || ready.len() >= TOGETHER_MAX || bytes >= TOGETHER_BYTES_MAX {
+                bytes = 0;
+                meet(Met::Round(std::mem::take(&mut ready)), watch);
+            }
         }
     }
 
-    /// Writes the copy of one object. `None`: a verified copy is there, and nothing is to be dropped.
-    fn prepare(self, id: ObjectId, packs: &mut Window, watch: &mut Watch<'_>) -> Result<Option<Ready>> {
+    /// Writes the copy of one object, where there is need for it.
+    fn prepare(self, id: ObjectId, packs: &mut Window, watch: &mut Watch<'_>) -> Result<Found> {
         let Self { engine, wanted, .. } = self;
         if let Some(attendant) = self.attendant {
             attendant.begins(id)?;
@@ -186,7 +226,7 @@ impl Pass<'_> {
         {
             // A move that was done already: what was wanted is true.
             let done = wanted.release_source && object.copy_on(wanted.target).is_some_and(Copy::is_verified);
-            return if done { Ok(None) } else { Err(Error::CopyNotFound { id, tier: source }) };
+            return if done { Ok(Found::Done) } else { Err(Error::CopyNotFound { id, tier: source }) };
         }
         if let Some(source) = wanted.source
             && wanted.release_source
@@ -197,8 +237,8 @@ impl Pass<'_> {
         if let Some(source) = wanted.source.filter(|_| wanted.release_source) {
             engine.check_not_pinned(id, source)?; // Before its bytes are copied for nothing.
         }
-        if let Some(there) = object.copy_on(wanted.target) {
-            return self.keep_what_is_there(&object, there, watch).map(|()| None);
+        if object.copy_on(wanted.target).is_some() {
+            return Ok(Found::There(Box::new(object)));
         }
         let place = source_piece(engine, &object, wanted.source).map(|piece| piece.place);
         let together = place.filter(|place| self.packs.get(place).is_some_and(|count| *count > 1));
@@ -213,15 +253,13 @@ impl Pass<'_> {
         watch.expect_size(content.size);
         watch
             .on(&[source, wanted.target], |watch| write(engine, object, &reader, source, target, watch))
-            .map(Some)
+            .map(|copy| Found::Written(Box::new(copy)))
     }
 
     /// The target holds a copy already: it is verified if it never was, and the source dropped if that is wanted.
-    fn keep_what_is_there(self, object: &Object, there: &Copy, watch: &mut Watch<'_>) -> Result<()> {
+    fn keep_what_is_there(self, object: &Object, watch: &mut Watch<'_>) -> Result<()> {
         let Self { engine, wanted, attendant, .. } = self;
-        if !there.is_verified() {
-            super::release::verify_copy(engine, object.id, wanted.scope, wanted.target, None, watch)?;
-        }
+        self.verify_what_is_there(object, watch)?;
         match wanted.source {
             Some(source) if wanted.release_source => {
                 super::release(engine, object.id, wanted.scope, source, false, attendant, watch).map(drop)
@@ -230,8 +268,23 @@ impl Pass<'_> {
         }
     }
 
-    /// Syncs, verifies and commits copies that are written. A stop gives up those that are not verified yet.
-    fn finish(self, ready: Vec<(usize, Ready)>, watch: &mut Watch<'_>) -> Vec<(usize, Result<Committed>)> {
+    /// Whether it was not verified before.
+    pub(super) fn verify_what_is_there(self, object: &Object, watch: &mut Watch<'_>) -> Result<bool> {
+        let Self { engine, wanted, .. } = self;
+        let is_new = object.copy_on(wanted.target).is_some_and(|there| !there.is_verified());
+        if is_new {
+            super::release::verify_copy(engine, object.id, wanted.scope, wanted.target, None, watch)?;
+        }
+        Ok(is_new)
+    }
+
+    /// Syncs and verifies copies that are written, and says what is to be committed for each. A stop gives up those that are
+    /// not verified yet.
+    pub(super) fn prove(
+        self,
+        ready: Vec<(usize, Ready)>,
+        watch: &mut Watch<'_>,
+    ) -> Vec<(usize, Result<(Ready, Proposal)>)> {
         let Self { engine, wanted, .. } = self;
         watch.phase(Phase::Verify);
         let mut answers = Vec::with_capacity(ready.len());
@@ -245,13 +298,22 @@ impl Pass<'_> {
                 good.push((index, copy));
             }
         }
-        let mut proposals = Vec::with_capacity(good.len());
-        let mut keepers = Vec::with_capacity(good.len());
         for (index, copy) in good {
             let verified = watch.on(&[wanted.target], |watch| verify(engine, &copy, &mut window, watch));
             let verified = engine.unless_closed(verified);
-            match verified.and_then(|()| self.propose(&copy)) {
-                Ok(proposal) => {
+            let proven = verified.and_then(|()| self.propose(&copy)).map(|proposal| (copy, proposal));
+            answers.push((index, proven));
+        }
+        answers
+    }
+
+    /// Syncs, verifies and commits copies that are written.
+    fn finish(self, ready: Vec<(usize, Ready)>, watch: &mut Watch<'_>) -> Vec<(usize, Result<Committed>)> {
+        let Self { engine, wanted, .. } = self;
+        let (mut answers, mut proposals, mut keepers) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, proven) in self.prove(ready, watch) {
+            match proven {
+                Ok((copy, proposal)) => {
                     proposals.push(proposal);
                     keepers.push((index, copy));
                 }

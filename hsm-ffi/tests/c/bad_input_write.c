@@ -155,6 +155,15 @@ static void batches(hsm_batch *closed, hsm_batch *settled)
     BAD(INVALID, hsm_batch_remove, id, (batch, &zero, &error));
     FINE(hsm_batch_remove, id, (batch, &world.unknown, &error));
     SAYS(INVALID, "already", hsm_batch_remove, id, (batch, &world.unknown, &error));
+    BAD(INVALID, hsm_batch_move, batch, (NULL, id, 0, 1, &error));
+    CLOSED(hsm_batch_move, batch, (closed, id, 0, 1, &error));
+    BAD(INVALID, hsm_batch_move, id, (batch, NULL, 0, 1, &error));
+    BAD(INVALID, hsm_batch_move, id, (batch, &zero, 0, 1, &error));
+    BAD(INVALID, hsm_batch_move, source, (batch, id, -1, 1, &error));
+    BAD(NOT_FOUND, hsm_batch_move, source, (batch, id, 77, 1, &error));
+    BAD(INVALID, hsm_batch_move, target, (batch, id, 0, -1, &error));
+    BAD(INVALID, hsm_batch_move, target, (batch, id, 0, 0, &error));
+    BAD(NOT_FOUND, hsm_batch_move, target, (batch, id, 0, 77, &error));
     BAD(INVALID, hsm_batch_add_key, batch, (NULL, set, "new", 3, id, &error));
     CLOSED(hsm_batch_add_key, batch, (closed, set, "new", 3, id, &error));
     BAD(INVALID, hsm_batch_add_key, dataset, (batch, NULL, "new", 3, id, &error));

@@ -128,6 +128,22 @@ int main(int argc, char **argv)
     CHECK_OK(hsm_key_find(store, &dataset, "a/b", SIZE_MAX, &found, &error));
     CHECK(memcmp(&found, &put.id, sizeof found) == 0);
 
+    /* A move, with another change; then it was done already. */
+    for (i = 0; i < 2; i++) {
+        CHECK_OK(hsm_batch_new(store, 1, HSM_DURABLE, &batch, &error));
+        CHECK_OK(hsm_batch_move(batch, &put.id, 0, 1, &error));
+        CHECK_STATUS(hsm_batch_move(batch, &put.id, 0, 1, &error), HSM_STATUS_INVALID);
+        CHECK_STATUS(hsm_batch_move(batch, &fresh, 0, 77, &error), HSM_STATUS_NOT_FOUND);
+        if (i == 0)
+            CHECK_OK(hsm_batch_put(batch, "more", 4, NULL, &error));
+        CHECK_OK(hsm_batch_commit(batch, NULL, &error));
+        CHECK_OK(hsm_batch_result(batch, 0, &result, sizeof result, &error));
+        CHECK(memcmp(&result.id, &put.id, sizeof found) == 0 && result.generation == 0);
+        CHECK((result.position.number == 0) == (i == 1));
+        hsm_batch_free(batch);
+        check_content(&put.id, "there");
+    }
+
     /* A digest that does not fit adds nothing. */
     CHECK_OK(hsm_put_options_new(&options, &error));
     CHECK_OK(hsm_put_options_expect_digest(options, "crc32c:e3069283", SIZE_MAX, &error));

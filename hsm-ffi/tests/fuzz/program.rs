@@ -10,7 +10,7 @@ use crate::header::{Function, Header, Parameter};
 
 /// How often a function is chosen; others have [`WEIGHT`] or [`WEIGHT_FREE`]. Seldom what ends that which others work
 /// on; often what makes it.
-const WEIGHTS: [(&str, u32); 60] = [
+const WEIGHTS: [(&str, u32); 61] = [
     ("hsm_store_close", 3),
     ("hsm_tier_lose", 1),
     ("hsm_tier_drain", 4),
@@ -37,6 +37,7 @@ const WEIGHTS: [(&str, u32); 60] = [
     ("hsm_put_options_set_attributes", 20),
     ("hsm_batch_put", 30),
     ("hsm_batch_commit", 30),
+    ("hsm_batch_move", 20),
     ("hsm_part_begin", 20),
     ("hsm_part_write", 30),
     ("hsm_part_finish", 30),

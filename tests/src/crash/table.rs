@@ -53,7 +53,7 @@ pub const API: &[(&str, Shown)] = &[
     ),
     ("Store::join_parts", Crash(&["parts, joined by their token"])),
     (
-        "Store::batch Batch::put Batch::set_attributes Batch::remove Batch::add_name Batch::commit",
+        "Store::batch Batch::put Batch::set_attributes Batch::remove Batch::move_object Batch::add_name Batch::commit",
         Crash(&[
             "batch, atomic",
             "batch, independent",

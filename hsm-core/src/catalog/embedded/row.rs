@@ -43,13 +43,14 @@ impl<'c> Objects<'c> {
 
     /// What the columns of a row of their own say.
     pub(super) fn head(&mut self, row: &Row<'_>) -> rusqlite::Result<Head> {
-        let dataset = match row.get(3)? {
+        let dataset = match row.get_ref(3)?.as_i64_or_null()? {
             Some(number) => self.dataset(number)?,
             None => None,
         };
-        let changed = row.get::<_, i64>(1)? as u64;
-        let removed_until_ns = row.get::<_, Option<i64>>(2)?.unwrap_or(0);
-        Ok(Head { id: ObjectId(row.get(0)?), changed, removed_until_ns, dataset })
+        let changed = row.get_ref(1)?.as_i64()? as u64;
+        let removed_until_ns = row.get_ref(2)?.as_i64_or_null()?.unwrap_or(0);
+        let id = row.get_ref(0)?.as_blob()?.try_into().map_err(|_| broken(0))?;
+        Ok(Head { id: ObjectId(id), changed, removed_until_ns, dataset })
     }
 
     fn dataset(&mut self, number: i64) -> rusqlite::Result<Option<DatasetId>> {

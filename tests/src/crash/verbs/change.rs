@@ -209,6 +209,9 @@ fn fill(world: &World, batch: &mut Batch) -> Result<()> {
     batch.put(b"", &PutOptions { name: Some(world.name("batched")), ..blocks() })?;
     batch.set_attributes(cast.bodiless, red_to_blue())?;
     batch.remove(cast.other)?;
+    batch.move_object(cast.doubled_large, 0, 2)?;
+    batch.move_object(cast.doubled, 0, 1)?; // That has a copy already.
+    batch.move_object(cast.empty, 0, 2)?;
     batch.add_name(cast.pieces, world.name("pieces"))
 }
 
