@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -68,6 +69,16 @@ pub(crate) fn read_through(path: &Path, buffer: &mut [u8]) -> Result<u64> {
     }
 }
 
+/// Reads every file below `dir` to its end through `buffer` and returns their length in bytes, all together.
+pub(crate) fn read_below(dir: &Path, buffer: &mut [u8]) -> Result<u64> {
+    let mut read_bytes = 0;
+    for name in names(dir)? {
+        let path = dir.join(name);
+        read_bytes += if path.is_dir() { read_below(&path, buffer)? } else { read_through(&path, buffer)? };
+    }
+    Ok(read_bytes)
+}
+
 /// Fails unless `found` bytes are the `expected` ones: a side that did less work would look fast.
 pub(crate) fn check_length(what: &str, found: u64, expected: u64) -> Result<()> {
     if found == expected {
@@ -86,6 +97,23 @@ pub(crate) fn total_bytes(dir: &Path) -> Result<u64> {
         total_bytes += if metadata.is_dir() { self::total_bytes(&entry.path())? } else { metadata.len() };
     }
     Ok(total_bytes)
+}
+
+/// The room that all files below `dir` take on the medium, in bytes, or their length where that is more: of what was just
+/// written the room may not be taken yet.
+pub(crate) fn room_bytes(dir: &Path) -> Result<u64> {
+    let action = || format!("measure {}", dir.display());
+    let mut room_bytes = 0;
+    for entry in fs::read_dir(dir).context(action)? {
+        let entry = entry.context(action)?;
+        let metadata = entry.metadata().context(action)?;
+        room_bytes += if metadata.is_dir() {
+            self::room_bytes(&entry.path())?
+        } else {
+            metadata.len().max(metadata.blocks() * 512)
+        };
+    }
+    Ok(room_bytes)
 }
 
 /// The names in the directory `dir`.

@@ -5,18 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use crate::error::{Context, Result};
-use crate::rows::{REDB_SETTINGS, RESTIC_SETTINGS, SQLITE_SETTINGS};
+use crate::error::{Context, Error, Result};
+use crate::filesystem;
+use crate::rows::{REDB_SETTINGS, RESTIC_SETTINGS, sqlite_settings};
+
+/// What this program was built from: libraries that do not tell their version are looked up here.
+const LOCKED: &str = include_str!("../../Cargo.lock");
 
 /// Describes the machine, the file system of `dir`, and the rivals, in a few lines.
 pub(crate) fn describe(dir: &Path) -> Result<String> {
     let cores = thread::available_parallelism().map_or_else(|_| "?".into(), |cores| cores.to_string());
     let dir = dir.canonicalize().context(|| format!("find {}", dir.display()))?;
+    let sqlite_dir = filesystem::temporary_dir(&dir)?;
     Ok(format!(
         "machine      {cores} cores, kernel {}, load {}\n\
          file system  {} ({})\n\
-         SQLite       {}, {SQLITE_SETTINGS}\n\
-         redb         {REDB_SETTINGS}\n\
+         SQLite       {}, {}\n\
+         redb         {}, {REDB_SETTINGS}\n\
          cp           {}\n\
          tar          {}\n\
          restic       {}, {RESTIC_SETTINGS}",
@@ -25,6 +30,8 @@ pub(crate) fn describe(dir: &Path) -> Result<String> {
         file_system(&dir),
         dir.display(),
         rusqlite::version(),
+        sqlite_settings(sqlite_dir.path())?,
+        locked_version(LOCKED, "redb")?,
         version("cp", "--version"),
         version("tar", "--version"),
         version("restic", "version"),
@@ -41,6 +48,19 @@ fn version(program: &str, asked: &str) -> String {
     let output = Command::new(program).arg(asked).output().ok().filter(|output| output.status.success());
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().next().unwrap_or("unknown version").to_owned()
+}
+
+/// The version of the package `name` in the text of a `Cargo.lock`: there is one.
+fn locked_version<'a>(lock: &'a str, name: &str) -> Result<&'a str> {
+    let named = format!("\nname = \"{name}\"\nversion = \"");
+    let mut versions = lock.split(&named).skip(1).filter_map(|behind| behind.split('"').next());
+    match (versions.next(), versions.next()) {
+        (Some(version), None) => Ok(version),
+        (found, _) => {
+            let found = if found.is_some() { "several" } else { "none" };
+            Err(Error::new(format!("find the version of {name}"), format!("Cargo.lock has {found}")))
+        }
+    }
 }
 
 fn file_system(dir: &Path) -> String {
@@ -66,6 +86,15 @@ fn mount_of(mounts: &str, dir: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_of_a_library_is_the_one_that_was_locked() {
+        let lock = "[[package]]\nname = \"redb\"\nversion = \"1.2.3\"\n\n[[package]]\nname = \"redb-more\"\nversion = \"9.0.0\"\n";
+        assert_eq!(locked_version(lock, "redb").unwrap(), "1.2.3");
+        assert!(locked_version(lock, "sled").is_err());
+        assert!(locked_version(&lock.replace("redb-more", "redb"), "redb").is_err());
+        assert!(locked_version(LOCKED, "redb").is_ok());
+    }
 
     #[test]
     fn the_deepest_mount_above_a_directory_holds_it() {

@@ -73,10 +73,23 @@ fn measure_all(options: &Options) -> Result<()> {
     }
     println!();
 
-    let results = rows.iter().map(|row| measure_row(row, options, work.path()));
-    let results = results.collect::<Result<Vec<Vec<RowResult>>>>()?.concat();
+    let (mut results, mut failed) = (Vec::new(), Vec::new());
+    for row in &rows {
+        match measure_row(row, options, work.path()) {
+            Ok(measured) => results.extend(measured),
+            // The rows before took their time, and those behind have nothing to do with it.
+            Err(error) => {
+                eprintln!("bench: {}: {error}", row.name);
+                failed.push(format!("{}: {error}", row.name));
+            }
+        }
+    }
     print!("{}", table::render(&results));
-    results::write(&options.results.clone().unwrap_or_else(|| bench_dir().join("results.json")), &results)
+    results::write(&options.results.clone().unwrap_or_else(|| bench_dir().join("results.json")), &results)?;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("measure {} of {} rows", failed.len(), rows.len()), failed.join("; ")))
 }
 
 /// A folder of our own: nothing that was in the caller's directory before is ever removed.

@@ -60,7 +60,7 @@ pub(crate) struct Options {
     pub(crate) plot: Option<PathBuf>,
     /// How far the curves reach.
     pub(crate) objects: usize,
-    /// The letters of the curves as PNG; `None`: only SVG, which needs none.
+    /// The letters of the curves. Without them nothing is drawn: their widths lay out both pictures.
     pub(crate) font: Option<PathBuf>,
 }
 

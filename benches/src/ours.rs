@@ -4,7 +4,7 @@
 //! removed by whoever created it.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hsm_core::object::ObjectId;
 use hsm_core::{Durability, GetOptions, PutOptions, Store, StoreOptions};
@@ -110,6 +110,16 @@ impl Ours {
             }
         }
         Ok(())
+    }
+
+    /// Where `tier` keeps its bytes: an absolute path, or one from the store's directory.
+    pub(crate) fn tier_root(&self, tier: u8) -> Result<PathBuf> {
+        Ok(self.0.tier(tier).context(|| format!("look at tier {tier}"))?.config.root.into())
+    }
+
+    /// Closes the store. Dropping it does the same, and does not tell of what went wrong.
+    pub(crate) fn close(self) -> Result<()> {
+        self.0.close().context(|| "close the store".into())
     }
 
     /// How many objects have a copy on `tier`.

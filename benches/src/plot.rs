@@ -88,3 +88,49 @@ fn thousands(size: f64) -> String {
         size => format!("{size}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// Where systems keep fonts.
+    const FONTS: [&str; 3] = ["/usr/share/fonts", "/System/Library/Fonts", "/Library/Fonts"];
+
+    /// A TrueType font anywhere below `dir`.
+    fn font_below(dir: &Path) -> Option<PathBuf> {
+        let mut paths: Vec<_> =
+            std::fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort_unstable();
+        let is_font = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "ttf");
+        paths
+            .iter()
+            .find(|path| is_font(path))
+            .cloned()
+            .or_else(|| paths.iter().find_map(|path| font_below(path)))
+    }
+
+    #[test]
+    fn both_pictures_are_drawn_and_name_their_lines() {
+        let Some(font) = FONTS.iter().find_map(|dir| font_below(Path::new(dir))) else {
+            println!("skipped: there is no TrueType font, and neither picture can be laid out without one");
+            return;
+        };
+        take_letters(&font).unwrap();
+        let points = [(1000, 1.0), (10_000, 2.0)].map(|(objects, cost)| Point {
+            objects,
+            costs_us: [1.0, 2.0, 3.0, 4.0, 5.0].map(|times| times * cost),
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let (svg_path, png_path) = (dir.path().join("growth.svg"), dir.path().join("growth.png"));
+        svg(&svg_path, &points).unwrap();
+        png(&png_path, &points).unwrap();
+        let drawn = std::fs::read_to_string(&svg_path).unwrap();
+        for name in OPERATIONS {
+            assert!(drawn.contains(name), "{name} is not in the picture");
+        }
+        assert!(drawn.contains("10 k"), "{drawn}");
+        assert_eq!(std::fs::read(&png_path).unwrap()[1..4], *b"PNG");
+    }
+}

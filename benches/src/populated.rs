@@ -44,7 +44,11 @@ pub(crate) fn shared(shared_dir: &Path, objects: usize, ids: Ids) -> Result<Path
     };
     let dir = shared_dir.join(name);
     if !dir.exists() {
-        fill(&Ours::create(&dir)?, 0..objects, ids)?;
+        let filled = Ours::create(&dir).and_then(|ours| fill(&ours, 0..objects, ids));
+        if filled.is_err() {
+            filesystem::remove_dir(&dir)?; // The next row must not take it for a whole one.
+        }
+        filled?;
     }
     Ok(dir)
 }

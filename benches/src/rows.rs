@@ -31,7 +31,7 @@ use crate::measure::Sides;
 
 pub(crate) use self::archive::RESTIC_SETTINGS;
 pub(crate) use self::redb::SETTINGS as REDB_SETTINGS;
-pub(crate) use self::sqlite::SETTINGS as SQLITE_SETTINGS;
+pub(crate) use self::sqlite::settings as sqlite_settings;
 
 /// One line of the table.
 pub(crate) struct Row {
@@ -129,9 +129,9 @@ pub(crate) struct Sizes {
     pub(crate) gets: usize,
     /// Objects in a large store.
     pub(crate) populated: usize,
-    /// Objects in a small store.
+    /// Objects in a small store, in the middle of what is timed; three batches at least.
     pub(crate) few: usize,
-    /// Batches put into either.
+    /// Batches put into a large store, and into small ones all together.
     pub(crate) growth_batches: usize,
     /// Objects that the index does not know after the crash.
     pub(crate) unreplayed: usize,
@@ -160,7 +160,7 @@ impl Sizes {
         unreplayed: 100_000,
         moved: 100_000,
         tree_files: 50_000,
-        process_batches: 256,
+        process_batches: 2560,
         wakes: 1_000,
         recalls: 10_000,
     };
@@ -172,7 +172,7 @@ impl Sizes {
         thread_puts: 320,
         gets: 2_000,
         populated: 20_000,
-        few: 1_000,
+        few: 3_000,
         growth_batches: 1,
         unreplayed: 2_000,
         moved: 2_000,

@@ -55,3 +55,22 @@ fn a_profiler_is_turned_on_and_off_around_our_side_alone() {
     assert_eq!(rows.len(), 1);
     assert!(rows[0]["ours"].is_number() && rows[0]["rival"].is_null(), "{}", rows[0]);
 }
+
+#[test]
+fn a_row_that_fails_does_not_lose_the_others() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let results = dir.path().join("results.json");
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"));
+    bench.args(["--quick", "--rounds", "1", "--row", "1 GiB"]).arg("--dir").arg(dir.path());
+    // Without programs there is no `cp`, the rival of the first of two rows.
+    let output = bench.arg("--results").arg(&results).env("PATH", dir.path()).output().unwrap();
+    assert!(!output.status.success());
+
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.lines().last().unwrap().contains("put 1 GiB file: cannot run cp"), "{told}");
+    let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(&results).unwrap()).unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["get 1 GiB warm"]);
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(table.contains("\nget 1 GiB warm "), "{table}");
+}

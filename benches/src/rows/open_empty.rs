@@ -41,14 +41,14 @@ fn build(setup: &Setup) -> Result<Sides> {
 impl Side for OurOpens {
     fn prepare(&mut self) -> Result<()> {
         self.store.open()?;
-        self.store.close();
+        self.store.close()?;
         Ok(())
     }
 
     fn run(&mut self) -> Result<f64> {
         for _ in 0..OPENS {
             self.store.open()?;
-            self.store.close();
+            self.store.close()?;
         }
         Ok(OPENS as f64)
     }

@@ -2,6 +2,10 @@
 //!
 //! How long a commit took, as each process sees it, is shown besides: the wait for the writer lock is a part of
 //! it, and so never longer. Each process put a batch before the clock starts.
+//!
+//! A round is 2560 batches, 2.5 GiB a side: every 600 commits or so the log of the index is full, and one of them moves its
+//! pages into the index and syncs them there while all others wait. A round of a moment would have none of those in it, and
+//! neither its 99th percentile nor its longest commit could be missed.
 
 use std::path::PathBuf;
 

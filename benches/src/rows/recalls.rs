@@ -73,7 +73,7 @@ impl Recalls {
         self.ids =
             self.store.get()?.put_batch_with(payloads.into_iter().map(|payload| (payload, &options)))?;
         // Another handle knows of no tape that is mounted.
-        self.store.close();
+        self.store.close()?;
         self.store.open()
     }
 

@@ -13,8 +13,8 @@ use crate::filesystem;
 use crate::measure::Side;
 use crate::payloads::Payloads;
 
-/// How `redb` is set up, in words for the heading of the table. Its version is pinned where the workspace names it.
-pub(crate) const SETTINGS: &str = "4.6.0, Durability::Immediate, otherwise its defaults";
+/// How `redb` is set up, in words for the heading of the table.
+pub(crate) const SETTINGS: &str = "Durability::Immediate, otherwise its defaults";
 
 const TABLE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("objects");
 

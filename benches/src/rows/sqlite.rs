@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use super::put_batches::{objects_in, objects_of};
@@ -14,9 +15,9 @@ use crate::filesystem;
 use crate::measure::Side;
 use crate::payloads::Payloads;
 
-/// How `SQLite` is set up, in words for the heading of the table.
-pub(crate) const SETTINGS: &str =
-    "journal_mode=WAL, synchronous=FULL, busy_timeout=600 s, otherwise its defaults";
+/// What decides what `SQLite` costs, whether it is set here or its default.
+const PRAGMAS: [&str; 6] =
+    ["journal_mode", "synchronous", "busy_timeout", "page_size", "cache_size", "wal_autocheckpoint"];
 
 /// Longer than any round: waiting is what a thread is to do here.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(10);
@@ -48,6 +49,21 @@ pub(super) fn connect(dir: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
+}
+
+/// How `SQLite` is set up, for the heading of the table, as a connection to a new database in `dir` says.
+pub(crate) fn settings(dir: &Path) -> Result<String> {
+    let action = || "ask SQLite for its settings".to_owned();
+    let connection = create(dir, 1)?.pop().ok_or_else(|| Error::new(action(), "it is not open"))?;
+    let ask = |name: &str| -> Result<String> {
+        let value: Value = connection.pragma_query_value(None, name, |row| row.get(0)).context(action)?;
+        match value {
+            Value::Integer(number) => Ok(format!("{name}={number}")),
+            Value::Text(text) => Ok(format!("{name}={text}")),
+            other => Err(Error::new(action(), format!("{name} is {other:?}"))),
+        }
+    };
+    Ok(PRAGMAS.into_iter().map(ask).collect::<Result<Vec<_>>>()?.join(", "))
 }
 
 /// Connections to a new database in `dir`, with a table.

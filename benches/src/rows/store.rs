@@ -31,14 +31,19 @@ impl StoreInDir {
         self.store.as_ref().ok_or_else(|| Error::new("use our store", "it is not open"))
     }
 
+    /// Where a tier of the open store keeps its bytes.
+    pub(super) fn tier_root(&self, tier: u8) -> Result<PathBuf> {
+        Ok(self.dir.join(self.get()?.tier_root(tier)?))
+    }
+
     /// Closes the store; it can be opened again.
-    pub(super) fn close(&mut self) {
-        self.store = None;
+    pub(super) fn close(&mut self) -> Result<()> {
+        self.store.take().map_or(Ok(()), Ours::close)
     }
 
     /// Closes the store and removes it.
     pub(super) fn remove(&mut self) -> Result<()> {
-        self.close();
+        self.close()?;
         filesystem::remove_dir(&self.dir)
     }
 }
