@@ -8,8 +8,10 @@ time: what each thread does, from perf: runs, waits for a processor, or sleeps i
       often each is called. An operation is what the row counts. Needs perf, and the right to trace.
 LINES in the environment says how many lines of a table are printed (16).
 
-ROW is a part of the name of one row; further options, such as --quick, go to bench. Build it first:
-cargo build --release --workspace --all-features --bin bench
+ROW is a part of the name of one row; further options, such as --quick, go to bench. Build it first, as
+`make bench` does: with --all-features it would have what only tests use, and other bounds.
+cargo build --release --locked -p hsm-benches
+Counts of instructions go by one at a time: who turns callgrind on does so in every program under it.
 """
 
 import collections
@@ -56,7 +58,9 @@ def bench(directory, profiler, begin, end, arguments):
 def instructions(directory, arguments):
     out = os.path.join(directory, "callgrind.out")
     profiler = ["valgrind", "--tool=callgrind", "--trace-children=yes", "--instr-atstart=no"]
-    profiler += ["--dump-instr=no", f"--callgrind-out-file={out}.%p"]
+    # The hook itself, and what it starts, is no part of the row.
+    hook = os.path.join(directory, "hook")
+    profiler += [f"--trace-children-skip={hook}", "--dump-instr=no", f"--callgrind-out-file={out}.%p"]
     control = "callgrind_control -i {} >/dev/null"
     operations = bench(directory, profiler, control.format("on"), control.format("off"), arguments)
     counts = collections.Counter()
