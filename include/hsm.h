@@ -5179,7 +5179,7 @@ hsm_status hsm_store_reconcile(const hsm_store *store,
  *
  * Many changes for little more than the price of their bytes.
  *
- * The bytes of all small puts are written and synced together, and the changes are one group of the journal. An
+ * The bytes of all small puts and moves are written and synced together, and the changes are one group of the journal. An
  * atomic batch happens wholly or not at all; otherwise each change stands for itself and has a status of its own.
  * Nothing is visible before the commit. A batch holds at most 65536 changes, 16 MiB of small objects, and each
  * object and each key once; what does not fit any more answers HSM_STATUS_INVALID and leaves the batch as it was.
@@ -5244,6 +5244,22 @@ hsm_status hsm_batch_set_attributes(hsm_batch *batch,
 hsm_status hsm_batch_remove(hsm_batch *batch,
                             const hsm_id *id,
                             hsm_error **error_out);
+
+/**
+ * Adds a move of an object from one tier to another, as hsm_object_move() does it. Its bytes are copied at the commit, those
+ * of many small objects together, and read back from the medium before any change of the batch happens. In the result of one that
+ * was on the target only, the position is 0. Without other changes and atomicity, hsm_objects_move() does the same and keeps less
+ * in memory.
+ *
+ * @param source  the tier whose copy is to go
+ * @param target  the tier that is to hold the copy
+ * @return HSM_STATUS_NOT_FOUND when there is no such tier
+ */
+hsm_status hsm_batch_move(hsm_batch *batch,
+                          const hsm_id *id,
+                          int32_t source,
+                          int32_t target,
+                          hsm_error **error_out);
 
 /**
  * Adds one more key for an object that exists.

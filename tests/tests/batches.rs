@@ -3,7 +3,7 @@
 
 use hsm_core::journal::Change;
 use hsm_core::object::{Attributes, FOR_EVER_NS, ObjectId, TierIndex, TierState};
-use hsm_core::{Batch, Durability, Kind, PutOptions, Result, Store};
+use hsm_core::{Batch, Durability, Kind, PutOptions, Query, Result, Store};
 use hsm_tests::fixture::{Fixture, LARGE, SMALL, bytes, kind, name, on_tier, tiers_of};
 
 const MIB: usize = 1 << 20;
@@ -241,5 +241,28 @@ fn many_small_moves_of_a_batch_share_packs_on_the_target() {
     assert_eq!(store.position().unwrap().number, before.number + 600);
     for (seed, id) in (0..).zip(&ids) {
         assert!(store.get(*id).unwrap() == bytes(SMALL, seed));
+    }
+}
+
+#[test]
+fn a_dataset_that_is_moved_as_it_is_listed_lies_together_in_the_order_of_its_keys_however_it_came() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let sets = ["one", "two", "three"].map(|set| fixture.dataset(set));
+    for number in (0..120).rev() {
+        for set in sets {
+            store.put(&bytes(SMALL, number), &PutOptions::name(name(set, format!("{number:03}")))).unwrap();
+        }
+    }
+    for set in sets {
+        let page = store.page(&Query { dataset: Some(set), ..Query::default() }, None, 1000).unwrap();
+        let ids: Vec<ObjectId> = page.items.map(|(_, object)| object.id).collect();
+        assert_eq!(ids.len(), 120);
+        let answers = moves(store, false, &ids, Durability::Durable).commit().unwrap();
+        assert!(answers.iter().all(Result::is_ok));
+        let places: Vec<_> = ids.iter().map(|id| store.object(*id).unwrap().copies[0].pieces[0]).collect();
+        let steps: Vec<_> = places.windows(2).map(|two| two[1].offset.wrapping_sub(two[0].offset)).collect();
+        assert!(places.iter().all(|piece| piece.packed && piece.place == places[0].place));
+        assert!(steps.iter().all(|step| *step == steps[0]), "one after another, nothing in between");
     }
 }
