@@ -190,6 +190,7 @@ static void batches(hsm_batch *closed, hsm_batch *settled)
     CONSUMED(hsm_batch_put_empty, batch, (batch, NULL, &error));
     CONSUMED(hsm_batch_set_attributes, batch, (batch, id, some, &error));
     CONSUMED(hsm_batch_remove, batch, (batch, id, &error));
+    CONSUMED(hsm_batch_move, batch, (batch, id, 0, 1, &error));
     CONSUMED(hsm_batch_add_key, batch, (batch, set, "new", 3, id, &error));
     CONSUMED(hsm_batch_commit, batch, (batch, &out.count, &error));
     FINE_CONSUMED(hsm_batch_count, batch, (batch, &out.count, &error));
