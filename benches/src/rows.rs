@@ -139,7 +139,7 @@ pub(crate) struct Sizes {
     pub(crate) moved: usize,
     /// Files in the tree.
     pub(crate) tree_files: usize,
-    /// Batches of all processes together.
+    /// Batches of all processes together, in a short round.
     pub(crate) process_batches: usize,
     /// Changes that another process hears of.
     pub(crate) wakes: usize,
@@ -160,7 +160,7 @@ impl Sizes {
         unreplayed: 100_000,
         moved: 100_000,
         tree_files: 50_000,
-        process_batches: 2560,
+        process_batches: 256,
         wakes: 1_000,
         recalls: 10_000,
     };
@@ -184,7 +184,7 @@ impl Sizes {
 }
 
 /// Every row, in the order of the table. What adds to a store that is shared comes behind what lists it.
-const ALL: [Row; 25] = [
+const ALL: [Row; 27] = [
     put_file::ROW,
     get_file::ROW,
     put_batches::ROW,
@@ -210,6 +210,8 @@ const ALL: [Row; 25] = [
     growth::IDS_RANDOM,
     put_processes::EIGHT,
     put_processes::THIRTY_TWO,
+    put_processes::EIGHT_LONG,
+    put_processes::THIRTY_TWO_LONG,
 ];
 
 /// Whether this machine has a program.
