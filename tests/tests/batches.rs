@@ -89,7 +89,9 @@ fn three(store: &Store) -> [ObjectId; 3] {
 
 fn moves(store: &Store, atomic: bool, ids: &[ObjectId], durability: Durability) -> Batch {
     let mut batch = store.batch(atomic, durability);
-    ids.iter().for_each(|id| batch.move_object(*id, 0, 1).unwrap());
+    for id in ids {
+        batch.move_object(*id, 0, 1).unwrap();
+    }
     batch
 }
 
