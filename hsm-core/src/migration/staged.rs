@@ -17,23 +17,19 @@ pub(crate) struct Staged {
     /// What is to be committed. Without changes: what was wanted is true.
     pub(crate) proposal: Proposal,
     written: Option<(Option<PlaceGuard>, PackEnd)>,
-    /// Places that it makes garbage.
-    garbage: usize,
 }
 
 impl Staged {
     fn new(copy: Ready, proposal: Proposal) -> Self {
-        let garbage = copy.object.copy_on(copy.source).map_or(0, |source| source.pieces.len());
         // A pack is not taken for empty as long as its end is held.
-        Self { proposal, written: Some((copy.writer.into_place(), copy.end)), garbage }
+        Self { proposal, written: Some((copy.writer.into_place(), copy.end)) }
     }
 
-    /// It was committed, or may have been. How many places it made garbage, if it was.
-    pub(crate) fn keep(self) -> usize {
+    /// It was committed, or may have been.
+    pub(crate) fn keep(self) {
         if let Some((Some(place), _)) = self.written {
             place.keep();
         }
-        self.garbage
     }
 }
 
@@ -75,7 +71,6 @@ impl Pass<'_> {
             return Ok(Staged::default());
         };
         let proposal = super::release::proposal(engine, &object, wanted.scope, source, false, watch)?;
-        let garbage = object.copy_on(source).map_or(0, |copy| copy.pieces.len());
-        Ok(Staged { proposal: proposal.unwrap_or_default(), written: None, garbage })
+        Ok(Staged { proposal: proposal.unwrap_or_default(), written: None })
     }
 }

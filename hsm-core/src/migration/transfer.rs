@@ -42,7 +42,6 @@ pub(crate) trait Attendant {
 }
 
 /// A copy that is written but not yet verified and committed.
-#[derive(Debug)]
 pub(super) struct Ready {
     pub(super) object: Object,
     pub(super) source: TierIndex,

@@ -342,18 +342,18 @@ impl CopyWriter {
         self.keep_place();
     }
 
+    /// The same, for a copy that is not written to any more.
+    pub(crate) fn keep_place(&mut self) {
+        if let Some((Named::Place(guard), _)) = self.file.take() {
+            guard.keep();
+        }
+    }
+
     /// Its place, if it has one of its own, where nothing is written any more and the bytes are not needed.
     pub(crate) fn into_place(self) -> Option<PlaceGuard> {
         match self.file {
             Some((Named::Place(guard), _)) => Some(guard),
             _ => None,
-        }
-    }
-
-    /// The same, for a copy that is not written to any more.
-    pub(crate) fn keep_place(&mut self) {
-        if let Some((Named::Place(guard), _)) = self.file.take() {
-            guard.keep();
         }
     }
 }

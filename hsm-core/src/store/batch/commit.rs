@@ -92,17 +92,11 @@ impl Batch {
             answers.fill(Some(Err(error)));
             return Ok(());
         }
-        if self.atomic
-            && let Some(error) = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned())
-        {
-            answers.fill(Some(Err(error.clone())));
+        if self.fails_as_one(answers) {
             return Ok(());
         }
         self.sync_data(engine, &mut prepared, answers);
-        if self.atomic && answers.iter().any(|answer| matches!(answer, Some(Err(_)))) {
-            let error = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned());
-            let error = error.unwrap_or_else(|| Error::invalid("batch", "it failed"));
-            answers.fill(Some(Err(error.clone())));
+        if self.fails_as_one(answers) {
             return Ok(());
         }
         // What was moved before needs no change. In an atomic batch it has the position of the others.
@@ -129,7 +123,7 @@ impl Batch {
             prepared.iter_mut().map(|ready| std::mem::take(&mut ready.proposal)).collect()
         };
         let done = engine.commit(proposals, self.durability)?;
-        let (mut replaced, mut moved, mut finished) = (0, 0, 0);
+        let (mut replaced, mut moved, mut finished) = (0, false, 0);
         for (position, ready) in prepared.iter().enumerate() {
             let outcome = if self.atomic { &done[0] } else { &done[position] };
             let step = &mut self.steps[ready.index];
@@ -138,8 +132,8 @@ impl Batch {
             match step {
                 Step::Put { copy, .. } if stays => copy.keep_place(),
                 Step::Move { staged, .. } => {
-                    let garbage = staged.take().filter(|_| stays).map_or(0, Staged::keep);
-                    moved += if outcome.is_ok() { garbage } else { 0 };
+                    let _ = staged.take().filter(|_| stays).map(Staged::keep);
+                    moved |= outcome.is_ok();
                 }
                 _ => {}
             }
@@ -162,8 +156,16 @@ impl Batch {
         }
         watch.done(finished);
         // What cannot be removed now is removed later.
-        let _ = if moved > 0 { engine.reclaim().map(drop) } else { engine.note_garbage(replaced) };
+        let _ = if moved { engine.reclaim().map(drop) } else { engine.note_garbage(replaced) };
         Ok(())
+    }
+
+    /// Whether the batch is atomic and something of it failed: the first error is then the answer to all.
+    fn fails_as_one(&self, answers: &mut [Option<Result<Put>>]) -> bool {
+        let error = answers.iter().flatten().find_map(|answer| answer.as_ref().err().cloned());
+        let Some(error) = error.filter(|_| self.atomic) else { return false };
+        answers.fill(Some(Err(error)));
+        true
     }
 
     /// Copies what is to be moved, and reads it back. `false`: something lost a race, and has no answer yet.
