@@ -6,10 +6,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Rows without a rival: their goal is a figure of ours.
-const ALONE: usize = 15;
+const ALONE: usize = 19;
 
 /// Rows with one that every machine has, or that is built with ours.
-const COMPARED: usize = 18;
+const COMPARED: usize = 20;
 
 #[test]
 fn every_row_runs_with_both_sides_and_leaves_nothing_behind() {

@@ -275,7 +275,9 @@ fn one(runner: &Runner<'_>, verb: &Verb, reference: &Reference, fault: Fault, st
 fn check_answer(verb: &Verb, error: &Error) -> Verdict<()> {
     let expected = [Kind::Io, Kind::Full, Kind::Closed, Kind::Offline];
     // A copy is not dropped for another that could not be verified.
-    let drops = verb.name.contains("release") || verb.name.starts_with("move to a tier that has");
+    let drops = verb.name.contains("release")
+        || verb.name.starts_with("move to a tier that has")
+        || verb.name.starts_with("batch");
     let is_kept = error.kind() == Kind::Refused && drops;
     // A snapshot that cannot be read back is not called whole.
     let is_unproved = error.kind() == Kind::Corrupt && verb.name.starts_with("snapshot");
