@@ -135,6 +135,8 @@ pub(crate) struct Sizes {
     pub(crate) growth_batches: usize,
     /// Objects that the index does not know after the crash.
     pub(crate) unreplayed: usize,
+    /// The most that there can be of them.
+    pub(crate) unreplayed_max: usize,
     /// Objects that move.
     pub(crate) moved: usize,
     /// Files in the tree.
@@ -158,6 +160,7 @@ impl Sizes {
         few: 10_000,
         growth_batches: 20,
         unreplayed: 100_000,
+        unreplayed_max: 1 << 18,
         moved: 100_000,
         tree_files: 50_000,
         process_batches: 256,
@@ -175,6 +178,7 @@ impl Sizes {
         few: 3_000,
         growth_batches: 1,
         unreplayed: 2_000,
+        unreplayed_max: 4_000,
         moved: 2_000,
         tree_files: 1_000,
         process_batches: 32,
@@ -184,7 +188,7 @@ impl Sizes {
 }
 
 /// Every row, in the order of the table. What adds to a store that is shared comes behind what lists it.
-const ALL: [Row; 27] = [
+const ALL: [Row; 28] = [
     put_file::ROW,
     get_file::ROW,
     put_batches::ROW,
@@ -206,6 +210,7 @@ const ALL: [Row; 27] = [
     archive::ROW,
     archive::AND_RESTIC,
     open_crashed::ROW,
+    open_crashed::MOST,
     growth::IDS_OURS,
     growth::IDS_RANDOM,
     put_processes::EIGHT,

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Rows without a rival: their goal is a figure of ours.
-const ALONE: usize = 19;
+const ALONE: usize = 20;
 
 /// Rows with one that every machine has, or that is built with ours.
 const COMPARED: usize = 20;

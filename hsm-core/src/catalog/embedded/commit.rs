@@ -21,7 +21,7 @@ use rusqlite::{Connection, params};
 use super::apply::Applier;
 use super::index::{failed, move_head, run};
 use super::lookup::{self, State};
-use super::{Embedded, action, check, epochs};
+use super::{Embedded, action, check, epochs, log_length};
 use crate::catalog::{Committed, Durability, Proposal};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Change, Group, GroupHeader, GroupReader};
@@ -131,9 +131,11 @@ impl Embedded {
         match outcome {
             Ok(Some((state, tail, durable, checked))) => {
                 let time_ns = checked.1;
+                let before = state.tail.last.number;
                 let state = State { tail, durable: if durable { tail } else { state.durable }, ..state };
                 self.end_group(&connection, &state)?;
                 self.news.tell();
+                log_length::move_if_due(&connection, before, state.tail.last.number);
                 let epochs = || epochs::list(&connection);
                 self.ground.places.committed(&state.durable.last, state.tail.segment, &epochs);
                 let mut done = checked.0.iter().flat_map(|(index, _)| &round.proposals[*index].0.changes);

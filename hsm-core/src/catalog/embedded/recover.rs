@@ -27,7 +27,7 @@ use rusqlite::Connection;
 use super::commit::{begin, commit};
 use super::index::{self, Index, IndexPlace, damaged};
 use super::lookup::{self, State};
-use super::{Embedded, Ground};
+use super::{Embedded, Ground, log_length};
 use crate::error::{Error, IoContext, Result};
 use crate::file::{self, Disk, OsDisk};
 use crate::integrity::checksum;
@@ -242,10 +242,12 @@ impl Embedded {
         let mut reader = GroupReader::new(&self.segments, state.tail);
         let mut more = true;
         while more {
+            let before = state.tail.last.number;
             begin(&connection)?;
             more = Self::replay_some(&connection, state, &mut reader, end)?;
             lookup::set_state(&connection, state)?;
             commit(&connection)?;
+            log_length::move_if_due(&connection, before, state.tail.last.number);
         }
         begin(&connection)?;
         if state.tail.last.number == end.tail.last.number {
