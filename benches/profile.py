@@ -95,6 +95,8 @@ def time(directory, arguments):
     tell = f"echo {{}} >{control}; head -n 1 {answer} >/dev/null"
     operations = bench(directory, profiler, tell.format("enable"), tell.format("disable"), arguments)
     spent, calls, threads, lost = collections.Counter(), collections.Counter(), {}, 0
+    # Switches are told all the time, system calls only while our side runs: what is counted lies between two of these.
+    began, since_call = False, collections.Counter()
     script = ["perf", "script", "-i", data, "--ns", "--show-switch-events", "--show-lost-events"]
     script += ["-F", "tid,time,event,trace"]
     with subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as events:
@@ -103,8 +105,17 @@ def time(directory, arguments):
             if not found:
                 lost += "LOST" in line
                 continue
-            thread = threads.setdefault(found[1], Thread())
-            note(thread, int(found[2]) * 10**9 + int(found[3]), found[4], spent, calls)
+            thread, now_ns = threads.setdefault(found[1], Thread()), int(found[2]) * 10**9 + int(found[3])
+            is_call = "sys_" in found[4]
+            if is_call and not began:
+                began = True
+                since_call.clear()
+                for other in threads.values():
+                    other.since = other.since and now_ns
+            note(thread, now_ns, found[4], since_call, calls)
+            if is_call:
+                spent.update(since_call)
+                since_call.clear()
     if lost:
         print(f"perf lost events {lost} times: the figures are too low")
     names = syscall_names()
