@@ -277,7 +277,7 @@ fn check_answer(verb: &Verb, error: &Error) -> Verdict<()> {
     // A copy is not dropped for another that could not be verified.
     let drops = verb.name.contains("release")
         || verb.name.starts_with("move to a tier that has")
-        || verb.name.starts_with("batch");
+        || verb.name.starts_with("batch, ");
     let is_kept = error.kind() == Kind::Refused && drops;
     // A snapshot that cannot be read back is not called whole.
     let is_unproved = error.kind() == Kind::Corrupt && verb.name.starts_with("snapshot");

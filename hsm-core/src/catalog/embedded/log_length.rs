@@ -14,7 +14,7 @@ use rusqlite::Connection;
 const PAGES_MIN: u32 = 4096;
 /// At most: 64 MiB, which an open after a crash has to read.
 const PAGES_MAX: u32 = 4 * PAGES_MIN;
-/// Changes that an open has to replay at most, give or take a group: one to two seconds of it. Few in tests, so that they pass it.
+/// Changes that an open has to replay at most, give or take a group: some seconds of it. Few in tests, so that they pass it.
 const CHANGES_MAX: u64 = if cfg!(any(test, feature = "testing")) { 64 } else { 1 << 18 };
 
 /// For an index of so many pages.
@@ -48,7 +48,7 @@ mod tests {
         let alone = directory.path().join("index.db");
         std::fs::copy(store.join("index/index.db"), &alone).unwrap();
         let index = Index::open(&IndexPlace::File(alone), true).unwrap();
-        let state = lookup::must_state(&index.writer());
+        let state = lookup::state(&index.writer()).unwrap();
         state.map_or(0, |state| state.tail.last.number) // None: everything is in the log yet.
     }
 
